@@ -1,0 +1,11 @@
+//! The small values that all other modules speak in: names, ids, time, counts out of a whole.
+//!
+//! Knows nothing else of Tandem. Tested in place.
+
+mod amount;
+mod id;
+mod time;
+
+pub use amount::{Amount, AmountError};
+pub use id::{DeploymentId, Digest, Generation, IdError, InstanceId, ServiceName, VersionLabel};
+pub use time::{Millis, ParseMillisError, Timestamp};

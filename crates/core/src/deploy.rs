@@ -1,0 +1,3 @@
+//! Deployments: from what is wanted and what was observed to what is to be done.
+
+pub mod observed;

@@ -1,0 +1,16 @@
+//! Values and decisions of Tandem.
+//!
+//! Everything here is a plain value or a pure function of values: no runtime, no sockets, no files, no clock and
+//! no randomness. Time arrives as an argument; collections have a fixed order. That is what lets the simulator, the
+//! forecast and production run the very same decisions.
+//!
+//! Modules may look only to their left: `base → spec → traffic → deploy`, with `workflow` (the journal) between
+//! `traffic` and `deploy`.
+//!
+//! Tested by readable cases, properties, and by `tandem-sim`, which runs the decisions in a faulty world.
+
+pub mod base;
+pub mod deploy;
+pub mod spec;
+pub mod traffic;
+pub mod workflow;

@@ -1,0 +1,351 @@
+//! The checked configuration. A value of these types is known to make sense; only `spec::check` builds one from text.
+//! Every default of Tandem stands in this file, in a `Default` or a constructor.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Amount, Millis, ServiceName};
+
+/// One service, as its team wants it to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceSpec {
+    /// The name, used in messages, ids and the admin API.
+    pub service: ServiceName,
+    /// How an instance is started, checked and stopped.
+    pub run: RunSpec,
+    /// Where requests arrive. At least one.
+    pub listen: Vec<ListenSpec>,
+    /// How a new version replaces the old one.
+    pub deploy: DeploySpec,
+    /// How long each phase of a request may take.
+    pub timeouts: TimeoutSpec,
+    /// How large a request may be, and how many connections there may be.
+    pub limits: LimitSpec,
+}
+
+/// How an instance is run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSpec {
+    /// Program and arguments; never passed through a shell. `$PORT` in an argument stands for the instance's port.
+    pub command: Vec<String>,
+    /// How many instances serve. 1 to 1000.
+    pub instances: u32,
+    /// More environment for the instance. A value `env:NAME` is read from the environment of `tandem up`.
+    pub env: BTreeMap<String, String>,
+    /// From which ports instances get theirs.
+    pub ports: PortRange,
+    /// When an instance counts as ready.
+    pub ready: HttpProbe,
+    /// How an instance is taken out of service.
+    pub stop: StopSpec,
+    /// How a crashed instance is replaced.
+    pub restart: RestartSpec,
+}
+
+/// Ports for instances, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRange {
+    /// The lowest port, 1024 or more.
+    pub first: u16,
+    /// The highest port, not below `first`.
+    pub last: u16,
+}
+
+impl Default for PortRange {
+    /// 20000 to 29999: below the ports that Linux hands to outgoing connections (32768 and up).
+    fn default() -> Self {
+        PortRange { first: 20_000, last: 29_999 }
+    }
+}
+
+/// An HTTP health check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpProbe {
+    /// The path that is asked for with `GET`; an answer of 200 to 299 is healthy.
+    pub path: String,
+    /// The `Host` that is sent. None: the instance's address.
+    pub host: Option<String>,
+    /// Time from one check to the next once the instance serves. 100 ms or more.
+    pub every: Millis,
+    /// The longest that one check may take in all.
+    pub timeout: Millis,
+    /// How long a new instance may take to become ready.
+    pub within: Millis,
+    /// So many good answers in a row make an instance healthy. At least 1.
+    pub rise: u32,
+    /// So many bad ones in a row make it unhealthy. At least 1.
+    pub fall: u32,
+}
+
+impl Default for HttpProbe {
+    fn default() -> Self {
+        HttpProbe {
+            path: "/up".to_owned(),
+            host: None,
+            every: Millis::from_secs(1),
+            timeout: Millis::from_secs(5),
+            within: Millis::from_secs(60),
+            rise: 2,
+            fall: 3,
+        }
+    }
+}
+
+/// How an instance is taken out of service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopSpec {
+    /// The signal that asks the app to stop, sent when nothing is in flight any more.
+    pub signal: Signal,
+    /// How long what is in flight may take before it is cut.
+    pub drain: DrainSpec,
+    /// How long the app may take to exit after the signal before it is killed.
+    pub grace: Millis,
+}
+
+impl Default for StopSpec {
+    fn default() -> Self {
+        StopSpec { signal: Signal::Term, drain: DrainSpec::default(), grace: Millis::from_secs(30) }
+    }
+}
+
+/// Drain deadlines by class of what is in flight, counted from the moment of unrouting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainSpec {
+    /// Ordinary requests: those that are neither of the classes below.
+    pub requests: Millis,
+    /// Requests whose body is still arriving.
+    pub uploads: Millis,
+    /// Answers that are being sent: downloads, server-sent events.
+    pub streams: Millis,
+    /// Connections that were upgraded.
+    pub websockets: Millis,
+}
+
+impl Default for DrainSpec {
+    fn default() -> Self {
+        DrainSpec {
+            requests: Millis::from_secs(30),
+            uploads: Millis::from_secs(600),
+            streams: Millis::from_secs(60),
+            websockets: Millis::from_secs(60),
+        }
+    }
+}
+
+impl DrainSpec {
+    /// The last of the deadlines: after it nothing can be in flight any more.
+    pub fn longest(&self) -> Millis {
+        self.requests.max(self.uploads).max(self.streams).max(self.websockets)
+    }
+}
+
+/// A signal that a web server may understand as "stop".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Signal {
+    /// SIGTERM
+    Term,
+    /// SIGINT
+    Int,
+    /// SIGQUIT
+    Quit,
+    /// SIGHUP
+    Hup,
+    /// SIGUSR1
+    Usr1,
+    /// SIGUSR2
+    Usr2,
+    /// SIGWINCH
+    Winch,
+}
+
+/// How a crashed instance is replaced: after `first`, then twice as long each time up to `longest`; the count begins
+/// anew when an instance has run for `forget`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartSpec {
+    /// The wait before the first replacement.
+    pub first: Millis,
+    /// The longest wait.
+    pub longest: Millis,
+    /// A run of this length clears the count.
+    pub forget: Millis,
+}
+
+impl Default for RestartSpec {
+    fn default() -> Self {
+        RestartSpec { first: Millis(100), longest: Millis::from_secs(60), forget: Millis::from_secs(60) }
+    }
+}
+
+/// An address on which requests arrive, and the hosts that are served there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenSpec {
+    /// The address and port to listen on.
+    pub address: SocketAddr,
+    /// Host names, without port, lower case; `*.example.com` matches one label. Empty: all hosts.
+    pub hosts: Vec<String>,
+}
+
+/// How a new version replaces the old one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploySpec {
+    /// The strategy of deployments that name none.
+    pub strategy: StrategyKind,
+    /// The parameters of `rolling`.
+    pub rolling: RollingSpec,
+    /// The parameters of `flip`.
+    pub flip: FlipSpec,
+    /// How long the new version is watched under traffic before the deployment counts as done.
+    pub bake: Millis,
+    /// What makes a deployment go back by itself.
+    pub guard: GuardSpec,
+}
+
+impl Default for DeploySpec {
+    fn default() -> Self {
+        DeploySpec {
+            strategy: StrategyKind::Rolling,
+            rolling: RollingSpec::default(),
+            flip: FlipSpec::default(),
+            bake: Millis::from_secs(10),
+            guard: GuardSpec::default(),
+        }
+    }
+}
+
+impl DeploySpec {
+    /// The strategy of the given kind with this configuration's parameters.
+    pub fn strategy(&self, kind: StrategyKind) -> Strategy {
+        match kind {
+            StrategyKind::Rolling => Strategy::Rolling(self.rolling),
+            StrategyKind::Flip => Strategy::Flip(self.flip),
+        }
+    }
+}
+
+/// The names of the strategies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StrategyKind {
+    /// A few at a time.
+    Rolling,
+    /// A second pool, switched to at one instant.
+    Flip,
+}
+
+/// A strategy with its parameters, as a deployment carries it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// A few at a time.
+    Rolling(RollingSpec),
+    /// A second pool, switched to at one instant.
+    Flip(FlipSpec),
+}
+
+impl Strategy {
+    /// The name of the strategy.
+    pub fn kind(&self) -> StrategyKind {
+        match self {
+            Strategy::Rolling(_) => StrategyKind::Rolling,
+            Strategy::Flip(_) => StrategyKind::Flip,
+        }
+    }
+}
+
+/// Parameters of `rolling`. `floor` and `surge` can't be all of the pool and none at once: then nothing could move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollingSpec {
+    /// How many instances are replaced at a time. At least 1 in effect.
+    pub batch: Amount,
+    /// How many instances there may be beyond the wanted number. None: as many as `batch`.
+    pub surge: Option<Amount>,
+    /// How many instances must serve at all times. None: all that the surge allows to keep.
+    pub floor: Option<Amount>,
+}
+
+impl Default for RollingSpec {
+    fn default() -> Self {
+        RollingSpec { batch: Amount::Count(1), surge: None, floor: None }
+    }
+}
+
+/// Parameters of `flip`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlipSpec {
+    /// How long the old pool is kept running after the switch, so that going back is one table swap.
+    pub warm: Millis,
+}
+
+impl Default for FlipSpec {
+    fn default() -> Self {
+        FlipSpec { warm: Millis::from_secs(30) }
+    }
+}
+
+/// What makes a deployment go back by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardSpec {
+    /// So many instances of the new version may die after having been ready; one more and the deployment goes back.
+    pub crashes: u32,
+}
+
+impl Default for GuardSpec {
+    fn default() -> Self {
+        GuardSpec { crashes: 1 }
+    }
+}
+
+/// How long each phase of a request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeoutSpec {
+    /// From the first byte of a request until its head is complete.
+    pub head: Millis,
+    /// The longest silence while the body of a request arrives.
+    pub body: Millis,
+    /// Opening a connection to an instance.
+    pub connect: Millis,
+    /// From the end of the request until the head of the answer.
+    pub answer: Millis,
+    /// The longest silence while the body of the answer is sent, by the instance or towards the client.
+    pub stream: Millis,
+    /// How long a client's connection may stay open between requests.
+    pub idle: Millis,
+    /// How long an unused connection to an instance is kept.
+    pub pool_idle: Millis,
+}
+
+impl Default for TimeoutSpec {
+    fn default() -> Self {
+        TimeoutSpec {
+            head: Millis::from_secs(10),
+            body: Millis::from_secs(30),
+            connect: Millis::from_secs(2),
+            answer: Millis::from_secs(60),
+            stream: Millis::from_secs(300),
+            idle: Millis::from_secs(60),
+            pool_idle: Millis::from_secs(4),
+        }
+    }
+}
+
+/// How large things may be. Sizes are in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitSpec {
+    /// The request line and all header fields together.
+    pub head: u32,
+    /// The number of header fields.
+    pub fields: u32,
+    /// The body of a request. 0: no limit.
+    pub body: u64,
+    /// Connections from clients, for the whole proxy.
+    pub connections: u32,
+}
+
+impl Default for LimitSpec {
+    fn default() -> Self {
+        LimitSpec { head: 32 * 1024, fields: 100, body: 0, connections: 20_000 }
+    }
+}

@@ -1,0 +1,97 @@
+//! What the proxy reports of its traffic. Absence of a report means "unknown", never "none".
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Generation, InstanceId, ServiceName};
+
+/// What one run of the proxy has seen so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TrafficReport {
+    /// Tells one run of the proxy from the next; counts begin at zero with each run.
+    pub run: u64,
+    /// The table that is in force.
+    pub generation: Generation,
+    /// Every instance in the table, and those that left it with requests still in flight.
+    pub instances: BTreeMap<InstanceId, InstanceReport>,
+    /// The counts of each service.
+    pub counts: BTreeMap<ServiceName, Counts>,
+}
+
+/// What is known of one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct InstanceReport {
+    /// Whether it answers its checks.
+    pub health: Health,
+    /// What is in flight on it. Exact once the table in force gives it no new requests.
+    pub in_flight: InFlight,
+    /// How many requests it was given.
+    pub requests: u64,
+    /// How many of them failed by its fault.
+    pub failed: u64,
+}
+
+/// Whether an instance answers its checks.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum Health {
+    /// Not enough answers yet. `last` says what the last check met, if there was one.
+    #[default]
+    Unknown,
+    /// Not healthy yet: never was; the last check failed as said.
+    Failing {
+        /// What the last check met, for people (`connection refused`, `301 Moved Permanently, Location: …`).
+        last: String,
+    },
+    /// Healthy.
+    Up,
+    /// Was healthy and is not any more.
+    Down {
+        /// What the last check or request met, for people.
+        last: String,
+    },
+}
+
+impl Health {
+    /// Whether requests may be given to it.
+    pub fn is_up(&self) -> bool {
+        matches!(self, Health::Up)
+    }
+}
+
+/// What is in flight, by drain class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct InFlight {
+    /// Ordinary requests.
+    pub requests: u64,
+    /// Requests whose body is still arriving.
+    pub uploads: u64,
+    /// Answers that are being sent.
+    pub streams: u64,
+    /// Upgraded connections.
+    pub websockets: u64,
+}
+
+impl InFlight {
+    /// All classes together.
+    pub fn total(&self) -> u64 {
+        self.requests + self.uploads + self.streams + self.websockets
+    }
+}
+
+/// Counts of one service, growing during one run of the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Requests that were well formed and matched the service.
+    pub requests: u64,
+    /// Of these, those that failed by the fault of Tandem or an instance: answered 502, 503 or 504 by the proxy, or
+    /// cut in the middle of the answer.
+    pub failed: u64,
+    /// Requests that were tried on a second instance.
+    pub retried: u64,
+    /// Upgraded connections that were closed by draining.
+    pub websockets_moved: u64,
+    /// Requests that a drain deadline ended.
+    pub cut: u64,
+}

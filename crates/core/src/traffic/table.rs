@@ -1,0 +1,65 @@
+//! The route table: the immutable value by which the proxy routes.
+//!
+//! A table is whole: it names every route and every instance that the proxy has to do with. Whatever is not in it is
+//! not served, and a newer table replaces the older one at one instant.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Generation, InstanceId, ServiceName, VersionLabel};
+use crate::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
+
+/// Everything by which the proxy routes, under one generation.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Table {
+    /// Grows with each table; the proxy refuses one that is not newer than its own.
+    pub generation: Generation,
+    /// One entry per service.
+    pub routes: Vec<Route>,
+}
+
+/// One service: who is served, by which instances, under which rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// The service.
+    pub service: ServiceName,
+    /// Host names, lower case, without port; `*.example.com` matches one label. Empty: all hosts.
+    pub hosts: Vec<String>,
+    /// How instances are checked.
+    pub probe: HttpProbe,
+    /// How long what is in flight on a leaving instance may take.
+    pub drain: DrainSpec,
+    /// How long each phase of a request may take.
+    pub timeouts: TimeoutSpec,
+    /// How large a request may be.
+    pub limits: LimitSpec,
+    /// The instances, in the order of their ids.
+    pub members: Vec<Member>,
+}
+
+/// One instance as the proxy sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The instance.
+    pub instance: InstanceId,
+    /// Which version it runs.
+    pub version: VersionLabel,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What it is there for.
+    pub role: Role,
+}
+
+/// What an instance is in the table for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Checked but given no new request: a new instance before its first request, or an old one that is kept warm.
+    /// What it is still doing may finish, without a deadline.
+    Standby,
+    /// Given requests.
+    Serve,
+    /// Given no new request; what it is still doing may finish until the deadline of its class.
+    Drain,
+}
