@@ -1,2 +1,45 @@
-//! Placeholder.
-fn main() {}
+//! The commands for everybody who works on Tandem: `cargo xtask test`, `demo`, `tidy`, `bench`.
+//!
+//! One file per command. Knows the packages only from outside, by their commands and files.
+//! Tested in place; `cargo xtask test` runs the whole.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on these")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod tidy;
+
+/// Commands for working on Tandem.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check the house rules (CONTRIBUTING.md) that a program can check.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Tidy => tidy::run(&root()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
