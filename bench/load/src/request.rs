@@ -1,0 +1,82 @@
+//! The requests as bytes.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Plan;
+
+/// The kinds of request in a mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestKind {
+    /// GET on a kept connection.
+    Get,
+    /// GET on a new connection that is closed after it.
+    Fresh,
+    /// POST of an order on a kept connection.
+    Post,
+    /// A slow chunked upload on a new connection.
+    Upload,
+}
+
+impl RequestKind {
+    /// Whether a connection that has served before may carry it.
+    pub(crate) fn may_reuse(self) -> bool {
+        matches!(self, RequestKind::Get | RequestKind::Post)
+    }
+}
+
+/// A request, ready to be written.
+pub(crate) struct Request {
+    /// Its id, in the header `X-Request-ID`, in the query, and in an order's body.
+    pub(crate) id: String,
+    /// What is written at once.
+    pub(crate) first: Vec<u8>,
+    /// What follows slowly: so many pieces, so long apart.
+    pub(crate) slow: Option<Slow>,
+}
+
+/// The slow rest of a request.
+pub(crate) struct Slow {
+    pub(crate) chunk: Vec<u8>,
+    pub(crate) chunks: u32,
+    pub(crate) every: Duration,
+}
+
+impl Request {
+    /// The request of this kind and number.
+    pub(crate) fn new(plan: &Plan, run: &str, number: u64, kind: RequestKind) -> Request {
+        let id = format!("{run}-{number}");
+        let turn = usize::try_from(number).unwrap_or(0) % plan.paths.len().max(1);
+        let get = plan.paths.get(turn).map_or("/", String::as_str);
+        match kind {
+            RequestKind::Get => Request::plain(plan, &id, "GET", get, "", ""),
+            RequestKind::Fresh => Request::plain(plan, &id, "GET", get, "Connection: close\r\n", ""),
+            RequestKind::Post => {
+                let body = format!("{{\"id\":\"{id}\",\"product\":{},\"count\":1}}", number % 8 + 1);
+                let fields = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+                Request::plain(plan, &id, "POST", &plan.order_path, &fields, &body)
+            }
+            RequestKind::Upload => {
+                let fields = "Connection: close\r\nTransfer-Encoding: chunked\r\n";
+                let mut request = Request::plain(plan, &id, "POST", &plan.upload.path, fields, "");
+                let mut chunk = format!("{:x}\r\n", plan.upload.chunk).into_bytes();
+                chunk.resize(chunk.len() + plan.upload.chunk, b'u');
+                chunk.extend_from_slice(b"\r\n");
+                request.slow = Some(Slow { chunk, chunks: plan.upload.chunks, every: plan.upload.every });
+                request
+            }
+        }
+    }
+
+    fn plain(plan: &Plan, id: &str, method: &str, path: &str, fields: &str, body: &str) -> Request {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let first = format!(
+            "{method} {path}{joint}id={id} HTTP/1.1\r\nHost: {}\r\nUser-Agent: tandem-load\r\nAccept: */*\r\n\
+             X-Request-ID: {id}\r\n{fields}\r\n{body}",
+            plan.host
+        );
+        Request { id: id.to_owned(), first: first.into_bytes(), slow: None }
+    }
+}
