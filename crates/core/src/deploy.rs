@@ -1,3 +1,6 @@
 //! Deployments: from what is wanted and what was observed to what is to be done.
 
-pub mod observed;
+/// Moved to [`crate::fleet`].
+pub mod observed {
+    pub use crate::fleet::*;
+}

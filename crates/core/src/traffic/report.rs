@@ -95,3 +95,17 @@ pub struct Counts {
     /// Requests that a drain deadline ended.
     pub cut: u64,
 }
+
+impl Counts {
+    /// What was counted since `before`. Saturates at zero.
+    #[must_use]
+    pub fn since(&self, before: &Counts) -> Counts {
+        Counts {
+            requests: self.requests.saturating_sub(before.requests),
+            failed: self.failed.saturating_sub(before.failed),
+            retried: self.retried.saturating_sub(before.retried),
+            websockets_moved: self.websockets_moved.saturating_sub(before.websockets_moved),
+            cut: self.cut.saturating_sub(before.cut),
+        }
+    }
+}

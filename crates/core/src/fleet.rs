@@ -1,5 +1,5 @@
-//! What a driver tells of its instances. Facts only; what follows from them is decided elsewhere.
-
+//! The fleet as its driver sees it: what runs, what ended and how. Facts only; what follows from them is decided in
+//! `deploy`. Must not know deployments or traffic.
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,0 +1,112 @@
+//! A deployment in progress.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Millis, Timestamp, VersionLabel};
+use crate::traffic::Counts;
+use crate::workflow::{Reason, Request};
+
+/// A deployment in progress, as folded from the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// What was asked for.
+    pub request: Request,
+    /// The version that served before. None: this is the first one.
+    pub from: Option<VersionLabel>,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When it came there.
+    pub phase_since: Timestamp,
+    /// Whether it goes towards the new version or back.
+    pub direction: Direction,
+    /// Whether it was paused.
+    pub paused: bool,
+    /// The counts of the service when it began, once known.
+    pub baseline: Option<Counts>,
+    /// The lowest number of healthy serving instances so far.
+    pub lowest_capacity: Option<u32>,
+    /// How many new instances died after they were ready.
+    pub crashes: u32,
+    /// When the first new instance was started.
+    pub mixed_since: Option<Timestamp>,
+    /// When the last instance of the version that is being left ended.
+    pub last_left_at: Option<Timestamp>,
+}
+
+impl Deployment {
+    /// The version that is to serve when it is over, by its present direction. None: none, there was none before.
+    pub fn goal(&self) -> Option<&VersionLabel> {
+        match self.direction {
+            Direction::Forward => Some(&self.request.version),
+            Direction::Back { .. } => self.from.as_ref(),
+        }
+    }
+
+    /// Whether it goes back, and why.
+    pub fn turned_back(&self) -> Option<&Reason> {
+        match &self.direction {
+            Direction::Forward => None,
+            Direction::Back { reason } => Some(reason),
+        }
+    }
+
+    /// How long two versions have been running at once, up to `now` or to the end of the version that was left.
+    pub fn mixed_state(&self, now: Timestamp) -> Millis {
+        match (self.mixed_since, &self.from) {
+            (Some(since), Some(_)) => self.last_left_at.unwrap_or(now).since(since),
+            _ => Millis::ZERO,
+        }
+    }
+}
+
+/// Whether a deployment goes to a new version or to an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// To a version that was handed over.
+    Deploy,
+    /// To the version that served before.
+    Rollback,
+}
+
+/// Which way a deployment goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "direction")]
+pub enum Direction {
+    /// Towards the new version.
+    Forward,
+    /// Back to the version that it came from.
+    Back {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Where a deployment stands. Phases follow one another in this order; going back starts at `Shifting` again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The deliverable is made ready to run.
+    Preparing,
+    /// Instances are started and traffic is moved, step by step, as the strategy says.
+    Shifting,
+    /// The new version has the traffic and is watched; what the strategy keeps warm is kept.
+    Baking,
+    /// What is left of the other version is drained and stopped.
+    Retiring,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Phase::Preparing => "preparing",
+            Phase::Shifting => "shifting",
+            Phase::Baking => "baking",
+            Phase::Retiring => "retiring",
+        })
+    }
+}

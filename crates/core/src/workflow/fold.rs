@@ -1,0 +1,319 @@
+//! From events to the state, one at a time. This is the whole table of legal moves: whatever is not here is an error.
+
+use crate::base::{InstanceId, Timestamp};
+use crate::fleet::Exit;
+use crate::traffic::{Role, Table};
+use crate::workflow::{
+    Action, Deployment, Direction, Event, Instance, Outcome, Phase, Recorded, Release, Request, Stage, State, Verdict,
+};
+
+/// An event that does not fit the state before it. The journal is damaged, or a decision was wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("illegal event: {what}")]
+pub struct Illegal {
+    /// What does not fit, for people.
+    pub what: String,
+}
+
+fn illegal<T>(what: impl Into<String>) -> Result<T, Illegal> {
+    Err(Illegal { what: what.into() })
+}
+
+impl State {
+    /// The state that a whole journal amounts to.
+    ///
+    /// # Errors
+    /// The first event that does not fit.
+    pub fn fold<'a>(events: impl IntoIterator<Item = &'a Recorded>) -> Result<State, Illegal> {
+        let mut state = State::default();
+        for recorded in events {
+            state.apply(recorded.at, &recorded.event)?;
+        }
+        Ok(state)
+    }
+
+    /// Takes one more event into account. The state is unchanged if the event is illegal.
+    ///
+    /// # Errors
+    /// The event does not fit the state.
+    pub fn apply(&mut self, at: Timestamp, event: &Event) -> Result<(), Illegal> {
+        match event {
+            Event::Scaled { instances: 0 } => illegal("scaled to no instance"),
+            Event::Scaled { instances } => {
+                self.scaled = Some(*instances);
+                Ok(())
+            }
+            Event::Requested(request) => self.requested(at, request),
+            Event::Prepared { version, digest } => {
+                let source = self.deployment.as_ref().map(|d| d.request.source.clone()).unwrap_or_default();
+                self.releases.entry(version.clone()).or_insert(Release { digest: digest.clone(), source });
+                Ok(())
+            }
+            Event::Ready { instance } => self.ready(at, *instance),
+            Event::Ended { instance, exit, crashes } => self.ended(at, *instance, exit, *crashes),
+            Event::Begun { action } => self.begun(at, action),
+            Event::Done { outcome } => self.done(outcome),
+            Event::Failed { action, error } => self.failed(at, action, error),
+            Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Entered { .. }
+            | Event::TurnedBack { .. }
+            | Event::Diagnosed(_)
+            | Event::Counted { .. }
+            | Event::CapacityFell { .. }
+            | Event::Finished { .. } => self.deployment_moved(at, event),
+        }
+    }
+
+    fn requested(&mut self, at: Timestamp, request: &Request) -> Result<(), Illegal> {
+        if let Some(active) = &self.deployment {
+            return illegal(format!("{} began while {} is under way", request.deployment, active.request.deployment));
+        }
+        if request.deployment != self.last_deployment.next() {
+            return illegal(format!("{} follows {}", request.deployment, self.last_deployment));
+        }
+        self.last_deployment = request.deployment;
+        self.deployment = Some(Deployment {
+            request: request.clone(),
+            from: self.current.clone(),
+            requested_at: at,
+            phase: Phase::Preparing,
+            phase_since: at,
+            direction: Direction::Forward,
+            paused: false,
+            baseline: None,
+            lowest_capacity: None,
+            crashes: 0,
+            mixed_since: None,
+            last_left_at: None,
+        });
+        Ok(())
+    }
+
+    fn deployment_moved(&mut self, at: Timestamp, event: &Event) -> Result<(), Illegal> {
+        let id = match event {
+            Event::Paused { deployment }
+            | Event::Resumed { deployment }
+            | Event::Entered { deployment, .. }
+            | Event::TurnedBack { deployment, .. }
+            | Event::Counted { deployment, .. }
+            | Event::CapacityFell { deployment, .. }
+            | Event::Finished { deployment, .. } => *deployment,
+            Event::Diagnosed(diagnosis) => diagnosis.deployment,
+            _ => return illegal("not an event of a deployment"),
+        };
+        let Some(active) = self.deployment.as_mut().filter(|d| d.request.deployment == id) else {
+            return illegal(format!("{id} is not under way"));
+        };
+        match event {
+            Event::Paused { .. } if active.paused => return illegal(format!("{id} is paused already")),
+            Event::Paused { .. } => active.paused = true,
+            Event::Resumed { .. } if !active.paused => return illegal(format!("{id} is not paused")),
+            Event::Resumed { .. } => active.paused = false,
+            Event::Entered { phase, .. } if *phase <= active.phase => {
+                return illegal(format!("{id} can't enter {phase} from {}", active.phase));
+            }
+            Event::Entered { phase, .. } => (active.phase, active.phase_since) = (*phase, at),
+            Event::TurnedBack { .. } if active.turned_back().is_some() => {
+                return illegal(format!("{id} goes back already"));
+            }
+            Event::TurnedBack { reason, .. } => {
+                active.direction = Direction::Back { reason: reason.clone() };
+                (active.phase, active.phase_since) = (Phase::Shifting, at);
+                (active.paused, active.last_left_at) = (false, None);
+            }
+            Event::Counted { counts, .. } => active.baseline = Some(*counts),
+            Event::CapacityFell { serving, .. } => active.lowest_capacity = Some(*serving),
+            Event::Finished { receipt, .. } => {
+                if receipt.verdict == Verdict::Settled {
+                    self.previous = active.from.take();
+                    self.current = Some(active.request.version.clone());
+                }
+                self.deployment = None;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn alive(&mut self, id: InstanceId) -> Result<&mut Instance, Illegal> {
+        match self.instances.get_mut(&id) {
+            Some(instance) if instance.stage.is_alive() => Ok(instance),
+            Some(_) => illegal(format!("{id} has ended")),
+            None => illegal(format!("{id} is not known")),
+        }
+    }
+
+    fn ready(&mut self, at: Timestamp, id: InstanceId) -> Result<(), Illegal> {
+        let instance = self.alive(id)?;
+        if instance.stage != Stage::Starting || instance.address.is_none() {
+            return illegal(format!("{id} became ready while {}", instance.stage));
+        }
+        instance.ready_at = Some(at);
+        instance.move_to(Stage::Standby, at);
+        Ok(())
+    }
+
+    fn ended(&mut self, at: Timestamp, id: InstanceId, exit: &Exit, crashes: u32) -> Result<(), Illegal> {
+        let instance = self.alive(id)?;
+        instance.exit = Some(exit.clone());
+        instance.move_to(Stage::Ended, at);
+        let (version, was_ready) = (instance.version.clone(), instance.ready_at.is_some());
+        if crashes > 0 {
+            let record = self.crashes.entry(version.clone()).or_default();
+            (record.count, record.last) = (crashes, at);
+        }
+        if let Some(deployment) = &mut self.deployment {
+            let forward = deployment.turned_back().is_none();
+            if forward && crashes > 0 && was_ready && version == deployment.request.version {
+                deployment.crashes += 1;
+            }
+            if deployment.goal() != Some(&version) {
+                deployment.last_left_at = Some(at);
+            }
+        }
+        Ok(())
+    }
+
+    fn begun(&mut self, at: Timestamp, action: &Action) -> Result<(), Illegal> {
+        match action {
+            Action::Prepare { version, .. } => match &self.deployment {
+                Some(active) if active.request.version == *version => Ok(()),
+                _ => illegal(format!("nobody asked to prepare {version}")),
+            },
+            Action::Start { instance, version } => self.starting(at, *instance, version),
+            Action::Route { table } => self.routing(at, table),
+            Action::Stop { instance } => {
+                let instance = self.alive(*instance)?;
+                if instance.stage != Stage::Stopping {
+                    instance.move_to(Stage::Stopping, at);
+                }
+                Ok(())
+            }
+            Action::Remove { instance } => match self.instances.get(instance) {
+                Some(i) if i.stage.is_alive() => illegal(format!("{instance} is removed while {}", i.stage)),
+                Some(_) => Ok(()),
+                None => illegal(format!("{instance} is not known")),
+            },
+        }
+    }
+
+    fn starting(
+        &mut self,
+        at: Timestamp,
+        id: InstanceId,
+        version: &crate::base::VersionLabel,
+    ) -> Result<(), Illegal> {
+        if let Some(known) = self.instances.get(&id) {
+            let again = known.stage == Stage::Starting && known.version == *version;
+            return if again { Ok(()) } else { illegal(format!("{id} is started twice")) };
+        }
+        if id != self.last_instance.next() {
+            return illegal(format!("{id} follows {}", self.last_instance));
+        }
+        self.last_instance = id;
+        self.instances.insert(
+            id,
+            Instance {
+                version: version.clone(),
+                address: None,
+                stage: Stage::Starting,
+                since: at,
+                ready_at: None,
+                exit: None,
+                signalled: false,
+            },
+        );
+        if let Some(deployment) = &mut self.deployment
+            && deployment.request.version == *version
+            && deployment.mixed_since.is_none()
+        {
+            deployment.mixed_since = Some(at);
+        }
+        Ok(())
+    }
+
+    fn routing(&mut self, at: Timestamp, table: &Table) -> Result<(), Illegal> {
+        if table.generation < self.table.generation
+            || table.generation == self.table.generation && *table != self.table
+        {
+            return illegal(format!("{} after {}", table.generation, self.table.generation));
+        }
+        let roles: Vec<(InstanceId, Role)> =
+            table.routes.iter().flat_map(|route| &route.members).map(|m| (m.instance, m.role)).collect();
+        let mut moves = Vec::with_capacity(roles.len());
+        for (id, instance) in &self.instances {
+            let role = roles.iter().find(|(member, _)| member == id).map(|(_, role)| *role);
+            match instance.stage.under(role) {
+                Some(stage) if stage == instance.stage => {}
+                Some(stage) => moves.push((*id, stage)),
+                None => return illegal(format!("{id} is {} and can't be routed as {role:?}", instance.stage)),
+            }
+        }
+        if let Some((id, _)) = roles.iter().find(|(id, _)| !self.instances.contains_key(id)) {
+            return illegal(format!("{id} is routed and not known"));
+        }
+        for (id, stage) in moves {
+            if let Some(instance) = self.instances.get_mut(&id) {
+                instance.move_to(stage, at);
+            }
+        }
+        self.table = table.clone();
+        Ok(())
+    }
+
+    fn done(&mut self, outcome: &Outcome) -> Result<(), Illegal> {
+        match outcome {
+            Outcome::Preparing { .. } => Ok(()),
+            Outcome::Started { instance, address } => {
+                self.alive(*instance)?.address = Some(*address);
+                Ok(())
+            }
+            Outcome::Routed { generation } => {
+                self.routed = self.routed.max(*generation);
+                Ok(())
+            }
+            Outcome::Stopping { instance } => {
+                self.alive(*instance)?.signalled = true;
+                Ok(())
+            }
+            Outcome::Removed { instance } => {
+                self.instances.remove(instance);
+                Ok(())
+            }
+        }
+    }
+
+    fn failed(&mut self, at: Timestamp, action: &Action, error: &str) -> Result<(), Illegal> {
+        let Action::Start { instance, version } = action else { return Ok(()) };
+        let crashes = self.crashes.get(version).map_or(0, |record| record.count) + 1;
+        self.ended(at, *instance, &Exit::NotExecuted(error.to_owned()), crashes)
+    }
+}
+
+impl Instance {
+    fn move_to(&mut self, stage: Stage, at: Timestamp) {
+        (self.stage, self.since) = (stage, at);
+    }
+}
+
+impl Stage {
+    /// The stage that follows when a table gives the instance this role (None: it is not in the table). None: it may
+    /// not have that role.
+    pub fn under(self, role: Option<Role>) -> Option<Stage> {
+        match (self, role) {
+            (Stage::Starting, None | Some(Role::Standby)) => Some(Stage::Starting),
+            (Stage::Standby | Stage::Serving, Some(Role::Standby)) => Some(Stage::Standby),
+            (Stage::Standby | Stage::Serving | Stage::Draining, Some(Role::Serve)) => Some(Stage::Serving),
+            (Stage::Starting | Stage::Standby | Stage::Serving | Stage::Draining, Some(Role::Drain)) => {
+                Some(Stage::Draining)
+            }
+            (Stage::Stopping, None | Some(Role::Drain)) => Some(Stage::Stopping),
+            (Stage::Ended, None) => Some(Stage::Ended),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! What a deployment reports at its end, in the clients' terms.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Millis, Timestamp, VersionLabel};
+use crate::traffic::Counts;
+use crate::workflow::Deployment;
+
+/// How a deployment ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+pub enum Verdict {
+    /// The new version serves.
+    Settled,
+    /// The version from before serves; `reason` says why, for people.
+    RolledBack {
+        /// Why it went back.
+        reason: String,
+    },
+    /// It was the first version, and it did not come up: nothing serves.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The figures of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// How it ended.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The version from before.
+    pub from: Option<VersionLabel>,
+    /// The version that was asked for.
+    pub to: VersionLabel,
+    /// From the request to the end.
+    pub took: Millis,
+    /// What the proxy counted meanwhile. None: the counts at the beginning or at the end were not to be had.
+    pub counts: Option<Counts>,
+    /// The lowest number of healthy serving instances. None: none was ever needed (the first deployment).
+    pub lowest_capacity: Option<u32>,
+    /// The number of instances that was wanted.
+    pub wanted: u32,
+    /// How long two versions ran at once.
+    pub mixed_state: Millis,
+}
+
+impl Receipt {
+    /// The figures of `deployment`, which ends at `now`.
+    pub fn of(deployment: &Deployment, wanted: u32, counts: Option<Counts>, now: Timestamp) -> Receipt {
+        let verdict = match (deployment.turned_back(), &deployment.from) {
+            (None, _) => Verdict::Settled,
+            (Some(reason), Some(_)) => Verdict::RolledBack { reason: reason.to_string() },
+            (Some(reason), None) => Verdict::Failed { reason: reason.to_string() },
+        };
+        Receipt {
+            verdict,
+            from: deployment.from.clone(),
+            to: deployment.request.version.clone(),
+            took: now.since(deployment.requested_at),
+            counts: deployment.baseline.zip(counts).map(|(before, after)| after.since(&before)),
+            lowest_capacity: deployment.lowest_capacity,
+            wanted,
+            mixed_state: deployment.mixed_state(now),
+        }
+    }
+}
+
+impl fmt::Display for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = self.from.as_ref().map_or("nothing", VersionLabel::as_str);
+        match &self.verdict {
+            Verdict::Settled => write!(f, "{from} → {} in {}", self.to, self.took)?,
+            Verdict::RolledBack { reason } => {
+                write!(f, "{from} → {} rolled back to {from} after {}, because {reason}", self.to, self.took)?;
+            }
+            Verdict::Failed { reason } => write!(f, "{} failed after {}, because {reason}", self.to, self.took)?,
+        }
+        match &self.counts {
+            Some(c) => write!(
+                f,
+                ": {} requests, {} failed, {} retried, {} WebSockets moved",
+                Grouped(c.requests),
+                Grouped(c.failed),
+                Grouped(c.retried),
+                Grouped(c.websockets_moved)
+            )?,
+            None => f.write_str(": requests not counted")?,
+        }
+        if let Some(lowest) = self.lowest_capacity {
+            write!(f, ", capacity never below {lowest}/{}", self.wanted)?;
+        }
+        if self.from.is_some() {
+            write!(f, ", mixed state {}", self.mixed_state)?;
+        }
+        Ok(())
+    }
+}
+
+/// A number in groups of three digits, parted by thin blanks.
+struct Grouped(u64);
+
+impl fmt::Display for Grouped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && (digits.len() - at) % 3 == 0 {
+                f.write_str(" ")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}

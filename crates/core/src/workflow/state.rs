@@ -1,0 +1,137 @@
+//! The state of a service: what the journal amounts to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{DeploymentId, Digest, Generation, InstanceId, Timestamp, VersionLabel};
+use crate::fleet::Exit;
+use crate::traffic::Table;
+use crate::workflow::Deployment;
+
+/// Everything that Tandem remembers of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct State {
+    /// The number of instances that somebody asked for; None: what the configuration says.
+    pub scaled: Option<u32>,
+    /// The version that is to serve. None before the first deployment.
+    pub current: Option<VersionLabel>,
+    /// The version that served before the current one.
+    pub previous: Option<VersionLabel>,
+    /// The versions that are ready to run.
+    pub releases: BTreeMap<VersionLabel, Release>,
+    /// Every instance that was begun and is not removed yet.
+    pub instances: BTreeMap<InstanceId, Instance>,
+    /// The highest instance number ever used.
+    pub last_instance: InstanceId,
+    /// The highest deployment number ever used.
+    pub last_deployment: DeploymentId,
+    /// The table that was last put in force, or was about to be.
+    pub table: Table,
+    /// The generation that the proxy last confirmed.
+    pub routed: Generation,
+    /// The deployment in progress.
+    pub deployment: Option<Deployment>,
+    /// How often instances of a version died unasked of late.
+    pub crashes: BTreeMap<VersionLabel, CrashRecord>,
+}
+
+/// A version that is ready to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Of what its deliverable is made.
+    pub digest: Digest,
+    /// Where it came from.
+    pub source: String,
+}
+
+/// Deaths that nobody asked for, of one version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CrashRecord {
+    /// How many in a row.
+    pub count: u32,
+    /// When the last one was seen.
+    pub last: Timestamp,
+}
+
+/// One instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// What it runs.
+    pub version: VersionLabel,
+    /// Where it listens; None until its start is confirmed.
+    pub address: Option<SocketAddr>,
+    /// Where it is in its life.
+    pub stage: Stage,
+    /// When it came there.
+    pub since: Timestamp,
+    /// When it answered its checks for the first time.
+    pub ready_at: Option<Timestamp>,
+    /// How it ended, if it did.
+    pub exit: Option<Exit>,
+    /// Whether `Stop` was confirmed.
+    pub signalled: bool,
+}
+
+/// Where an instance is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Begun, not ready yet. It has had no request.
+    Starting,
+    /// Ready, and given no requests: before its first one, or kept warm.
+    Standby,
+    /// Given requests.
+    Serving,
+    /// Given no more requests; what it has begun may finish.
+    Draining,
+    /// Asked to stop, or about to be.
+    Stopping,
+    /// No process of it is left.
+    Ended,
+}
+
+impl Stage {
+    /// Whether a process of it runs, or may run.
+    pub fn is_alive(self) -> bool {
+        self != Stage::Ended
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Stage::Starting => "starting",
+            Stage::Standby => "standby",
+            Stage::Serving => "serving",
+            Stage::Draining => "draining",
+            Stage::Stopping => "stopping",
+            Stage::Ended => "ended",
+        })
+    }
+}
+
+impl State {
+    /// The number of instances that are wanted, given what the configuration says.
+    pub fn wanted(&self, configured: u32) -> u32 {
+        self.scaled.unwrap_or(configured)
+    }
+
+    /// The version that is to serve when all that is under way is over.
+    pub fn goal(&self) -> Option<&VersionLabel> {
+        match &self.deployment {
+            Some(deployment) => deployment.goal(),
+            None => self.current.as_ref(),
+        }
+    }
+
+    /// The instances of a version, in the order of their numbers.
+    pub fn of_version<'a>(
+        &'a self,
+        version: &'a VersionLabel,
+    ) -> impl Iterator<Item = (InstanceId, &'a Instance)> {
+        self.instances.iter().filter(move |(_, i)| i.version == *version).map(|(id, i)| (*id, i))
+    }
+}
