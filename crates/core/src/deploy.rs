@@ -1,6 +1,31 @@
 //! Deployments: from what is wanted and what was observed to what is to be done.
+//!
+//! [`decide()`] is the entry: pure and total. It is called again and again; each time it says what has become a fact
+//! (to be recorded), what is to be done now (as data), what is waited for, and when to look again. Must not know how
+//! anything is carried out. Tested by cases (`decide/tests.rs`) and by the simulation, with [`check()`] as the oracle.
 
-/// Moved to [`crate::fleet`].
+mod backoff;
+mod check;
+mod command;
+mod decide;
+mod decision;
+mod diagnosis;
+mod facts;
+mod forecast;
+mod guard;
+mod pools;
+mod routing;
+mod steps;
+mod strategy;
+
+pub use check::{Violation, check};
+pub use command::{Command, Refusal, accept};
+pub use decide::decide;
+pub use decision::{Decision, Input, Observed, Preparation, Wait};
+pub use diagnosis::likely_cause;
+pub use forecast::{Forecast, Step, forecast};
+
+/// The facts that drivers report; see [`crate::fleet`].
 pub mod observed {
     pub use crate::fleet::*;
 }

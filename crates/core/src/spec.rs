@@ -6,6 +6,6 @@
 mod service;
 
 pub use service::{
-    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange, RestartSpec, RollingSpec,
-    RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
+    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange, RestartSpec,
+    RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
 };

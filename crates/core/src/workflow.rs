@@ -13,6 +13,7 @@ mod state;
 
 pub use action::Action;
 pub use deployment::{Deployment, Direction, Kind, Phase};
+pub(crate) use event::last_answer;
 pub use event::{Diagnosis, Event, Outcome, Reason, Recorded, Request};
 pub use fold::Illegal;
 pub use receipt::{Receipt, Verdict};

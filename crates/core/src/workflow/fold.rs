@@ -4,7 +4,8 @@ use crate::base::{InstanceId, Timestamp};
 use crate::fleet::Exit;
 use crate::traffic::{Role, Table};
 use crate::workflow::{
-    Action, Deployment, Direction, Event, Instance, Outcome, Phase, Recorded, Release, Request, Stage, State, Verdict,
+    Action, Deployment, Direction, Event, Instance, Outcome, Phase, Recorded, Release, Request, Stage, State,
+    Verdict,
 };
 
 /// An event that does not fit the state before it. The journal is damaged, or a decision was wrong.
@@ -67,7 +68,10 @@ impl State {
 
     fn requested(&mut self, at: Timestamp, request: &Request) -> Result<(), Illegal> {
         if let Some(active) = &self.deployment {
-            return illegal(format!("{} began while {} is under way", request.deployment, active.request.deployment));
+            return illegal(format!(
+                "{} began while {} is under way",
+                request.deployment, active.request.deployment
+            ));
         }
         if request.deployment != self.last_deployment.next() {
             return illegal(format!("{} follows {}", request.deployment, self.last_deployment));
@@ -247,7 +251,9 @@ impl State {
             match instance.stage.under(role) {
                 Some(stage) if stage == instance.stage => {}
                 Some(stage) => moves.push((*id, stage)),
-                None => return illegal(format!("{id} is {} and can't be routed as {role:?}", instance.stage)),
+                None => {
+                    return illegal(format!("{id} is {} and can't be routed as {role:?}", instance.stage));
+                }
             }
         }
         if let Some((id, _)) = roles.iter().find(|(id, _)| !self.instances.contains_key(id)) {

@@ -75,9 +75,15 @@ impl fmt::Display for Receipt {
         match &self.verdict {
             Verdict::Settled => write!(f, "{from} → {} in {}", self.to, self.took)?,
             Verdict::RolledBack { reason } => {
-                write!(f, "{from} → {} rolled back to {from} after {}, because {reason}", self.to, self.took)?;
+                write!(
+                    f,
+                    "{from} → {} rolled back to {from} after {}, because {reason}",
+                    self.to, self.took
+                )?;
             }
-            Verdict::Failed { reason } => write!(f, "{} failed after {}, because {reason}", self.to, self.took)?,
+            Verdict::Failed { reason } => {
+                write!(f, "{} failed after {}, because {reason}", self.to, self.took)?
+            }
         }
         match &self.counts {
             Some(c) => write!(
@@ -107,7 +113,7 @@ impl fmt::Display for Grouped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.0.to_string();
         for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at) % 3 == 0 {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
                 f.write_str(" ")?;
             }
             write!(f, "{digit}")?;

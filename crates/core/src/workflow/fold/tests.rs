@@ -16,9 +16,7 @@ fn request(number: u64, version: &str) -> Event {
 }
 
 fn start(number: u64, version: &str) -> Event {
-    Event::Begun {
-        action: Action::Start { instance: InstanceId(number), version: version.parse().unwrap() },
-    }
+    Event::Begun { action: Action::Start { instance: InstanceId(number), version: version.parse().unwrap() } }
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! The plan checker: the safety rules in words. It guards production (a decision that breaks a rule is not carried
+//! out) and is the oracle of the tests.
+
+use crate::base::InstanceId;
+use crate::deploy::pools::Pools;
+use crate::deploy::{Input, strategy};
+use crate::fleet::RunStatus;
+use crate::traffic::{Role, Table};
+use crate::workflow::{Action, Stage};
+
+/// A rule that an action would break.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// An instance would be stopped that may still get requests.
+    #[error("{instance} would be stopped while {stage}: it must be taken out of the table first")]
+    StopsServing {
+        /// The instance.
+        instance: InstanceId,
+        /// Where it is in its life.
+        stage: Stage,
+    },
+    /// An instance would be stopped before it is known that nothing is in flight on it.
+    #[error("{instance} would be stopped before the proxy has said that nothing is in flight on it")]
+    StopsInFlight {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// The capacity would sink below the floor, and below what it is.
+    #[error("capacity would sink from {before} to {after}, below the floor of {floor}")]
+    BelowFloor {
+        /// Healthy serving instances now.
+        before: u32,
+        /// Healthy serving instances after the table.
+        after: u32,
+        /// What was promised.
+        floor: u32,
+    },
+    /// A table would give requests to an instance that is not known to be healthy.
+    #[error("{instance} would be given requests without having been ready")]
+    ServesUnready {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// A table would not be newer than the one before.
+    #[error("the table's generation would not grow")]
+    StaleTable,
+    /// More instances would run than the strategy may use.
+    #[error("{alive} instances would run, at most {limit} may")]
+    TooMany {
+        /// How many would run.
+        alive: u32,
+        /// How many may.
+        limit: u32,
+    },
+    /// An instance would be removed that may still run.
+    #[error("{instance} would be removed before its end was seen")]
+    RemovesLiving {
+        /// The instance.
+        instance: InstanceId,
+    },
+}
+
+/// Checks actions before they are carried out.
+///
+/// # Errors
+/// The first rule that one of them breaks.
+pub fn check(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
+    for action in actions {
+        match action {
+            Action::Prepare { .. } => {}
+            Action::Start { .. } => {}
+            Action::Route { table } => route(input, table)?,
+            Action::Stop { instance } => stop(input, *instance)?,
+            Action::Remove { instance } => {
+                let alive = input.state.instances.get(instance).is_some_and(|i| i.stage.is_alive());
+                if alive {
+                    return Err(Violation::RemovesLiving { instance: *instance });
+                }
+            }
+        }
+    }
+    number(input, actions)
+}
+
+fn stop(input: &Input<'_>, id: InstanceId) -> Result<(), Violation> {
+    let orphaned = input.observed.instances.get(&id).is_some_and(|i| i.status == RunStatus::Orphaned);
+    let Some(instance) = input.state.instances.get(&id).filter(|_| !orphaned) else { return Ok(()) };
+    match instance.stage {
+        Stage::Stopping | Stage::Ended => Ok(()),
+        Stage::Draining => {
+            let expired = input.now.since(instance.since) >= input.spec.run.stop.drain.longest();
+            let report = input.observed.traffic.as_ref();
+            let settled = report.is_some_and(|r| r.generation >= input.state.table.generation);
+            let empty = input.observed.report(id).is_none_or(|r| r.in_flight.total() == 0);
+            if settled && (empty || expired) {
+                Ok(())
+            } else {
+                Err(Violation::StopsInFlight { instance: id })
+            }
+        }
+        stage => Err(Violation::StopsServing { instance: id, stage }),
+    }
+}
+
+fn route(input: &Input<'_>, table: &Table) -> Result<(), Violation> {
+    let known = &input.state.table;
+    if table.generation < known.generation || table.generation == known.generation && table != known {
+        return Err(Violation::StaleTable);
+    }
+    let mut after = 0;
+    for member in table.routes.iter().flat_map(|route| &route.members).filter(|m| m.role == Role::Serve) {
+        let instance = input.state.instances.get(&member.instance);
+        let served = instance.is_some_and(|i| i.stage == Stage::Serving);
+        let up = input.observed.is_up(member.instance);
+        if !served && !up {
+            return Err(Violation::ServesUnready { instance: member.instance });
+        }
+        after += u32::from(up);
+    }
+    let before = Pools::of(input, input.state.goal()).capacity();
+    let floor = floor(input);
+    if after < before && after < floor {
+        return Err(Violation::BelowFloor { before, after, floor });
+    }
+    Ok(())
+}
+
+fn floor(input: &Input<'_>) -> u32 {
+    match &input.state.deployment {
+        Some(deployment) if deployment.goal().is_none() => 0,
+        Some(deployment) => strategy::floor(&deployment.request.strategy, input.wanted()),
+        None => input.wanted(),
+    }
+}
+
+/// What is on its way out of an earlier deployment, or was scaled away, may come on top: only starts are limited.
+fn number(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
+    let new =
+        |a: &&Action| matches!(a, Action::Start { instance, .. } if *instance > input.state.last_instance);
+    let starts = actions.iter().filter(new).count() as u32;
+    let wanted = input.wanted();
+    let limit = match &input.state.deployment {
+        Some(deployment) => strategy::peak(&deployment.request.strategy, wanted).max(2 * wanted),
+        None => 2 * wanted,
+    };
+    let alive = Pools::of(input, None).alive() + starts;
+    if starts > 0 && alive > limit { Err(Violation::TooMany { alive, limit }) } else { Ok(()) }
+}

@@ -1,0 +1,173 @@
+//! What people may ask for, and what is refused.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{DeploymentId, VersionLabel};
+use crate::spec::Strategy;
+use crate::workflow::{Event, Kind, Reason, Request, State};
+
+/// Something that somebody asks of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "command")]
+pub enum Command {
+    /// Deploy a version.
+    Deploy {
+        /// Its label.
+        version: VersionLabel,
+        /// Where its deliverable is.
+        source: String,
+        /// How.
+        strategy: Strategy,
+    },
+    /// Go back: turn the deployment under way, or deploy the version from before.
+    Rollback {
+        /// To this version. None: the one from before.
+        to: Option<VersionLabel>,
+        /// How, if it takes a deployment of its own.
+        strategy: Strategy,
+    },
+    /// Begin nothing new in this deployment.
+    Pause {
+        /// The deployment. None: the one under way.
+        deployment: Option<DeploymentId>,
+    },
+    /// Let it go on.
+    Resume {
+        /// The deployment. None: the one under way.
+        deployment: Option<DeploymentId>,
+    },
+    /// Turn the deployment back.
+    Abort {
+        /// The deployment. None: the one under way.
+        deployment: Option<DeploymentId>,
+    },
+    /// Run another number of instances.
+    Scale {
+        /// How many. 1 to 1000.
+        instances: u32,
+    },
+}
+
+/// Why something that somebody asked for is not done. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A deployment is under way.
+    #[error(
+        "{deployment} to {version} is under way: watch it with `tandem watch`, or turn it back with `tandem abort`"
+    )]
+    Busy {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// Its version.
+        version: VersionLabel,
+    },
+    /// No deployment is under way.
+    #[error("no deployment is under way")]
+    NothingUnderWay,
+    /// Another deployment than the named one is under way.
+    #[error("{asked} is over; {active} is under way")]
+    Over {
+        /// The one that was named.
+        asked: DeploymentId,
+        /// The one that is under way.
+        active: DeploymentId,
+    },
+    /// The version serves already.
+    #[error("{0} serves already")]
+    Serves(VersionLabel),
+    /// There is no version to go back to.
+    #[error("there is no earlier version to go back to")]
+    NoEarlierVersion,
+    /// The named version was never made ready here.
+    #[error("{0} is not known here: deploy it with its deliverable")]
+    UnknownVersion(VersionLabel),
+    /// The deployment goes back already.
+    #[error("{0} goes back already")]
+    GoesBack(DeploymentId),
+    /// The deployment is paused already, or not paused.
+    #[error("{0} is {1}")]
+    Idle(DeploymentId, &'static str),
+    /// The number is out of range.
+    #[error("{0} instances can't be run: ask for 1 to 1000")]
+    Number(u32),
+}
+
+/// What is to be recorded for a command.
+///
+/// # Errors
+/// The command is refused; the state stays as it is.
+pub fn accept(state: &State, command: &Command) -> Result<Vec<Event>, Refusal> {
+    match command {
+        Command::Deploy { version, source, strategy } => {
+            free(state)?;
+            if state.current.as_ref() == Some(version) {
+                return Err(Refusal::Serves(version.clone()));
+            }
+            Ok(vec![request(state, Kind::Deploy, version, source, *strategy)])
+        }
+        Command::Rollback { to, strategy } => rollback(state, to.as_ref(), *strategy),
+        Command::Pause { deployment } => match under_way(state, *deployment)? {
+            (id, true, _) => Err(Refusal::Idle(id, "paused already")),
+            (id, false, _) => Ok(vec![Event::Paused { deployment: id }]),
+        },
+        Command::Resume { deployment } => match under_way(state, *deployment)? {
+            (id, true, _) => Ok(vec![Event::Resumed { deployment: id }]),
+            (id, false, _) => Err(Refusal::Idle(id, "not paused")),
+        },
+        Command::Abort { deployment } => turn_back(under_way(state, *deployment)?),
+        Command::Scale { instances: n @ 1..=1000 } => Ok(vec![Event::Scaled { instances: *n }]),
+        Command::Scale { instances } => Err(Refusal::Number(*instances)),
+    }
+}
+
+fn rollback(state: &State, to: Option<&VersionLabel>, strategy: Strategy) -> Result<Vec<Event>, Refusal> {
+    if let Some(active) = &state.deployment
+        && to.is_none_or(|to| active.from.as_ref() == Some(to))
+    {
+        return turn_back(under_way(state, None)?);
+    }
+    free(state)?;
+    let to = to.or(state.previous.as_ref()).ok_or(Refusal::NoEarlierVersion)?;
+    if state.current.as_ref() == Some(to) {
+        return Err(Refusal::Serves(to.clone()));
+    }
+    let release = state.releases.get(to).ok_or_else(|| Refusal::UnknownVersion(to.clone()))?;
+    Ok(vec![request(state, Kind::Rollback, to, &release.source, strategy)])
+}
+
+fn turn_back((id, _, back): (DeploymentId, bool, bool)) -> Result<Vec<Event>, Refusal> {
+    if back {
+        return Err(Refusal::GoesBack(id));
+    }
+    Ok(vec![Event::TurnedBack { deployment: id, reason: Reason::Asked }])
+}
+
+fn free(state: &State) -> Result<(), Refusal> {
+    match &state.deployment {
+        Some(active) => Err(Refusal::Busy {
+            deployment: active.request.deployment,
+            version: active.request.version.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The deployment under way, whether it is paused, and whether it goes back.
+fn under_way(state: &State, asked: Option<DeploymentId>) -> Result<(DeploymentId, bool, bool), Refusal> {
+    let deployment = state.deployment.as_ref().ok_or(Refusal::NothingUnderWay)?;
+    let active = deployment.request.deployment;
+    match asked {
+        Some(asked) if asked != active => Err(Refusal::Over { asked, active }),
+        _ => Ok((active, deployment.paused, deployment.turned_back().is_some())),
+    }
+}
+
+fn request(state: &State, kind: Kind, version: &VersionLabel, source: &str, strategy: Strategy) -> Event {
+    Event::Requested(Request {
+        deployment: state.last_deployment.next(),
+        kind,
+        version: version.clone(),
+        source: source.to_owned(),
+        strategy,
+    })
+}

@@ -1,0 +1,97 @@
+//! The decision: what is wanted and what was observed in, facts, actions and waits out.
+
+use crate::deploy::pools::Pools;
+use crate::deploy::strategy::{self, Moves};
+use crate::deploy::{Decision, Input, Wait, facts, routing, steps};
+use crate::spec::Strategy;
+use crate::workflow::{Action, Deployment, Phase, Stage};
+
+/// Decides what is to be done now. Total: any input gives a decision. Called again after its facts are recorded, and
+/// after its actions are done.
+pub fn decide(input: &Input<'_>) -> Decision {
+    let facts = facts::facts(input);
+    if !facts.is_empty() {
+        return Decision { facts, ..Decision::default() };
+    }
+    let mut decision = Decision::default();
+    let moves = moves(input, &mut decision);
+    for wait in &moves.waits {
+        decision.wait(wait.clone());
+    }
+    steps::starts(input, &moves, &mut decision);
+    if input.observed.traffic.is_none() {
+        decision.wait(Wait::ProxyAway);
+    } else if let Some(table) = routing::table(input, &moves) {
+        decision.actions.push(Action::Route { table });
+    }
+    steps::departures(input, &mut decision);
+    decision
+}
+
+/// What the deployment under way wants moved, or what keeps the service as it is.
+fn moves(input: &Input<'_>, decision: &mut Decision) -> Moves {
+    let pools = Pools::of(input, input.state.goal());
+    let known = input.observed.traffic.is_some();
+    let mut moves = match &input.state.deployment {
+        None => strategy::hold(&pools),
+        Some(deployment) if deployment.paused => {
+            decision.wait(Wait::Paused);
+            Moves::default()
+        }
+        Some(deployment) => under_way(input, deployment, &pools, decision),
+    };
+    if !known {
+        // Without the proxy's word nothing is known to be healthy: whoever serves goes on serving.
+        moves = Moves { start: moves.start.min(never_begun(&pools)), ..Moves::default() };
+    }
+    moves
+}
+
+/// How many of the wanted instances do not even run.
+fn never_begun(pools: &Pools) -> u32 {
+    pools.wanted.saturating_sub(pools.goal.iter().filter(|c| !c.leaves()).count() as u32)
+}
+
+fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision: &mut Decision) -> Moves {
+    let back = deployment.turned_back().is_some();
+    match deployment.phase {
+        Phase::Preparing => {
+            let version = deployment.request.version.clone();
+            if !input.observed.prepared.contains_key(&version) {
+                let source = deployment.request.source.clone();
+                decision.actions.push(Action::Prepare { version: version.clone(), source });
+            }
+            decision.wait(Wait::Preparing { version });
+            // Until the new version is ready to run, the service is kept at the old one.
+            steady_at_old(input, deployment)
+        }
+        Phase::Shifting => strategy::shift(&deployment.request.strategy, pools, back),
+        Phase::Baking => {
+            let until = facts::baked_at(input, deployment);
+            let bake_end = deployment.phase_since + input.spec.deploy.bake;
+            let flip = matches!(deployment.request.strategy, Strategy::Flip(_));
+            if input.now < bake_end || !flip {
+                decision.wait(Wait::Baking { until: if flip { bake_end } else { until } });
+            }
+            if flip && deployment.from.is_some() {
+                decision.wait(Wait::Warm { until });
+            }
+            strategy::keep(pools)
+        }
+        Phase::Retiring => {
+            let mut moves = strategy::keep(pools);
+            moves.drain = pools.others.iter().filter(|c| c.stage < Stage::Draining).map(|c| c.id).collect();
+            moves
+        }
+    }
+}
+
+/// Instances of the old version that died are not replaced while a deliverable is unpacked: starts go to the goal
+/// only, and those of the old one that are ready are given requests.
+fn steady_at_old(input: &Input<'_>, deployment: &Deployment) -> Moves {
+    let pools = Pools::of(input, deployment.from.as_ref());
+    Moves { start: 0, drain: Vec::new(), ..strategy::keep(&pools) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! What has become a fact since the last look: instances that are ready or ended, deployments that go on, go back or
+//! are over. Recorded before anything follows from it.
+
+use crate::deploy::decision::Preparation;
+use crate::deploy::pools::Pools;
+use crate::deploy::{Input, backoff, guard, strategy};
+use crate::fleet::{Exit, RunStatus};
+use crate::spec::Strategy;
+use crate::workflow::{Deployment, Event, Instance, Phase, Reason, Receipt, Stage};
+
+/// So many deaths in a row of the version that a deployment goes back to, and the deployment is given up: the service
+/// is then held at that version like any other, without a deployment in the way of the next one.
+const HOPELESS: u32 = 3;
+
+/// New facts about instances; if there are none, about the deployment.
+pub(super) fn facts(input: &Input<'_>) -> Vec<Event> {
+    let facts = of_instances(input);
+    match &input.state.deployment {
+        Some(deployment) if facts.is_empty() => of_deployment(input, deployment),
+        _ => facts,
+    }
+}
+
+fn of_instances(input: &Input<'_>) -> Vec<Event> {
+    let mut facts = Vec::new();
+    for (&id, instance) in &input.state.instances {
+        if let Some(exit) = exit(input, id, instance) {
+            let asked = instance.stage == Stage::Stopping;
+            let lived = instance.ready_at.map(|ready| input.now.since(ready));
+            let record = input.state.crashes.get(&instance.version);
+            let crashes = if asked { 0 } else { backoff::count(&input.spec.run.restart, record, lived) };
+            facts.push(Event::Ended { instance: id, exit, crashes });
+        } else if instance.stage == Stage::Starting && instance.address.is_some() && input.observed.is_up(id)
+        {
+            facts.push(Event::Ready { instance: id });
+        }
+    }
+    facts
+}
+
+fn exit(input: &Input<'_>, id: crate::base::InstanceId, instance: &Instance) -> Option<Exit> {
+    if !instance.stage.is_alive() {
+        return None;
+    }
+    match input.observed.instances.get(&id).map(|seen| &seen.status) {
+        Some(RunStatus::Exited(exit)) => Some(exit.clone()),
+        Some(RunStatus::Running | RunStatus::Orphaned) => None,
+        // Never confirmed: it is started again. Confirmed and unknown: nothing is left of it.
+        None => instance.address.map(|_| Exit::Unknown),
+    }
+}
+
+fn of_deployment(input: &Input<'_>, deployment: &Deployment) -> Vec<Event> {
+    let id = deployment.request.deployment;
+    if let Some(preparation) = preparation(input, deployment) {
+        return preparation;
+    }
+    if deployment.baseline.is_none()
+        && let Some(report) = &input.observed.traffic
+    {
+        let counts = report.counts.get(&input.spec.service).copied().unwrap_or_default();
+        return vec![Event::Counted { deployment: id, counts }];
+    }
+    if let Some(serving) = lower_capacity(input, deployment) {
+        return vec![Event::CapacityFell { deployment: id, serving }];
+    }
+    if let Some(reason) = guard::verdict(input, deployment) {
+        return vec![Event::TurnedBack { deployment: id, reason }];
+    }
+    next_phase(input, deployment).map_or_else(Vec::new, |event| vec![event])
+}
+
+fn preparation(input: &Input<'_>, deployment: &Deployment) -> Option<Vec<Event>> {
+    let (id, version) = (deployment.request.deployment, &deployment.request.version);
+    if deployment.phase != Phase::Preparing || deployment.turned_back().is_some() {
+        return None;
+    }
+    match input.observed.prepared.get(version) {
+        Some(Preparation::Ready(digest)) => Some(vec![
+            Event::Prepared { version: version.clone(), digest: digest.clone() },
+            Event::Entered { deployment: id, phase: Phase::Shifting },
+        ]),
+        Some(Preparation::Failed(error)) => Some(vec![Event::TurnedBack {
+            deployment: id,
+            reason: Reason::NotPrepared { error: error.clone() },
+        }]),
+        Some(Preparation::Running) | None => None,
+    }
+}
+
+/// The capacity, if it is known, mattered from the start, and is the lowest so far.
+fn lower_capacity(input: &Input<'_>, deployment: &Deployment) -> Option<u32> {
+    input.observed.traffic.as_ref()?;
+    deployment.from.as_ref()?;
+    let serving = Pools::of(input, None).capacity();
+    deployment.lowest_capacity.is_none_or(|lowest| serving < lowest).then_some(serving)
+}
+
+fn next_phase(input: &Input<'_>, deployment: &Deployment) -> Option<Event> {
+    let id = deployment.request.deployment;
+    let entered = |phase| Some(Event::Entered { deployment: id, phase });
+    let back = deployment.turned_back().is_some();
+    let pools = Pools::of(input, deployment.goal());
+    match deployment.phase {
+        Phase::Preparing => None,
+        Phase::Shifting => {
+            if back && goal_is_hopeless(input, deployment) {
+                return Some(finished(input, deployment));
+            }
+            let complete = strategy::shift(&deployment.request.strategy, &pools, back).complete;
+            if complete { entered(if back { Phase::Retiring } else { Phase::Baking }) } else { None }
+        }
+        Phase::Baking => {
+            (input.now >= baked_at(input, deployment)).then(|| entered(Phase::Retiring)).flatten()
+        }
+        Phase::Retiring => {
+            let gone = !input.state.instances.values().any(|i| Some(&i.version) != deployment.goal());
+            gone.then(|| finished(input, deployment))
+        }
+    }
+}
+
+/// When the phase of baking is over: all that the strategy keeps warm included.
+pub(super) fn baked_at(input: &Input<'_>, deployment: &Deployment) -> crate::base::Timestamp {
+    let warm = match &deployment.request.strategy {
+        Strategy::Flip(flip) if deployment.from.is_some() => flip.warm,
+        Strategy::Flip(_) | Strategy::Rolling(_) => crate::base::Millis::ZERO,
+    };
+    deployment.phase_since + input.spec.deploy.bake.max(warm)
+}
+
+fn goal_is_hopeless(input: &Input<'_>, deployment: &Deployment) -> bool {
+    let record = deployment.goal().and_then(|goal| input.state.crashes.get(goal));
+    record.is_some_and(|r| r.count >= HOPELESS && r.last >= deployment.phase_since)
+}
+
+fn finished(input: &Input<'_>, deployment: &Deployment) -> Event {
+    let counts = input
+        .observed
+        .traffic
+        .as_ref()
+        .map(|report| report.counts.get(&input.spec.service).copied().unwrap_or_default());
+    let receipt = Receipt::of(deployment, input.wanted(), counts, input.now);
+    Event::Finished { deployment: deployment.request.deployment, receipt }
+}

@@ -1,0 +1,59 @@
+//! When a deployment goes back by itself.
+
+use crate::deploy::Input;
+use crate::deploy::pools::{Copy, Pools, count};
+use crate::workflow::{Deployment, Phase, Reason, Stage};
+
+/// Why the deployment must go back. None: it need not, or does already.
+pub(super) fn verdict(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
+    if deployment.turned_back().is_some() || deployment.phase == Phase::Preparing {
+        return None;
+    }
+    ended_early(input, deployment)
+        .or_else(|| not_ready(input, deployment))
+        .or_else(|| crashed(input, deployment))
+        .or_else(|| unhealthy(input, deployment))
+}
+
+fn ended_early(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
+    let (id, exit) = input.state.of_version(&deployment.request.version).find_map(|(id, instance)| {
+        let early = instance.stage == Stage::Ended && instance.ready_at.is_none() && !instance.signalled;
+        early.then_some((id, instance.exit.clone()?))
+    })?;
+    Some(Reason::EndedEarly { instance: id, exit })
+}
+
+fn not_ready(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
+    // While the proxy is away nothing can become ready; that is no fault of the instance.
+    let report = input.observed.traffic.as_ref()?;
+    let within = input.spec.run.ready.within;
+    let (id, _) = input
+        .state
+        .of_version(&deployment.request.version)
+        .find(|(_, i)| i.stage == Stage::Starting && input.now.since(i.since) >= within)?;
+    let health = report.instances.get(&id).map(|r| r.health.clone()).unwrap_or_default();
+    Some(Reason::NotReady { instance: id, within, health })
+}
+
+fn crashed(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
+    let limit = input.spec.deploy.guard.crashes;
+    if deployment.crashes <= limit {
+        return None;
+    }
+    let (instance, _) =
+        input.state.of_version(&deployment.request.version).filter(|(_, i)| i.exit.is_some()).last()?;
+    Some(Reason::Crashed { instance, crashes: deployment.crashes, limit })
+}
+
+/// Fewer than half of those that should carry the traffic are healthy.
+fn unhealthy(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
+    input.observed.traffic.as_ref()?;
+    let pools = Pools::of(input, Some(&deployment.request.version));
+    let healthy = count(&pools.goal, Copy::serves);
+    let of = match deployment.phase {
+        Phase::Preparing => 0,
+        Phase::Shifting => count(&pools.goal, |c| c.stage == Stage::Serving),
+        Phase::Baking | Phase::Retiring => pools.wanted,
+    };
+    (healthy * 2 < of).then_some(Reason::Unhealthy { healthy, of })
+}

@@ -1,0 +1,65 @@
+//! How a new version replaces the old one: one small file per strategy, all over the same moves.
+
+mod flip;
+mod rolling;
+
+use crate::base::InstanceId;
+use crate::deploy::decision::Wait;
+use crate::deploy::pools::Pools;
+use crate::spec::Strategy;
+
+pub(super) use rolling::Limits;
+
+/// What a strategy wants done now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Moves {
+    /// So many new instances are to be started.
+    pub start: u32,
+    /// These are given requests.
+    pub serve: Vec<InstanceId>,
+    /// These are given no more requests but kept running.
+    pub warm: Vec<InstanceId>,
+    /// These are given no more requests, for good.
+    pub drain: Vec<InstanceId>,
+    /// What it waits for.
+    pub waits: Vec<Wait>,
+    /// Whether all traffic is where it is to be.
+    pub complete: bool,
+}
+
+/// The moves of a deployment's strategy. `back` tells that it goes back to where it came from.
+pub fn shift(strategy: &Strategy, pools: &Pools, back: bool) -> Moves {
+    match strategy {
+        Strategy::Rolling(spec) => rolling::moves(&Limits::of(spec, pools.wanted), pools),
+        Strategy::Flip(_) => flip::moves(pools, back),
+    }
+}
+
+/// The moves that bring a service to its goal, or keep it there, when nothing else is under way: as many instances as
+/// wanted, of the goal only, and none of the others leaves before it is replaced.
+pub fn hold(pools: &Pools) -> Moves {
+    rolling::moves(&Limits::all_at_once(pools.wanted), pools)
+}
+
+/// The moves that keep the goal at its number and leave all others alone.
+pub fn keep(pools: &Pools) -> Moves {
+    let mut moves = rolling::fill(&Limits::all_at_once(pools.wanted), pools);
+    moves.drain.clear();
+    moves
+}
+
+/// The least number of healthy serving instances that a strategy promises.
+pub fn floor(strategy: &Strategy, wanted: u32) -> u32 {
+    match strategy {
+        Strategy::Rolling(spec) => Limits::of(spec, wanted).floor,
+        Strategy::Flip(_) => wanted,
+    }
+}
+
+/// The greatest number of instances that a strategy runs at once.
+pub fn peak(strategy: &Strategy, wanted: u32) -> u32 {
+    match strategy {
+        Strategy::Rolling(spec) => wanted + Limits::of(spec, wanted).surge,
+        Strategy::Flip(_) => wanted * 2,
+    }
+}

@@ -1,0 +1,102 @@
+//! What the engine needs of the world. Each call is bounded in time by whoever implements it, and each change is
+//! idempotent: the engine repeats what it is not sure of.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use tandem_core::base::{InstanceId, Timestamp, VersionLabel};
+use tandem_core::deploy::Preparation;
+use tandem_core::fleet::{Findings, ObservedInstances};
+use tandem_core::traffic::{Table, TrafficReport};
+use tandem_core::workflow::Recorded;
+
+/// A port could not do what it was asked. Nothing follows but that it is tried again later, unless the engine is told
+/// otherwise by what it observes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PortError(pub String);
+
+/// The ports of one service.
+pub struct Ports {
+    /// Where events are kept.
+    pub journal: Box<dyn Journal>,
+    /// Where instances run.
+    pub instances: Box<dyn Instances>,
+    /// Through which requests go.
+    pub traffic: Box<dyn Traffic>,
+    /// What time it is.
+    pub clock: Box<dyn Clock>,
+}
+
+/// Where events are kept. From the moment that `append` returns, a crash finds them again: all of one call, or none.
+pub trait Journal {
+    /// All events, oldest first.
+    ///
+    /// # Errors
+    /// The journal can't be read, or is damaged.
+    fn load(&mut self) -> Result<Vec<Recorded>, PortError>;
+
+    /// Adds events, all or none.
+    ///
+    /// # Errors
+    /// They were not added (the disk is full …), or it is not known whether they were.
+    fn append(&mut self, events: &[Recorded]) -> Result<(), PortError>;
+}
+
+/// Where instances run.
+pub trait Instances {
+    /// Begins to make a version ready to run; that it is ready is observed. Returns at once.
+    ///
+    /// # Errors
+    /// It could not be begun.
+    fn prepare(&mut self, version: &VersionLabel, source: &str) -> Result<(), PortError>;
+
+    /// The versions that are being made ready, are ready, or could not be made ready.
+    ///
+    /// # Errors
+    /// Nothing is known.
+    fn prepared(&mut self) -> Result<BTreeMap<VersionLabel, Preparation>, PortError>;
+
+    /// Starts instances; answers in the same order with where each is to listen. An instance that was started before
+    /// is not started again.
+    fn start(&mut self, starts: &[(InstanceId, VersionLabel)]) -> Vec<Result<SocketAddr, PortError>>;
+
+    /// The instances, dead ones included until they are removed.
+    ///
+    /// # Errors
+    /// Nothing is known. Absence from the answer means that nothing is left of an instance.
+    fn observe(&mut self) -> Result<ObservedInstances, PortError>;
+
+    /// Asks an instance to stop. Returns at once.
+    ///
+    /// # Errors
+    /// It could not be asked.
+    fn stop(&mut self, instance: InstanceId) -> Result<(), PortError>;
+
+    /// Removes what is left of an instance that has ended.
+    ///
+    /// # Errors
+    /// Something is left.
+    fn remove(&mut self, instance: InstanceId) -> Result<(), PortError>;
+
+    /// What can be found out about an instance that does not do what it should.
+    fn findings(&mut self, instance: InstanceId) -> Findings;
+}
+
+/// Through which requests go.
+pub trait Traffic {
+    /// Puts a table in force. When this returns, no request that comes in later is routed by an older one.
+    ///
+    /// # Errors
+    /// It is not known to be in force.
+    fn apply(&mut self, table: &Table) -> Result<(), PortError>;
+
+    /// What the proxy reports. None: it does not answer, nothing is known.
+    fn observe(&mut self) -> Option<TrafficReport>;
+}
+
+/// What time it is.
+pub trait Clock {
+    /// The time, on a clock that never goes back.
+    fn now(&mut self) -> Timestamp;
+}
