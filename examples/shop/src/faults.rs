@@ -1,0 +1,46 @@
+//! Misbehaviour on demand, for the tests of what stands around the shop: `SHOP_FAULT`, or a file `fault` in the
+//! release folder, so that a release can be a bad one.
+
+use std::io;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Exits at once with a message.
+    Start,
+    /// Runs, but never listens.
+    Bind,
+    /// Answers 500 to health checks.
+    Up,
+    /// Answers 301 to health checks.
+    Redirect,
+    /// Accepts requests and answers none.
+    Hang,
+    /// Exits after so many seconds.
+    ExitAfter(u64),
+}
+
+impl Fault {
+    /// The fault that was asked for, if one was.
+    pub(crate) fn read() -> Result<Option<Fault>, String> {
+        let text = match (std::env::var("SHOP_FAULT"), std::fs::read_to_string("fault")) {
+            (Ok(text), _) | (Err(_), Ok(text)) => text,
+            (Err(_), Err(why)) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+            (Err(_), Err(why)) => return Err(format!("can't read the file fault: {why}")),
+        };
+        match text.trim() {
+            "" => Ok(None),
+            "start" => Ok(Some(Fault::Start)),
+            "bind" => Ok(Some(Fault::Bind)),
+            "up" => Ok(Some(Fault::Up)),
+            "redirect" => Ok(Some(Fault::Redirect)),
+            "hang" => Ok(Some(Fault::Hang)),
+            other => match other.strip_prefix("exit-after=").map(str::parse) {
+                Some(Ok(seconds)) => Ok(Some(Fault::ExitAfter(seconds))),
+                _ => Err(format!(
+                    "{other:?} is no fault: start, bind, up, redirect, hang or exit-after=SECONDS"
+                )),
+            },
+        }
+    }
+}
