@@ -1,11 +1,26 @@
 //! What the team wants: the checked configuration of a service.
 //!
-//! `service` holds the checked values that all other code works with. Must not know how instances, traffic or
-//! deployments are carried out.
+//! `service` holds the checked values that all other code works with, and every default. `key` is the table of what
+//! may be written; along it a text is read (`found`, `value`, `text`), put into fields (`field`), checked as a whole
+//! (`check`), shown (`show`) and described (`schema`). Must not know how instances, traffic or deployments are carried
+//! out, nor files or the environment. Tested in `check/tests.rs`.
 
+mod check;
+mod field;
+mod found;
+mod key;
+mod problem;
+mod schema;
 mod service;
+mod show;
+mod text;
+mod value;
 
+pub use check::read;
+pub use problem::{Problem, ProblemCode};
+pub use schema::schema;
 pub use service::{
     DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange, RestartSpec,
     RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
 };
+pub use show::show;

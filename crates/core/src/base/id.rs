@@ -117,6 +117,13 @@ name!(
     |_, c| c.is_ascii_digit() || ('a'..='f').contains(&c)
 );
 
+impl ServiceName {
+    /// Stands where a name is still to come.
+    pub(crate) fn unnamed() -> ServiceName {
+        ServiceName("unnamed".to_owned())
+    }
+}
+
 impl Digest {
     /// The first twelve digits: enough for people to tell deliverables apart.
     pub fn short(&self) -> &str {

@@ -25,6 +25,28 @@ pub struct ServiceSpec {
     pub limits: LimitSpec,
 }
 
+impl ServiceSpec {
+    /// The defaults, with the parts that have none left empty: to be filled before anyone sees it.
+    pub(super) fn draft() -> ServiceSpec {
+        ServiceSpec {
+            service: ServiceName::unnamed(),
+            run: RunSpec {
+                command: Vec::new(),
+                instances: 2,
+                env: BTreeMap::new(),
+                ports: PortRange::default(),
+                ready: HttpProbe::default(),
+                stop: StopSpec::default(),
+                restart: RestartSpec::default(),
+            },
+            listen: Vec::new(),
+            deploy: DeploySpec::default(),
+            timeouts: TimeoutSpec::default(),
+            limits: LimitSpec::default(),
+        }
+    }
+}
+
 /// How an instance is run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSpec {
@@ -161,6 +183,29 @@ pub enum Signal {
     Winch,
 }
 
+impl Signal {
+    const ALL: [Signal; 7] =
+        [Signal::Term, Signal::Int, Signal::Quit, Signal::Hup, Signal::Usr1, Signal::Usr2, Signal::Winch];
+
+    /// The name without `SIG`, as the configuration has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Term => "TERM",
+            Signal::Int => "INT",
+            Signal::Quit => "QUIT",
+            Signal::Hup => "HUP",
+            Signal::Usr1 => "USR1",
+            Signal::Usr2 => "USR2",
+            Signal::Winch => "WINCH",
+        }
+    }
+
+    /// The signal of that name.
+    pub fn named(name: &str) -> Option<Signal> {
+        Signal::ALL.into_iter().find(|signal| signal.name() == name)
+    }
+}
+
 /// How a crashed instance is replaced: after `first`, then twice as long each time up to `longest`; the count begins
 /// anew when an instance has run for `forget`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +231,13 @@ pub struct ListenSpec {
     pub address: SocketAddr,
     /// Host names, without port, lower case; `*.example.com` matches one label. Empty: all hosts.
     pub hosts: Vec<String>,
+}
+
+impl ListenSpec {
+    /// All hosts, at an address that is still to be filled in.
+    pub(super) fn draft() -> ListenSpec {
+        ListenSpec { address: SocketAddr::from(([0, 0, 0, 0], 0)), hosts: Vec::new() }
+    }
 }
 
 /// How a new version replaces the old one.
@@ -233,6 +285,21 @@ pub enum StrategyKind {
     Rolling,
     /// A second pool, switched to at one instant.
     Flip,
+}
+
+impl StrategyKind {
+    /// The name, as the configuration and the command line have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            StrategyKind::Rolling => "rolling",
+            StrategyKind::Flip => "flip",
+        }
+    }
+
+    /// The strategy of that name.
+    pub fn named(name: &str) -> Option<StrategyKind> {
+        [StrategyKind::Rolling, StrategyKind::Flip].into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// A strategy with its parameters, as a deployment carries it out.

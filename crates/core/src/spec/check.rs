@@ -1,0 +1,127 @@
+//! From the text of a configuration to values that make sense, or to everything that is wrong with it.
+//!
+//! Here stands what values mean together. Knows no files and no environment: `env:NAME` stays as it is written.
+//! Tested in `check/tests.rs` by readable cases and properties.
+
+use std::collections::BTreeMap;
+
+use super::field::visit;
+use super::found::Found;
+use super::problem::{Problem, ProblemCode};
+use super::service::{ListenSpec, ServiceSpec};
+
+#[cfg(test)]
+mod tests;
+
+/// A configuration and which of its values were written rather than left to their defaults.
+pub(super) struct Checked {
+    pub(super) spec: ServiceSpec,
+    pub(super) found: Found,
+}
+
+/// Reads the text of a `tandem.toml`.
+///
+/// # Errors
+/// All problems of the text at once, in the order in which they stand there. If it is not TOML at all, only that.
+pub fn read(text: &str) -> Result<ServiceSpec, Vec<Problem>> {
+    check(text).map(|checked| checked.spec)
+}
+
+pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
+    let mut found = Found::read(text);
+    let mut spec = ServiceSpec::draft();
+    spec.listen = vec![ListenSpec::draft(); found.length("listen")];
+    visit(&mut spec, &mut |path, field| {
+        if let Some(value) = found.value(path) {
+            field.set(value);
+        }
+    });
+    pool_fits_its_ports(&spec, &mut found);
+    restart_waits_grow(&spec, &mut found);
+    addresses_differ(&spec, &mut found);
+    rolling_can_move(&spec, &mut found);
+    if found.problems.is_empty() {
+        return Ok(Checked { spec, found });
+    }
+    found.problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
+    Err(found.problems)
+}
+
+fn contradiction(found: &mut Found, path: &str, message: String, help: impl Into<String>) {
+    let problem = Problem::new(ProblemCode::Contradiction, found.span(path), message);
+    found.problems.push(problem.help(help));
+}
+
+/// During a flip there are two pools, and each instance needs a port.
+fn pool_fits_its_ports(spec: &ServiceSpec, found: &mut Found) {
+    let (ports, instances) = (spec.run.ports, spec.run.instances);
+    let count = u32::from(ports.last.saturating_sub(ports.first)) + 1;
+    if found.good(&["run.ports", "run.instances"]) && count < 2 * instances {
+        let message =
+            format!("`run.ports` holds {count} ports, too few for two pools of {instances} instances");
+        contradiction(found, "run.ports", message, format!("give at least {} ports", 2 * instances));
+    }
+}
+
+fn restart_waits_grow(spec: &ServiceSpec, found: &mut Found) {
+    let restart = spec.run.restart;
+    if found.good(&["run.restart.first", "run.restart.longest"]) && restart.first > restart.longest {
+        let path = if found.value("run.restart.first").is_some() {
+            "run.restart.first"
+        } else {
+            "run.restart.longest"
+        };
+        let message = format!(
+            "`run.restart.first` is {}, longer than `run.restart.longest`, which is {}",
+            restart.first, restart.longest
+        );
+        contradiction(found, path, message, "make `first` the shorter of the two");
+    }
+}
+
+fn addresses_differ(spec: &ServiceSpec, found: &mut Found) {
+    let mut seen = BTreeMap::new();
+    for (at, listen) in spec.listen.iter().enumerate() {
+        let path = format!("listen[{at}].address");
+        if found.value(&path).is_some() && seen.insert(listen.address, at).is_some() {
+            let message = format!("`listen.address` {} is there twice", listen.address);
+            contradiction(found, &path, message, "put all `hosts` of one address into one [[listen]]");
+        }
+    }
+}
+
+/// `rolling` needs room: above the wanted number or below it, but never down to nothing unless that is written.
+fn rolling_can_move(spec: &ServiceSpec, found: &mut Found) {
+    if !found.good(&["run.instances", "deploy.batch", "deploy.surge", "deploy.floor"]) {
+        return;
+    }
+    let (instances, rolling) = (spec.run.instances, spec.deploy.rolling);
+    let batch = rolling.batch.of_rounded_up(instances);
+    if batch == 0 {
+        let message = format!("`deploy.batch` is {}, so nothing would ever be replaced", rolling.batch);
+        contradiction(found, "deploy.batch", message, "replace at least one at a time: batch = 1");
+        return;
+    }
+    let surge = rolling.surge.unwrap_or(rolling.batch).of_rounded_up(instances);
+    let Some(floor) = rolling.floor.map(|floor| floor.of_rounded_up(instances)) else {
+        if surge == 0 && batch >= instances {
+            let message = format!(
+                "`deploy.surge` is 0 and `deploy.batch` is {}: all {instances} instances would stop at once",
+                rolling.batch
+            );
+            let help = "leave `surge` out, take a smaller `batch`, or write floor = 0 if the gap is meant";
+            contradiction(found, "deploy.surge", message, help);
+        }
+        return;
+    };
+    if floor > instances {
+        let message =
+            format!("`deploy.floor` is {floor}, more than the {instances} instances of `run.instances`");
+        contradiction(found, "deploy.floor", message, format!("write at most floor = {instances}"));
+    } else if floor == instances && surge == 0 {
+        let message =
+            format!("`deploy.floor` keeps all {instances} instances and `deploy.surge` allows no more");
+        let help = "nothing could ever be replaced: allow surge = 1, or one less in `floor`";
+        contradiction(found, "deploy.floor", message, help);
+    }
+}

@@ -1,0 +1,292 @@
+//! Configurations as people write them, and what they are told.
+
+use proptest::prelude::*;
+
+use super::super::key::{FILE, Key};
+use super::super::show;
+use super::*;
+
+mod messages;
+
+const SMALL: &str = r#"
+service = "shop"
+run.command = ["bin/shop"]
+[[listen]]
+address = "0.0.0.0:8080"
+"#;
+
+/// Every key, each with a value that is not its default.
+const FULL: &str = r#"
+service = "shop"
+x-owner = "team blue"
+
+[run]
+command = ["bin/shop", "--port", "$PORT"]
+instances = 5
+env = { A = "1", B = "env:B" }
+ports = "21000 - 21999"
+restart = { first = "1s", longest = "5m", forget = "2m" }
+stop.signal = "sigint"
+stop.grace = "10s"
+
+[run.stop.drain]
+requests = "1s"
+uploads = "2s"
+streams = "3s"
+websockets = "4s"
+
+[run.ready]
+http = "/health?deep=1"
+host = "shop.example.com"
+every = "2s"
+timeout = "3s"
+within = "2m"
+rise = 1
+fall = 5
+
+[[listen]]
+address = "0.0.0.0:8080"
+hosts = ["Shop.Example.com", "*.shop.example.com"]
+
+[[listen]]
+address = "[::1]:8081"
+
+[deploy]
+strategy = "flip"
+batch = "50%"
+surge = 0
+floor = "50%"
+bake = "0s"
+flip.warm = "1m"
+guard.crashes = 0
+
+[timeouts]
+head = "1s"
+body = "2s"
+connect = "3s"
+answer = "4s"
+stream = "5s"
+idle = "6s"
+pool_idle = "7s"
+
+[limits]
+head = "16KiB"
+fields = 50
+body = "100MiB"
+connections = 500
+"#;
+
+/// The problems of a text as they are printed without a terminal.
+fn problems(text: &str) -> String {
+    match read(text) {
+        Ok(spec) => format!("no problem: {spec:?}"),
+        Err(problems) => problems.iter().map(|problem| problem.plain("tandem.toml", text)).collect(),
+    }
+}
+
+#[test]
+fn a_small_file_is_enough() {
+    let spec = read(SMALL).unwrap();
+    assert_eq!(spec.service.as_str(), "shop");
+    assert_eq!(spec.run.command, ["bin/shop"]);
+    assert_eq!(spec.listen[0].address.port(), 8080);
+}
+
+#[test]
+fn every_key_changes_its_field() {
+    let full = check(FULL).unwrap();
+    let mut shown = BTreeMap::new();
+    let mut spec = full.spec;
+    visit(&mut spec, &mut |path, field| {
+        shown.insert(path.to_owned(), field.show());
+    });
+    let mut defaults = read(SMALL).unwrap();
+    visit(&mut defaults, &mut |path, field| {
+        let same = shown.get(path) == Some(&field.show());
+        let is_fixed = ["service", "run.stop.drain", "listen[0].address"].contains(&path);
+        assert!(!same || is_fixed, "{path} is at its default or was not read");
+    });
+    let mut leaves = Vec::new();
+    collect("", FILE, &mut leaves);
+    for leaf in leaves {
+        assert!(shown.contains_key(&leaf.replace("listen.", "listen[0].")), "{leaf} has no field");
+    }
+}
+
+fn collect(path: &str, keys: &[Key], leaves: &mut Vec<String>) {
+    for key in keys.iter().filter(|key| !key.is_not_yet()) {
+        let path = if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
+        match key.inner() {
+            [] => leaves.push(path),
+            inner => collect(&path, inner, leaves),
+        }
+    }
+}
+
+/// The examples that are shown to people are read without a complaint.
+#[test]
+fn every_example_is_good() {
+    fn examples(table: &str, keys: &[Key], lines: &mut Vec<String>) {
+        for key in keys.iter().filter(|key| !key.is_not_yet()) {
+            let path = if table.is_empty() { key.name.to_owned() } else { format!("{table}.{}", key.name) };
+            if path.starts_with("listen") {
+                continue;
+            }
+            if !key.example.is_empty() {
+                lines.push(format!("{path} = {}", key.example));
+            }
+            examples(&path, key.inner(), lines);
+        }
+    }
+    let mut lines = Vec::new();
+    examples("", FILE, &mut lines);
+    for line in lines {
+        let mut text = format!("{line}\nlisten = [{{ address = \"[::]:80\" }}]\n");
+        for (key, value) in [("service", "\"shop\""), ("run.command", "[\"a\"]")] {
+            if !line.starts_with(key) {
+                text.push_str(&format!("{key} = {value}\n"));
+            }
+        }
+        assert!(read(&text).is_ok(), "{}", problems(&text));
+    }
+}
+
+#[test]
+fn one_drain_length_is_for_all_classes() {
+    let spec = read(&format!("run.stop.drain = \"7s\"{SMALL}")).unwrap();
+    assert_eq!(spec.run.stop.drain.uploads, spec.run.stop.drain.requests);
+    assert_eq!(spec.run.stop.drain.longest().to_string(), "7s");
+}
+
+#[test]
+fn what_is_written_by_strangers_can_not_paint_the_terminal() {
+    let said = problems("\"\\u001b[31mred\\n\" = 1\nservice = \"\\u001b[2J\\n\"\n");
+    assert!(!said.contains('\u{1b}'), "{said:?}");
+    assert!(!problems(&format!("service = {}", "x".repeat(100_000))).contains(&"x".repeat(1000)));
+}
+
+#[test]
+fn the_whole_configuration_is_shown() {
+    insta::assert_snapshot!(show(SMALL).unwrap(), @r###"
+service = "shop"                  # The name of the service.
+
+[run]
+command = ["bin/shop"]            # Program and arguments, without a shell. $PORT stands for the instance's port.
+instances = 2                     # default. How many instances serve.
+env = {}                          # default. More environment for the instances; env:NAME is read from the environment of `tandem up`.
+ports = "20000-29999"             # default. From which ports instances get theirs.
+
+[run.ready]
+http = "/up"                      # default. This path must answer GET with 200 to 299.
+# host =                          # default. The Host that checks send. Not set: the instance's address.
+every = "1s"                      # default. From one check to the next.
+timeout = "5s"                    # default. The longest that one check may take.
+within = "1m"                     # default. How long a new instance may take to become ready.
+rise = 2                          # default. So many good answers in a row make it healthy.
+fall = 3                          # default. So many bad answers in a row make it unhealthy.
+
+[run.stop]
+signal = "TERM"                   # default. The signal that asks the app to stop.
+grace = "30s"                     # default. How long the app may take to exit after the signal.
+
+[run.stop.drain]
+requests = "30s"                  # default. Ordinary requests.
+uploads = "10m"                   # default. Requests whose body is still arriving.
+streams = "1m"                    # default. Answers that are being sent.
+websockets = "1m"                 # default. Connections that were upgraded.
+
+[run.restart]
+first = "100ms"                   # default. The wait before the first replacement; it doubles each time.
+longest = "1m"                    # default. The longest wait.
+forget = "1m"                     # default. A run of this length begins the count anew.
+
+[[listen]]
+address = "0.0.0.0:8080"          # The address and port to listen on.
+hosts = []                        # default. Host names that are served; *.example.com matches one label. Empty: all.
+
+[deploy]
+strategy = "rolling"              # default. The strategy of deployments that name none.
+batch = 1                         # default. rolling: how many instances are replaced at a time.
+# surge =                         # default. rolling: how many instances there may be beyond the wanted number. Not set: as many as batch.
+# floor =                         # default. rolling: how many instances must serve at all times. Not set: all that surge allows to keep.
+bake = "10s"                      # default. How long the new version is watched under traffic before it counts as done.
+
+[deploy.flip]
+warm = "30s"                      # default. How long the old pool is kept running after the switch.
+
+[deploy.guard]
+crashes = 1                       # default. So many new instances may die after having been ready.
+
+[timeouts]
+head = "10s"                      # default. From the first byte of a request until its head is complete.
+body = "30s"                      # default. The longest silence while a request's body arrives.
+connect = "2s"                    # default. Opening a connection to an instance.
+answer = "1m"                     # default. From the end of the request until the head of the answer.
+stream = "5m"                     # default. The longest silence while an answer's body is sent.
+idle = "1m"                       # default. How long a client's connection may stay open between requests.
+pool_idle = "4s"                  # default. How long an unused connection to an instance is kept.
+
+[limits]
+head = "32KiB"                    # default. The request line and all header fields together.
+fields = 100                      # default. The number of header fields.
+body = 0                          # default. The body of a request. 0: no limit.
+connections = 20000               # default. Connections from clients, for the whole proxy.
+"###);
+    let full = show(FULL).unwrap();
+    assert_eq!(
+        full.matches("default. ").count(),
+        1,
+        "only the hosts of the second address are not written: {full}"
+    );
+}
+
+#[test]
+fn what_is_shown_is_read_back() {
+    for text in [SMALL, FULL] {
+        let shown = show(text).unwrap();
+        assert_eq!(read(&shown), read(text), "{shown}");
+        assert_eq!(
+            read(&shown).and_then(|_| show(&shown)).map(|again| again.replace("default. ", "")),
+            Ok(shown.replace("default. ", ""))
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_reading_panic(text in "\\PC*") {
+        let _ = read(&text);
+    }
+
+    /// Files that are nearly right reach further into the reader than noise does.
+    #[test]
+    fn no_change_of_a_good_file_makes_reading_panic(
+        at in 0..FULL.len(), length in 0usize..40, put in "[\\[\\]{}=\"'#.\\n0-9a-zé\u{0}\u{1b} -]{0,12}",
+    ) {
+        let end = (at + length).min(FULL.len());
+        let text = format!("{}{put}{}", FULL.get(..at).unwrap_or(""), FULL.get(end..).unwrap_or(""));
+        match read(&text) {
+            Ok(spec) => prop_assert_eq!(read(&show(&text).unwrap()), Ok(spec)),
+            Err(problems) => for problem in problems {
+                prop_assert!(text.get(problem.span.clone()).is_some(), "{problem:?}");
+                let plain = problem.plain("f", &text);
+                prop_assert!(!plain.contains('\u{1b}'), "{}", plain);
+            }
+        }
+    }
+
+    #[test]
+    fn any_texts_are_shown_so_that_they_are_read_back(
+        words in prop::collection::vec("[^\u{0}]{1,12}", 1..4),
+        env in prop::collection::btree_map("[A-OQ-S_][A-Za-z0-9_]{0,8}", "[^\u{0}]{0,12}", 0..4),
+    ) {
+        let mut table = toml::Table::new();
+        table.insert("command".into(), toml::Value::from(words));
+        table.insert("env".into(), toml::Value::from(env));
+        let text = format!("service = \"a\"\nlisten = [{{ address = \"[::]:80\" }}]\n[run]\n{table}");
+        if let Ok(spec) = read(&text) {
+            let shown = show(&text).unwrap();
+            prop_assert_eq!(read(&shown), Ok(spec), "{}", shown);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Which path of the file stands for which field of the checked configuration, in both directions.
+//!
+//! The only place that maps the one to the other: reading and showing both go through [`visit`]. Tested by
+//! `check/tests.rs`: each key changes a field, and what is shown is read back equal.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::base::{Amount, Millis, ServiceName};
+
+use super::service::{DrainSpec, PortRange, ServiceSpec, Signal, StrategyKind};
+use super::text;
+use super::value::Value;
+
+/// A field that can be set from a value and written as one.
+pub(super) trait Field {
+    /// Takes the value over, if it is of the field's type.
+    fn set(&mut self, value: &Value);
+    /// The field as it would stand in a file. None: a value that is not set.
+    fn show(&self) -> Option<String>;
+}
+
+/// Calls `each` with every path and its field. `listen` is visited as long as it is.
+pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
+    each("service", &mut spec.service);
+    let run = &mut spec.run;
+    each("run.command", &mut run.command);
+    each("run.instances", &mut run.instances);
+    each("run.env", &mut run.env);
+    each("run.ports", &mut run.ports);
+    each("run.ready.http", &mut run.ready.path);
+    each("run.ready.host", &mut run.ready.host);
+    each("run.ready.every", &mut run.ready.every);
+    each("run.ready.timeout", &mut run.ready.timeout);
+    each("run.ready.within", &mut run.ready.within);
+    each("run.ready.rise", &mut run.ready.rise);
+    each("run.ready.fall", &mut run.ready.fall);
+    each("run.stop.signal", &mut run.stop.signal);
+    each("run.stop.drain", &mut EveryClass(&mut run.stop.drain));
+    each("run.stop.drain.requests", &mut run.stop.drain.requests);
+    each("run.stop.drain.uploads", &mut run.stop.drain.uploads);
+    each("run.stop.drain.streams", &mut run.stop.drain.streams);
+    each("run.stop.drain.websockets", &mut run.stop.drain.websockets);
+    each("run.stop.grace", &mut run.stop.grace);
+    each("run.restart.first", &mut run.restart.first);
+    each("run.restart.longest", &mut run.restart.longest);
+    each("run.restart.forget", &mut run.restart.forget);
+    for (at, listen) in spec.listen.iter_mut().enumerate() {
+        each(&format!("listen[{at}].address"), &mut listen.address);
+        each(&format!("listen[{at}].hosts"), &mut listen.hosts);
+    }
+    let deploy = &mut spec.deploy;
+    each("deploy.strategy", &mut deploy.strategy);
+    each("deploy.batch", &mut deploy.rolling.batch);
+    each("deploy.surge", &mut deploy.rolling.surge);
+    each("deploy.floor", &mut deploy.rolling.floor);
+    each("deploy.bake", &mut deploy.bake);
+    each("deploy.flip.warm", &mut deploy.flip.warm);
+    each("deploy.guard.crashes", &mut deploy.guard.crashes);
+    let timeouts = &mut spec.timeouts;
+    each("timeouts.head", &mut timeouts.head);
+    each("timeouts.body", &mut timeouts.body);
+    each("timeouts.connect", &mut timeouts.connect);
+    each("timeouts.answer", &mut timeouts.answer);
+    each("timeouts.stream", &mut timeouts.stream);
+    each("timeouts.idle", &mut timeouts.idle);
+    each("timeouts.pool_idle", &mut timeouts.pool_idle);
+    let limits = &mut spec.limits;
+    each("limits.head", &mut Bytes(&mut limits.head));
+    each("limits.fields", &mut limits.fields);
+    each("limits.body", &mut limits.body);
+    each("limits.connections", &mut limits.connections);
+}
+
+/// A text in quotes, as TOML wants it.
+fn literal(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+impl Field for String {
+    fn set(&mut self, value: &Value) {
+        if let Value::Text(text) = value {
+            self.clone_from(text);
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(literal(self))
+    }
+}
+
+impl Field for Option<String> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Text(text) = value {
+            *self = Some(text.clone());
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_deref().map(literal)
+    }
+}
+
+impl Field for Vec<String> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Words(words) = value {
+            self.clone_from(words);
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        let words: Vec<String> = self.iter().map(|word| literal(word)).collect();
+        Some(format!("[{}]", words.join(", ")))
+    }
+}
+
+impl Field for BTreeMap<String, String> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Texts(texts) = value {
+            self.clone_from(texts);
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        let entries: Vec<String> =
+            self.iter().map(|(name, text)| format!("{name} = {}", literal(text))).collect();
+        Some(if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) })
+    }
+}
+
+impl Field for u32 {
+    fn set(&mut self, value: &Value) {
+        if let Value::Number(number) = value {
+            *self = u32::try_from(*number).unwrap_or(u32::MAX);
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+/// Of the numbers only sizes have 64 bits.
+impl Field for u64 {
+    fn set(&mut self, value: &Value) {
+        if let Value::Number(number) = value {
+            *self = *number;
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(text::show_size(*self))
+    }
+}
+
+/// A number of bytes in 32 bits.
+struct Bytes<'f>(&'f mut u32);
+
+impl Field for Bytes<'_> {
+    fn set(&mut self, value: &Value) {
+        self.0.set(value);
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(text::show_size(u64::from(*self.0)))
+    }
+}
+
+impl Field for Millis {
+    fn set(&mut self, value: &Value) {
+        if let Value::Length(length) = value {
+            *self = *length;
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(literal(&self.to_string()))
+    }
+}
+
+/// One length for all classes of what is in flight.
+struct EveryClass<'f>(&'f mut DrainSpec);
+
+impl Field for EveryClass<'_> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Length(length) = *value {
+            *self.0 = DrainSpec { requests: length, uploads: length, streams: length, websockets: length };
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        None
+    }
+}
+
+impl Field for Amount {
+    fn set(&mut self, value: &Value) {
+        if let Value::Amount(amount) = value {
+            *self = *amount;
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(match self {
+            Amount::Count(count) => count.to_string(),
+            Amount::Percent(_) => literal(&self.to_string()),
+        })
+    }
+}
+
+impl Field for Option<Amount> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Amount(amount) = value {
+            *self = Some(*amount);
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        self.and_then(|amount| amount.show())
+    }
+}
+
+/// Fields that a text's check has made canonical: what does not parse now was refused before.
+macro_rules! from_text {
+    ($type:ty, $parse:expr, $show:expr) => {
+        impl Field for $type {
+            fn set(&mut self, value: &Value) {
+                let parse: fn(&str) -> Option<$type> = $parse;
+                if let Value::Text(text) = value
+                    && let Some(parsed) = parse(text)
+                {
+                    *self = parsed;
+                }
+            }
+
+            fn show(&self) -> Option<String> {
+                let show: fn(&$type) -> String = $show;
+                Some(literal(&show(self)))
+            }
+        }
+    };
+}
+
+from_text!(ServiceName, |text| text.parse().ok(), ToString::to_string);
+from_text!(SocketAddr, |text| text.parse().ok(), ToString::to_string);
+from_text!(PortRange, |text| text::port_range(text).ok(), |range| format!("{}-{}", range.first, range.last));
+from_text!(Signal, Signal::named, |signal| signal.name().to_owned());
+from_text!(StrategyKind, StrategyKind::named, |kind| kind.name().to_owned());

@@ -1,0 +1,283 @@
+//! The keys of `tandem.toml`: the one table from which files are read, explained, shown and described as a schema.
+//!
+//! Knows the shape of the file and the ranges of its values; not the defaults (`service` has those) and not what
+//! values mean together (`check`). Tested by `check/tests.rs`: every key is read into a field and shown again.
+
+use crate::base::Millis;
+
+use super::text::{self, Check};
+
+/// One key that may be written in a table.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// A value as it could stand in the file.
+    pub(super) example: &'static str,
+    /// What the key says, for the schema and for `config show`.
+    pub(super) about: &'static str,
+    pub(super) required: bool,
+    /// Names that other programs give to the same thing.
+    pub(super) also: &'static [&'static str],
+}
+
+/// What a key takes.
+pub(super) enum Kind {
+    /// A text with a check of its own.
+    Text(Check),
+    /// One of a few words, with a check that knows their other names.
+    OneOf(&'static [&'static str], Check),
+    /// A list of texts; the check sees each.
+    Words(Check),
+    /// Program and arguments.
+    Command,
+    /// Names and texts, for the environment.
+    Environment,
+    /// A whole number, both ends included.
+    Number(u64, u64),
+    /// A number of bytes, both ends included.
+    Size(u64, u64),
+    /// A length of time, both ends included.
+    Length(Millis, Millis),
+    /// A number of instances or a percentage.
+    Amount,
+    /// A table.
+    Table(&'static [Key]),
+    /// A length of time for all, or a table with a length for each.
+    LengthOrTable(&'static [Key]),
+    /// A list of tables; at least one where the key is required.
+    Tables(&'static [Key]),
+    /// A later version of Tandem takes it.
+    NotYet,
+}
+
+impl Key {
+    const fn required(mut self) -> Key {
+        self.required = true;
+        self
+    }
+
+    const fn also(mut self, names: &'static [&'static str]) -> Key {
+        self.also = names;
+        self
+    }
+
+    /// The keys below this one.
+    pub(super) fn inner(&self) -> &'static [Key] {
+        match self.kind {
+            Kind::Table(keys) | Kind::LengthOrTable(keys) | Kind::Tables(keys) => keys,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn is_not_yet(&self) -> bool {
+        matches!(self.kind, Kind::NotYet)
+    }
+}
+
+const fn key(name: &'static str, kind: Kind, example: &'static str, about: &'static str) -> Key {
+    Key { name, kind, example, about, required: false, also: &[] }
+}
+
+const fn not_yet(name: &'static str, about: &'static str) -> Key {
+    key(name, Kind::NotYet, "", about)
+}
+
+const DAY: Millis = Millis::from_secs(86_400);
+const HOUR: Millis = Millis::from_secs(3600);
+/// From nothing to a day.
+const UP_TO_A_DAY: Kind = Kind::Length(Millis::ZERO, DAY);
+/// For waits of which zero would mean "never".
+const SOME_TIME: Kind = Kind::Length(Millis(1), DAY);
+
+/// The whole file.
+pub(super) static FILE: &[Key] = &[
+    key("service", Kind::Text(text::service_name), "\"shop\"", "The name of the service.")
+        .required()
+        .also(&["name", "app"]),
+    key("run", Kind::Table(RUN), "", "How an instance is started, checked and stopped.").required(),
+    key("listen", Kind::Tables(LISTEN), "", "Where requests arrive.").required(),
+    key("deploy", Kind::Table(DEPLOY), "", "How a new version replaces the old one."),
+    key("timeouts", Kind::Table(TIMEOUTS), "", "How long each phase of a request may take."),
+    key(
+        "limits",
+        Kind::Table(LIMITS),
+        "",
+        "How large a request may be, and how many connections there may be.",
+    ),
+    not_yet("database", "the database keeper"),
+    not_yet("source", "watching for deliverables"),
+];
+
+static RUN: &[Key] = &[
+    key(
+        "command",
+        Kind::Command,
+        "[\"bin/shop\", \"--port\", \"$PORT\"]",
+        "Program and arguments, without a shell. $PORT stands for the instance's port.",
+    )
+    .required()
+    .also(&["cmd", "exec", "start"]),
+    key("instances", Kind::Number(1, 1000), "4", "How many instances serve.")
+        .also(&["replicas", "count", "scale"]),
+    key(
+        "env",
+        Kind::Environment,
+        "{ RAILS_ENV = \"production\", SECRET = \"env:SECRET\" }",
+        "More environment for the instances; env:NAME is read from the environment of `tandem up`.",
+    )
+    .also(&["environment"]),
+    key("ports", Kind::Text(text::ports), "\"20000-29999\"", "From which ports instances get theirs.")
+        .also(&["port"]),
+    key("ready", Kind::Table(READY), "{ http = \"/up\" }", "When an instance counts as ready.").also(&[
+        "health",
+        "healthcheck",
+        "health_check",
+    ]),
+    key(
+        "stop",
+        Kind::Table(STOP),
+        "{ drain = \"30s\", grace = \"30s\" }",
+        "How an instance is taken out of service.",
+    ),
+    key("restart", Kind::Table(RESTART), "{ longest = \"60s\" }", "How a crashed instance is replaced."),
+];
+
+static READY: &[Key] = &[
+    key("http", Kind::Text(text::path), "\"/up\"", "This path must answer GET with 200 to 299.")
+        .also(&["path", "url", "endpoint"]),
+    key(
+        "host",
+        Kind::Text(text::probe_host),
+        "\"shop.example.com\"",
+        "The Host that checks send. Not set: the instance's address.",
+    ),
+    key("every", Kind::Length(Millis(100), HOUR), "\"1s\"", "From one check to the next.")
+        .also(&["interval"]),
+    key("timeout", Kind::Length(Millis(10), HOUR), "\"5s\"", "The longest that one check may take."),
+    key(
+        "within",
+        Kind::Length(Millis(100), DAY),
+        "\"60s\"",
+        "How long a new instance may take to become ready.",
+    ),
+    key("rise", Kind::Number(1, 100), "2", "So many good answers in a row make it healthy."),
+    key("fall", Kind::Number(1, 100), "3", "So many bad answers in a row make it unhealthy.")
+        .also(&["retries"]),
+];
+
+static STOP: &[Key] = &[
+    key(
+        "signal",
+        Kind::OneOf(text::SIGNALS, text::signal),
+        "\"TERM\"",
+        "The signal that asks the app to stop.",
+    ),
+    key(
+        "drain",
+        Kind::LengthOrTable(DRAIN),
+        "\"30s\"",
+        "How long what is in flight may take: one length for all, or one for each class.",
+    ),
+    key("grace", UP_TO_A_DAY, "\"30s\"", "How long the app may take to exit after the signal."),
+];
+
+static DRAIN: &[Key] = &[
+    key("requests", UP_TO_A_DAY, "\"30s\"", "Ordinary requests."),
+    key("uploads", UP_TO_A_DAY, "\"10m\"", "Requests whose body is still arriving."),
+    key("streams", UP_TO_A_DAY, "\"60s\"", "Answers that are being sent."),
+    key("websockets", UP_TO_A_DAY, "\"60s\"", "Connections that were upgraded."),
+];
+
+static RESTART: &[Key] = &[
+    key(
+        "first",
+        Kind::Length(Millis(10), HOUR),
+        "\"100ms\"",
+        "The wait before the first replacement; it doubles each time.",
+    ),
+    key("longest", Kind::Length(Millis(10), HOUR), "\"60s\"", "The longest wait."),
+    key("forget", SOME_TIME, "\"60s\"", "A run of this length begins the count anew."),
+];
+
+static LISTEN: &[Key] = &[
+    key("address", Kind::Text(text::address), "\"0.0.0.0:8080\"", "The address and port to listen on.")
+        .required()
+        .also(&["port", "bind", "addr", "listen"]),
+    key(
+        "hosts",
+        Kind::Words(text::host),
+        "[\"shop.example.com\", \"*.example.com\"]",
+        "Host names that are served; *.example.com matches one label. Empty: all.",
+    )
+    .also(&["host", "domains", "domain", "server_name"]),
+    not_yet("tls", "TLS"),
+];
+
+static DEPLOY: &[Key] = &[
+    key(
+        "strategy",
+        Kind::OneOf(text::STRATEGIES, text::strategy),
+        "\"rolling\"",
+        "The strategy of deployments that name none.",
+    ),
+    key("batch", Kind::Amount, "\"25%\"", "rolling: how many instances are replaced at a time.")
+        .also(&["parallelism"]),
+    key(
+        "surge",
+        Kind::Amount,
+        "1",
+        "rolling: how many instances there may be beyond the wanted number. Not set: as many as batch.",
+    )
+    .also(&["max_surge", "maxSurge"]),
+    key(
+        "floor",
+        Kind::Amount,
+        "\"75%\"",
+        "rolling: how many instances must serve at all times. Not set: all that surge allows to keep.",
+    )
+    .also(&["min_healthy", "min_available", "minAvailable"]),
+    key(
+        "bake",
+        UP_TO_A_DAY,
+        "\"10s\"",
+        "How long the new version is watched under traffic before it counts as done.",
+    ),
+    key("flip", Kind::Table(FLIP), "{ warm = \"30s\" }", "Parameters of the strategy flip."),
+    key("guard", Kind::Table(GUARD), "{ crashes = 1 }", "What makes a deployment go back by itself."),
+    not_yet("canary", "the strategy canary"),
+];
+
+static FLIP: &[Key] =
+    &[key("warm", UP_TO_A_DAY, "\"30s\"", "How long the old pool is kept running after the switch.")];
+
+static GUARD: &[Key] = &[
+    key("crashes", Kind::Number(0, 1000), "1", "So many new instances may die after having been ready."),
+    not_yet("errors", "a guard on the share of errors"),
+    not_yet("p99", "a guard on latency"),
+];
+
+static TIMEOUTS: &[Key] = &[
+    key("head", SOME_TIME, "\"10s\"", "From the first byte of a request until its head is complete."),
+    key("body", SOME_TIME, "\"30s\"", "The longest silence while a request's body arrives."),
+    key("connect", SOME_TIME, "\"2s\"", "Opening a connection to an instance."),
+    key("answer", SOME_TIME, "\"60s\"", "From the end of the request until the head of the answer.")
+        .also(&["response", "request", "read"]),
+    key("stream", SOME_TIME, "\"5m\"", "The longest silence while an answer's body is sent."),
+    key("idle", SOME_TIME, "\"60s\"", "How long a client's connection may stay open between requests.")
+        .also(&["keepalive", "keep_alive"]),
+    key("pool_idle", SOME_TIME, "\"4s\"", "How long an unused connection to an instance is kept."),
+];
+
+static LIMITS: &[Key] = &[
+    key("head", Kind::Size(1024, 1 << 20), "\"32KiB\"", "The request line and all header fields together.")
+        .also(&["headers", "header"]),
+    key("fields", Kind::Number(1, 10_000), "100", "The number of header fields."),
+    key("body", Kind::Size(0, 1 << 50), "\"100MiB\"", "The body of a request. 0: no limit.")
+        .also(&["upload", "max_body"]),
+    key(
+        "connections",
+        Kind::Number(1, 10_000_000),
+        "20000",
+        "Connections from clients, for the whole proxy.",
+    ),
+];
