@@ -1,1 +1,11 @@
-//! Placeholder.
+//! Wiring: the only place where everything meets.
+//!
+//! `supervisor` is what `tandem up` does, `controller` the process that decides, `api` how people talk to it, `store`
+//! its memory. Nothing here decides what a deployment does next: that is `tandem-core`, driven by `tandem-engine`.
+//!
+//! Tested in `tests/server` with real files, sockets and processes; end to end with the real binary in `crates/cli`.
+
+pub mod clock;
+pub mod logging;
+pub mod state;
+pub mod store;
