@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod machine;
+mod suite;
 mod tidy;
 
 /// Commands for working on Tandem.
@@ -23,11 +25,14 @@ struct Arguments {
 enum Command {
     /// Check the house rules (CONTRIBUTING.md) that a program can check.
     Tidy,
+    /// Run the whole suite: format, house rules, lints, documentation, tests.
+    Test,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Tidy => tidy::run(&root()),
+        Command::Test => suite::run(&root()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::plan::{Pace, Plan};
-use crate::request::RequestKind;
+use crate::plan::{Pace, Plan, RequestKind};
 
 /// The requests of a run in order, each with its time from the start.
 pub(crate) struct Arrivals {

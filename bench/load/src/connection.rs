@@ -82,7 +82,7 @@ impl Connection {
         start: Instant,
         sent: &AtomicU64,
     ) -> Result<Answer, Failure> {
-        sent.store(crate::run::micros(start.elapsed()), Ordering::Relaxed);
+        sent.store(crate::record::micros(start.elapsed()), Ordering::Relaxed);
         if let Err(why) = self.write(request).await {
             // An answer may have come before the connection broke; without one the request is lost.
             return match self.answer(marks).await {

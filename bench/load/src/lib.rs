@@ -26,8 +26,7 @@ mod run;
 mod verdict;
 
 pub use journal::{Journal, JournalVerdict};
-pub use plan::{Mix, Pace, ParseMixError, Plan, UploadPlan};
+pub use plan::{Mix, Pace, ParseMixError, Plan, RequestKind, UploadPlan};
 pub use record::{FailureKind, Outcome, Record};
-pub use request::RequestKind;
 pub use run::{Load, StartError};
 pub use verdict::{Failures, FlipWatch, Latency, Verdict};

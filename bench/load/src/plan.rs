@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::request::RequestKind;
+use serde::{Deserialize, Serialize};
 
 /// A run of the generator, before it starts.
 #[derive(Debug, Clone)]
@@ -61,6 +61,27 @@ pub struct Mix {
     pub post: u32,
     /// A slow chunked upload.
     pub upload: u32,
+}
+
+/// The kinds of request in a mix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestKind {
+    /// GET on a kept connection.
+    Get,
+    /// GET on a new connection that is closed after it.
+    Fresh,
+    /// POST of an order on a kept connection.
+    Post,
+    /// A slow chunked upload on a new connection.
+    Upload,
+}
+
+impl RequestKind {
+    /// Whether a connection that has served before may carry it.
+    pub(crate) fn may_reuse(self) -> bool {
+        matches!(self, RequestKind::Get | RequestKind::Post)
+    }
 }
 
 /// How slow uploads are sent.

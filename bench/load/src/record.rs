@@ -1,10 +1,11 @@
 //! What became of each request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::request::RequestKind;
+use crate::plan::RequestKind;
 
 /// One request and its end. Times are microseconds from the start of the run.
 #[derive(Debug, Clone)]
@@ -80,4 +81,9 @@ impl FailureKind {
             FailureKind::Overload => "overload",
         }
     }
+}
+
+/// Whole microseconds.
+pub(crate) fn micros(length: Duration) -> u64 {
+    u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }

@@ -2,30 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::plan::Plan;
-
-/// The kinds of request in a mix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RequestKind {
-    /// GET on a kept connection.
-    Get,
-    /// GET on a new connection that is closed after it.
-    Fresh,
-    /// POST of an order on a kept connection.
-    Post,
-    /// A slow chunked upload on a new connection.
-    Upload,
-}
-
-impl RequestKind {
-    /// Whether a connection that has served before may carry it.
-    pub(crate) fn may_reuse(self) -> bool {
-        matches!(self, RequestKind::Get | RequestKind::Post)
-    }
-}
+use crate::plan::{Plan, RequestKind};
 
 /// A request, ready to be written.
 pub(crate) struct Request {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::arrivals::{Arrival, Arrivals};
 use crate::connection::{Answer, Connection, Failure, Idle, Marks};
 use crate::plan::Plan;
-use crate::record::{FailureKind, Outcome, Record};
+use crate::record::{FailureKind, Outcome, Record, micros};
 use crate::request::Request;
 use crate::verdict::{FlipWatch, Verdict};
 
@@ -241,9 +241,4 @@ async fn send(shared: &Shared, arrival: Arrival, sent: &AtomicU64) -> Result<Ans
         shared.idle.put(connection, MOST_IDLE);
     }
     Ok(answer)
-}
-
-/// Whole microseconds.
-pub(crate) fn micros(length: Duration) -> u64 {
-    u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }

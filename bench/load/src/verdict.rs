@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::RequestKind;
 use crate::record::{FailureKind, Outcome, Record};
-use crate::request::RequestKind;
 
 /// How many examples of each failure are kept.
 const EXAMPLES: usize = 5;

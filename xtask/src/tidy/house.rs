@@ -76,7 +76,7 @@ pub(super) const BANNED_TEXT: &[(&str, &str)] = &[
 ];
 
 /// The modules of `core` from left to right: each may use those before it.
-pub(super) const CORE_ORDER: &[&str] = &["base", "spec", "traffic", "workflow", "deploy"];
+pub(super) const CORE_ORDER: &[&str] = &["base", "spec", "traffic", "fleet", "workflow", "deploy"];
 
 /// File names that say nothing, and what to do instead.
 pub(super) const EMPTY_NAMES: &[&str] =
