@@ -103,7 +103,10 @@ impl StoreError {
             StoreError::NoRoom { .. } => true,
             StoreError::Newer { .. } | StoreError::Damaged { .. } => false,
             StoreError::Sqlite { source, .. } => {
-                matches!(source.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+                matches!(
+                    source.sqlite_error_code(),
+                    Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+                )
             }
         }
     }
@@ -141,8 +144,9 @@ impl Store {
     fn try_append(&mut self, events: &[NewEvent]) -> rusqlite::Result<u64> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
-            let mut insert = transaction
-                .prepare_cached("INSERT INTO event (service, deployment, at, body) VALUES (?1, ?2, ?3, ?4)")?;
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO event (service, deployment, at, body) VALUES (?1, ?2, ?3, ?4)",
+            )?;
             for event in events {
                 let deployment = event.deployment.map(|id| id.0 as i64);
                 insert.execute(params![event.service.as_str(), deployment, event.at.0 as i64, event.body])?;
@@ -160,7 +164,8 @@ impl Store {
 
     /// Up to `limit` events after number `after`, in order.
     pub fn after(&self, after: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
-        let query = "SELECT seq, service, deployment, at, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+        let query =
+            "SELECT seq, service, deployment, at, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
         self.query(query, params![after as i64, limit as i64])
     }
 

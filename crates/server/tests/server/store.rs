@@ -31,7 +31,10 @@ fn what_was_appended_is_read_back_in_order() {
 
     let store = Store::open(&path).unwrap();
     let all = store.after(0, 100).unwrap();
-    assert_eq!(all.iter().map(|e| (e.seq, e.event.body.as_str())).collect::<Vec<_>>(), [(1, "1"), (2, "2"), (3, "3")]);
+    assert_eq!(
+        all.iter().map(|e| (e.seq, e.event.body.as_str())).collect::<Vec<_>>(),
+        [(1, "1"), (2, "2"), (3, "3")]
+    );
     assert_eq!(all[1].event, event(None, "2"));
     assert_eq!(store.after(1, 1).unwrap().len(), 1);
     let of = store.of_deployment(&"shop".parse().unwrap(), DeploymentId(1), 1, 10).unwrap();
@@ -85,7 +88,8 @@ fn a_kill_in_the_middle_of_appends_leaves_whole_appends_only() {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let told = lines.map_while(Result::ok).filter(|line| line.contains("appended ")).nth(round * 7).unwrap();
+        let told =
+            lines.map_while(Result::ok).filter(|line| line.contains("appended ")).nth(round * 7).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
 
@@ -125,7 +129,8 @@ struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
     fn mount(at: &'a Path) -> Option<SmallDisk<'a>> {
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).status().ok()?;
+        let status =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).status().ok()?;
         status.success().then_some(SmallDisk(at))
     }
 }

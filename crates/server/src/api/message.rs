@@ -1,0 +1,275 @@
+//! What goes over the admin API, as values: requests and answers, for the controller and for the command line alike.
+//!
+//! Times are milliseconds since 1970 on Tandem's own clock. Fields may be added; a reader ignores those that it does
+//! not know.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use tandem_core::base::{Amount, DeploymentId, InstanceId, Millis, ServiceName, Timestamp, VersionLabel};
+use tandem_core::deploy::Wait;
+use tandem_core::spec::StrategyKind;
+use tandem_core::traffic::{Counts, Health, InFlight};
+use tandem_core::workflow::{Diagnosis, Kind, Phase, Receipt, Recorded, Stage};
+
+/// `GET /v1/status`: how things stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The service.
+    pub service: ServiceName,
+    /// When this was seen.
+    pub at: Timestamp,
+    /// Where requests arrive.
+    pub listen: Vec<SocketAddr>,
+    /// The version that is to serve. None before the first deployment.
+    pub current: Option<VersionLabel>,
+    /// The version before it, to which `rollback` goes.
+    pub previous: Option<VersionLabel>,
+    /// How many instances are wanted.
+    pub wanted: u32,
+    /// How many instances serve and are healthy. None: the proxy does not answer.
+    pub healthy: Option<u32>,
+    /// Every instance, in the order of the numbers.
+    pub instances: Vec<InstanceStatus>,
+    /// The deployment under way.
+    pub deployment: Option<DeploymentStatus>,
+    /// What is waited for.
+    pub waits: Vec<WaitStatus>,
+    /// What the proxy counted. None: it does not answer.
+    pub counts: Option<Counts>,
+    /// Whether the configuration on the disk is another one than that in force.
+    pub config_changed: bool,
+    /// Why nothing goes on at the moment (the disk is full …).
+    pub trouble: Option<String>,
+}
+
+/// One instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    /// Its number.
+    pub instance: InstanceId,
+    /// What it runs.
+    pub version: VersionLabel,
+    /// Where it is in its life.
+    pub stage: Stage,
+    /// When it came there.
+    pub since: Timestamp,
+    /// Where it listens, once that is known.
+    pub address: Option<SocketAddr>,
+    /// Whether it answers its checks, with the last failing answer. None: the proxy says nothing of it.
+    pub health: Option<Health>,
+    /// What is in flight on it. None: not known.
+    pub in_flight: Option<InFlight>,
+    /// How many requests it was given by the present run of the proxy. None: not known.
+    pub requests: Option<u64>,
+    /// How many of them failed by its fault. None: not known.
+    pub failed: Option<u64>,
+    /// How it ended, if it did.
+    pub exit: Option<String>,
+}
+
+/// A deployment under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentStatus {
+    /// Its number.
+    pub id: DeploymentId,
+    /// To a new version, or back to an earlier one.
+    pub kind: Kind,
+    /// The version that is to serve at its end.
+    pub version: VersionLabel,
+    /// The version that served before.
+    pub from: Option<VersionLabel>,
+    /// How it is carried out.
+    pub strategy: StrategyKind,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When it came there.
+    pub phase_since: Timestamp,
+    /// Whether it was paused.
+    pub paused: bool,
+    /// If it goes back: why.
+    pub turned_back: Option<String>,
+    /// How many instances of the version it goes to serve and are healthy. None: the proxy does not answer.
+    pub ready: Option<u32>,
+    /// How many are wanted.
+    pub wanted: u32,
+}
+
+/// Something that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitStatus {
+    /// One sentence for people.
+    pub sentence: String,
+    /// When the wait ends by itself.
+    pub until: Option<Timestamp>,
+    /// The same for programs.
+    pub wait: Wait,
+}
+
+/// `GET /v1/why`: what is waited for, one sentence each. Empty: nothing, all is as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// What goes on: `d7 (shop v2, rolling) is shifting`. None: no deployment is under way.
+    pub deployment: Option<String>,
+    /// The sentences.
+    pub waits: Vec<String>,
+}
+
+/// Which strategy, and its parameters; what is not said is as configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategyChoice {
+    /// The strategy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategyKind>,
+    /// Only for `rolling`: how many at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Amount>,
+    /// Only for `rolling`: how many beyond the wanted number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surge: Option<Amount>,
+    /// Only for `rolling`: how many must serve at all times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Amount>,
+    /// Only for `flip`: how long the old pool is kept warm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm: Option<Millis>,
+}
+
+/// `POST /v1/deployments`. Answered by 202 and [`Accepted`] when it is recorded. With the header `Idempotency-Key`, the
+/// same request sent again gets the same answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeployRequest {
+    /// The deliverable: the absolute path of a folder or archive.
+    pub source: String,
+    /// The label of the version.
+    pub version: VersionLabel,
+    /// How.
+    #[serde(default)]
+    pub how: StrategyChoice,
+}
+
+/// `POST /v1/rollback`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackRequest {
+    /// The version to go back to. None: the one before.
+    #[serde(default)]
+    pub to: Option<VersionLabel>,
+    /// How, if it takes a deployment of its own.
+    #[serde(default)]
+    pub how: StrategyChoice,
+}
+
+/// The answer to whatever begins or changes a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The deployment.
+    pub id: DeploymentId,
+}
+
+/// `POST /v1/scale`, and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// How many instances are wanted. 1 to 1000.
+    pub instances: u32,
+}
+
+/// `POST /v1/plan`: what would a deployment do? Answered by [`tandem_core::deploy::Forecast`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRequest {
+    /// The version. None: a new one.
+    #[serde(default)]
+    pub version: Option<VersionLabel>,
+    /// How.
+    #[serde(default)]
+    pub how: StrategyChoice,
+}
+
+/// `GET /v1/deployments`: a list of these, the newest first; `GET /v1/deployments/{id}`: one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentRecord {
+    /// Its number.
+    pub id: DeploymentId,
+    /// To a new version, or back to an earlier one.
+    pub kind: Kind,
+    /// The version that was to serve at its end.
+    pub version: VersionLabel,
+    /// How it was to be carried out.
+    pub strategy: StrategyKind,
+    /// When it was asked for.
+    pub requested_at: Timestamp,
+    /// When it was over. None: it is under way.
+    pub finished_at: Option<Timestamp>,
+    /// If it went or goes back: why.
+    pub turned_back: Option<String>,
+    /// What was found about the instance for which it went back.
+    pub diagnosis: Option<Diagnosis>,
+    /// Its receipt, once it is over.
+    pub receipt: Option<Receipt>,
+}
+
+/// One event of the journal, as `event: journal` in the streams `GET /v1/events` and `GET /v1/deployments/{id}/events`.
+/// The id of the stream's event is `seq`. Between them stand events `event: status` with a [`Status`], without an id:
+/// one at the beginning and one after each change. The stream of a deployment ends after its `finished`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEvent {
+    /// The place in the journal.
+    pub seq: u64,
+    /// The deployment that was under way.
+    pub deployment: Option<DeploymentId>,
+    /// The event and its time, flat beside the other fields: `at`, `event` and the fields of the event.
+    #[serde(flatten)]
+    pub recorded: Recorded,
+}
+
+/// `GET /v1/config`: the configuration in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigInForce {
+    /// All of it, defaults included, as TOML with remarks.
+    pub shown: String,
+    /// Where it came from.
+    pub path: String,
+    /// Whether that file is another one by now.
+    pub changed: bool,
+}
+
+/// Every refusal: `application/problem+json` (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The kind, as a URI: `about:blank`, since `code` tells it.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind, for people.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened and what to do, for people.
+    pub detail: String,
+    /// The kind, for programs. The names are stable.
+    pub code: ProblemCode,
+}
+
+/// The kinds of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemCode {
+    /// The request is not what the API understands.
+    BadRequest,
+    /// There is no such thing.
+    NotFound,
+    /// The path is known, the method is not.
+    MethodNotAllowed,
+    /// A deployment is under way. The detail names it and tells since when.
+    Busy,
+    /// The request does not fit how things stand.
+    Conflict,
+    /// It can't be done now: the disk is full, or too much is asked at once. Try again.
+    Unavailable,
+    /// A fault of Tandem.
+    Internal,
+}
