@@ -222,8 +222,7 @@ pub struct JournalEvent {
     pub seq: u64,
     /// The deployment that was under way.
     pub deployment: Option<DeploymentId>,
-    /// The event and its time, flat beside the other fields: `at`, `event` and the fields of the event.
-    #[serde(flatten)]
+    /// The event and its time: an object with `at`, `event` and the fields of the event.
     pub recorded: Recorded,
 }
 
