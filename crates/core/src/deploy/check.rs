@@ -67,10 +67,14 @@ pub enum Violation {
 pub fn check(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
     for action in actions {
         match action {
-            Action::Prepare { .. } => {}
-            Action::Start { .. } => {}
+            Action::Prepare { .. } | Action::Start { .. } => {}
             Action::Route { table } => route(input, table)?,
-            Action::Stop { instance } => stop(input, *instance)?,
+            Action::Stop { instance } => {
+                if actions.iter().any(|other| serves(other, *instance)) {
+                    return Err(Violation::StopsServing { instance: *instance, stage: Stage::Serving });
+                }
+                stop(input, *instance)?;
+            }
             Action::Remove { instance } => {
                 let alive = input.state.instances.get(instance).is_some_and(|i| i.stage.is_alive());
                 if alive {
@@ -80,6 +84,13 @@ pub fn check(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
         }
     }
     number(input, actions)
+}
+
+/// Whether an action gives requests to an instance.
+fn serves(action: &Action, instance: InstanceId) -> bool {
+    let Action::Route { table } = action else { return false };
+    let mut members = table.routes.iter().flat_map(|route| &route.members);
+    members.any(|m| m.instance == instance && m.role == Role::Serve)
 }
 
 fn stop(input: &Input<'_>, id: InstanceId) -> Result<(), Violation> {

@@ -45,8 +45,8 @@ fn exit(input: &Input<'_>, id: crate::base::InstanceId, instance: &Instance) -> 
     match input.observed.instances.get(&id).map(|seen| &seen.status) {
         Some(RunStatus::Exited(exit)) => Some(exit.clone()),
         Some(RunStatus::Running | RunStatus::Orphaned) => None,
-        // Never confirmed: it is started again. Confirmed and unknown: nothing is left of it.
-        None => instance.address.map(|_| Exit::Unknown),
+        // Never confirmed and not given up: it is started again. Otherwise nothing is left of it.
+        None => (instance.address.is_some() || instance.stage != Stage::Starting).then_some(Exit::Unknown),
     }
 }
 

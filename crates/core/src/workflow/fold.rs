@@ -160,7 +160,7 @@ impl State {
 
     fn ended(&mut self, at: Timestamp, id: InstanceId, exit: &Exit, crashes: u32) -> Result<(), Illegal> {
         let instance = self.alive(id)?;
-        instance.exit = Some(exit.clone());
+        instance.exit.get_or_insert_with(|| exit.clone());
         instance.move_to(Stage::Ended, at);
         let (version, was_ready) = (instance.version.clone(), instance.ready_at.is_some());
         if crashes > 0 {
@@ -290,10 +290,16 @@ impl State {
         }
     }
 
+    /// A start that failed may have had its effect all the same: the instance is asked to stop, and has ended when
+    /// that is observed.
     fn failed(&mut self, at: Timestamp, action: &Action, error: &str) -> Result<(), Illegal> {
         let Action::Start { instance, version } = action else { return Ok(()) };
-        let crashes = self.crashes.get(version).map_or(0, |record| record.count) + 1;
-        self.ended(at, *instance, &Exit::NotExecuted(error.to_owned()), crashes)
+        let instance = self.alive(*instance)?;
+        instance.exit = Some(Exit::NotExecuted(error.to_owned()));
+        instance.move_to(Stage::Stopping, at);
+        let record = self.crashes.entry(version.clone()).or_default();
+        (record.count, record.last) = (record.count.saturating_add(1), at);
+        Ok(())
     }
 }
 

@@ -69,7 +69,7 @@ pub struct Instance {
     pub since: Timestamp,
     /// When it answered its checks for the first time.
     pub ready_at: Option<Timestamp>,
-    /// How it ended, if it did.
+    /// How it ended; while it is stopping, why it could not be started.
     pub exit: Option<Exit>,
     /// Whether `Stop` was confirmed.
     pub signalled: bool,
