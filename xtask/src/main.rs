@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod demo;
 mod machine;
 mod suite;
@@ -28,6 +29,9 @@ enum Command {
     Tidy,
     /// Show the main job: a shop under load is upgraded twice and rolled back once.
     Demo(demo::Options),
+    /// Measure Tandem beside its peers.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Run the whole suite: format, house rules, lints, documentation, tests.
     Test,
 }
@@ -36,6 +40,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Tidy => tidy::run(&root()),
         Command::Demo(options) => demo::run(&root(), &options),
+        Command::Bench(bench) => bench::run(&root(), &bench),
         Command::Test => suite::run(&root()),
     };
     match done {
