@@ -14,8 +14,8 @@ pub(super) fn moves(pools: &Pools, back: bool) -> Moves {
     let others_serve = pools.others.iter().any(|c| c.stage == Stage::Serving);
     let ready = count(&pools.goal, |c| c.serves() || c.can_serve());
 
-    // On the way back there is no point in waiting for the whole pool when the other one is no better.
-    let enough = ready >= pools.wanted || back && ready > 0 && ready >= count(&pools.others, Copy::serves);
+    // On the way back there is no point in waiting for the whole pool when what serves now is no better.
+    let enough = ready >= pools.wanted || back && ready > 0 && ready >= pools.capacity();
     if others_serve && !enough {
         moves.serve.clear();
         moves.waits.push(Wait::PoolNotReady { ready, wanted: pools.wanted });
