@@ -152,7 +152,12 @@ fn free_address() -> Result<SocketAddr, String> {
 }
 
 fn write_config(path: &Path, options: &Options, address: SocketAddr, data: &Path) -> Result<(), String> {
-    let text = format!(
+    let text = config(options.instances, address, data);
+    std::fs::write(path, text).map_err(|why| format!("can't write {}: {why}", path.display()))
+}
+
+fn config(instances: u32, address: SocketAddr, data: &Path) -> String {
+    format!(
         r#"service = "shop"
 
 [run]
@@ -171,10 +176,9 @@ bake     = "2s"
 [deploy.flip]
 warm = "2s"
 "#,
-        options.instances,
+        instances,
         data.display()
-    );
-    std::fs::write(path, text).map_err(|why| format!("can't write {}: {why}", path.display()))
+    )
 }
 
 /// Asks again and again until there is an answer or the time is over.
@@ -191,5 +195,29 @@ async fn until<T>(
             return Ok(None);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_config_is_good() {
+        let text = config(4, SocketAddr::from(([127, 0, 0, 1], 18_000)), Path::new("/data"));
+        let problems = tandem_core::spec::read(&text).err();
+        assert!(problems.is_none(), "{problems:?}");
+    }
+
+    #[test]
+    fn the_config_in_the_readme_is_good() {
+        let readme = std::fs::read_to_string(crate::root().join("README.md")).expect("there is a README");
+        let text = readme
+            .split("```toml\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next())
+            .expect("it has a config");
+        let problems = tandem_core::spec::read(text).err();
+        assert!(problems.is_none(), "{problems:?}");
     }
 }
