@@ -53,12 +53,9 @@ pub fn run(scenario: &Scenario, crash_at: &[CrashAt]) -> Outcome {
                 report(&world, &error);
                 None
             }
-            // Killed. What was asked for may be recorded or not; it is not asked again, as a person would look first.
+            // Killed. Whoever asked for something got no answer and asks again; it is refused if it was recorded.
             None => {
                 engine = None;
-                if due.is_some() {
-                    next = commands.next();
-                }
                 None
             }
         };
