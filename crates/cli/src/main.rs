@@ -1,2 +1,35 @@
-//! Placeholder.
-fn main() {}
+//! `tandem`: puts a new version of a web service into production without its users noticing.
+//!
+//! `args` says what may be written on the command line, `verb` holds one file per verb, `client` talks to the daemon,
+//! `terminal` is the only way to the screen. Nothing here decides anything about services. Tested by running the
+//! program itself (`tests/cli`).
+
+mod args;
+mod client;
+mod columns;
+mod failure;
+mod follow;
+mod label;
+mod place;
+mod problems;
+mod progress;
+mod story;
+mod terminal;
+mod verb;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = match args::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let terminal = terminal::Terminal::new(args.global.json, args.global.no_color);
+    match verb::run(&args, &terminal) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.tell(&terminal);
+            failure.exit.into()
+        }
+    }
+}

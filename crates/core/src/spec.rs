@@ -24,3 +24,4 @@ pub use service::{
     RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
 };
 pub use show::show;
+pub use text::like_a_name;

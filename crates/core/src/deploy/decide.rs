@@ -24,7 +24,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
     } else if let Some(table) = routing::table(input, &moves) {
         decision.actions.push(Action::Route { table });
     }
-    steps::departures(input, &moves, &mut decision);
+    steps::departures(input, &mut decision);
     decision
 }
 
@@ -34,8 +34,7 @@ fn moves(input: &Input<'_>, decision: &mut Decision) -> Moves {
     let known = input.observed.traffic.is_some();
     let mut moves = match &input.state.deployment {
         None => strategy::hold(&pools),
-        // A pause must not keep a service down: with nothing serving, the deployment goes on.
-        Some(deployment) if deployment.paused && pools.capacity() > 0 => {
+        Some(deployment) if deployment.paused => {
             decision.wait(Wait::Paused);
             Moves::default()
         }

@@ -51,7 +51,7 @@ pub(super) fn service_name(text: &str) -> Result<String, Wrong> {
 }
 
 /// The nearest thing to a service name that can be made of a text; perhaps empty.
-pub(super) fn like_a_name(text: &str) -> String {
+pub fn like_a_name(text: &str) -> String {
     let mut name = String::new();
     for c in text.chars() {
         match c.to_ascii_lowercase() {

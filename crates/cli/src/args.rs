@@ -1,0 +1,219 @@
+//! The command line: verbs and what may be said with them.
+//!
+//! Knows words, not what they do. Tested in `tests/cli`: the help of each verb, and what is refused.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tandem_core::base::{Amount, DeploymentId, InstanceId, VersionLabel};
+use tandem_core::spec::StrategyKind;
+
+const EXAMPLES: &str = "\
+Examples:
+  tandem init                      write a tandem.toml for the service in this folder
+  tandem up                        run it: load balancer, deployer and instances
+  tandem deploy shop-v42.tar.gz    replace the running version, without losing a request
+  tandem rollback                  go back to the version from before
+  tandem status --watch            what runs, and what is going on
+
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 rolled back by itself,
+4 waits for a person, 5 refused, 6 no daemon, 124 timed out, 130 interrupted";
+
+/// Puts a new version of a web service into production without its users noticing.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, after_help = EXAMPLES, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What may be said with every verb.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// The configuration [default: tandem.toml here or in a folder above]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The state folder [default: .tandem beside the configuration]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print without colours, as with NO_COLOR set
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Write a tandem.toml for the service in this folder
+    Init,
+    /// Check the configuration and say everything that is wrong with it
+    Check,
+    /// Run the service here: load balancer, deployer and instances, in the foreground
+    Up,
+    /// Replace the running version by another, and wait until that is done
+    #[command(after_help = DEPLOY_EXAMPLES)]
+    Deploy(Deploy),
+    /// Say what a deployment would do, step by step, without doing it
+    Plan(Plan),
+    /// Show what runs and what is going on
+    Status {
+        /// Show it anew whenever it changes, until interrupted
+        #[arg(long, short)]
+        watch: bool,
+    },
+    /// Follow a deployment until it is over
+    Watch {
+        /// The deployment, such as d7 [default: the one under way]
+        deployment: Option<DeploymentId>,
+    },
+    /// Say what the deployment under way waits for
+    Why,
+    /// Go back to the version from before
+    #[command(after_help = "Examples:\n  tandem rollback\n  tandem rollback --to v41")]
+    Rollback {
+        /// Go back to this version instead
+        #[arg(long, value_name = "LABEL")]
+        to: Option<VersionLabel>,
+        /// Return as soon as it has begun
+        #[arg(long)]
+        detach: bool,
+    },
+    /// Let the deployment under way begin nothing new
+    Pause(Steer),
+    /// Let a paused deployment go on
+    Resume(Steer),
+    /// Turn the deployment under way back to the version that it came from
+    Abort(Steer),
+    /// List the deployments, the newest first
+    History,
+    /// Show what an instance wrote, or all of them
+    Logs {
+        /// The instance, such as i17 [default: every instance that runs]
+        instance: Option<InstanceId>,
+        /// Go on showing what is written, until interrupted
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Run another number of instances from now on
+    Scale {
+        /// How many
+        #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+        instances: u32,
+    },
+    /// Show the configuration, or describe it for editors
+    #[command(subcommand)]
+    Config(Config),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:\n  tandem completions bash > ~/.local/share/bash-completion/completions/tandem"
+    )]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// The data plane; started by `tandem up`
+    #[command(hide = true)]
+    Proxy,
+    /// The deployer; started by `tandem up`
+    #[command(hide = true)]
+    Controller,
+}
+
+const DEPLOY_EXAMPLES: &str = "\
+Examples:
+  tandem deploy shop-v42.tar.gz
+  tandem deploy build/ --version v42 --strategy flip
+  tandem deploy shop-v42.tar.gz --batch 25% --surge 1 --floor 100%
+
+Ctrl-C leaves the deployment running and only stops watching it.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Deploy {
+    /// The deliverable: a folder or a .tar.gz
+    pub(crate) path: PathBuf,
+    /// The label of the version [default: made of the name of the deliverable]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) version: Option<VersionLabel>,
+    #[command(flatten)]
+    pub(crate) how: How,
+    /// Return as soon as it has begun
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Stop watching after this time, with exit code 124; the deployment goes on
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<tandem_core::base::Millis>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// The deliverable [default: some new version]
+    pub(crate) path: Option<PathBuf>,
+    /// The label of the version [default: made of the name of the deliverable]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) version: Option<VersionLabel>,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// How a deployment is carried out, where it is not as the configuration says.
+#[derive(Debug, Args)]
+pub(crate) struct How {
+    /// How the new version replaces the old one [default: as the configuration says]
+    #[arg(long, value_enum)]
+    pub(crate) strategy: Option<StrategyName>,
+    /// rolling: how many instances are replaced at a time, such as 2 or 25%
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) batch: Option<Amount>,
+    /// rolling: how many instances there may be beyond the wanted number
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) surge: Option<Amount>,
+    /// rolling: how many instances must serve at all times
+    #[arg(long, value_name = "AMOUNT")]
+    pub(crate) floor: Option<Amount>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum StrategyName {
+    /// A few instances at a time
+    Rolling,
+    /// A second pool, switched to at one instant
+    Flip,
+}
+
+impl From<StrategyName> for StrategyKind {
+    fn from(name: StrategyName) -> StrategyKind {
+        match name {
+            StrategyName::Rolling => StrategyKind::Rolling,
+            StrategyName::Flip => StrategyKind::Flip,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Steer {
+    /// The deployment, such as d7 [default: the one under way]
+    pub(crate) deployment: Option<DeploymentId>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Config {
+    /// The whole configuration in effect, every default written out
+    Show,
+    /// A JSON schema of tandem.toml, for editors
+    Schema,
+}
+
+/// Reads the command line; if it asks only for help, or is wrong, that is told and the exit code is left.
+pub(crate) fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| {
+        // A closed pipe is no failure here either.
+        let _ = error.print();
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    })
+}

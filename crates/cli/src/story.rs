@@ -1,0 +1,230 @@
+//! The journal told to people: one line for each event that they care about.
+//!
+//! Remembers the last route table, because what people want to know is what a new one changed. Tested in place.
+
+use std::collections::BTreeMap;
+
+use tandem_core::base::InstanceId;
+use tandem_core::traffic::{Role, Table};
+use tandem_core::workflow::{Action, Diagnosis, Event, Outcome};
+use tandem_server::api::Status;
+
+use crate::terminal::clean;
+
+/// How a line is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    Good,
+    Care,
+    Bad,
+}
+
+/// A line of the story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) tone: Tone,
+    pub(crate) text: String,
+}
+
+/// What the story must remember.
+#[derive(Default)]
+pub(crate) struct Story {
+    roles: BTreeMap<InstanceId, Role>,
+    ordered: Option<Table>,
+}
+
+impl Story {
+    /// What an event means, if people care about it.
+    pub(crate) fn tell(&mut self, event: &Event) -> Option<Line> {
+        let (tone, text) = match event {
+            Event::Scaled { instances } => {
+                (Tone::Plain, format!("{instances} instances are wanted from now on"))
+            }
+            Event::Requested(request) => {
+                let (id, version) = (request.deployment, &request.version);
+                (Tone::Plain, format!("{id} to {version} by {} begins", request.strategy.kind().name()))
+            }
+            Event::Paused { deployment } => (Tone::Care, format!("{deployment} is paused")),
+            Event::Resumed { deployment } => (Tone::Plain, format!("{deployment} goes on")),
+            Event::Entered { phase, .. } => (Tone::Plain, format!("{phase}")),
+            Event::TurnedBack { deployment, reason } => {
+                (Tone::Bad, format!("{deployment} goes back: {reason}"))
+            }
+            Event::Diagnosed(diagnosis) => {
+                (Tone::Bad, format!("{}: likely cause: {}", diagnosis.instance, diagnosis.cause))
+            }
+            Event::CapacityFell { serving, .. } => (Tone::Care, format!("capacity fell to {serving}")),
+            Event::Prepared { version, digest } => {
+                (Tone::Plain, format!("{version} is ready to run (digest {})", digest.short()))
+            }
+            Event::Ready { instance } => (Tone::Good, format!("{instance} is ready")),
+            Event::Ended { instance, exit, crashes: 0 } => (Tone::Plain, format!("{instance} {exit}")),
+            Event::Ended { instance, exit, crashes } => {
+                (Tone::Bad, format!("{instance} {exit}, unasked (crash {crashes} in a row)"))
+            }
+            Event::Begun { action: Action::Route { table } } => {
+                self.ordered = Some(table.clone());
+                return None;
+            }
+            Event::Done { outcome } => (Tone::Plain, self.done(outcome)?),
+            Event::Failed { action, error } => (Tone::Bad, format!("could not {action}: {error}")),
+            Event::Begun { .. } | Event::Counted { .. } | Event::Finished { .. } => return None,
+        };
+        Some(Line { tone, text: clean(&text).into_owned() })
+    }
+
+    fn done(&mut self, outcome: &Outcome) -> Option<String> {
+        Some(match outcome {
+            Outcome::Started { instance, address } => format!("{instance} started at {address}"),
+            Outcome::Stopping { instance } => format!("{instance} was asked to stop"),
+            Outcome::Routed { .. } => self.routed()?,
+            Outcome::Preparing { .. } | Outcome::Removed { .. } => return None,
+        })
+    }
+
+    /// What the table that is now in force changed.
+    fn routed(&mut self) -> Option<String> {
+        let table = self.ordered.take()?;
+        let members = || table.routes.iter().flat_map(|route| &route.members);
+        let roles: BTreeMap<InstanceId, Role> =
+            members().map(|member| (member.instance, member.role)).collect();
+        let before = std::mem::replace(&mut self.roles, roles);
+        let now = |role: Role| -> Vec<String> {
+            let changed = members().filter(|m| m.role == role && before.get(&m.instance) != Some(&role));
+            changed.map(|member| format!("{} ({})", member.instance, member.version)).collect()
+        };
+        let served = |id: &InstanceId| before.get(id) == Some(&Role::Serve);
+        let warm: Vec<String> = members()
+            .filter(|m| m.role == Role::Standby && served(&m.instance))
+            .map(|member| format!("{} ({})", member.instance, member.version))
+            .collect();
+        let parts: Vec<String> =
+            [("requests go to", now(Role::Serve)), ("draining", now(Role::Drain)), ("kept warm", warm)]
+                .into_iter()
+                .filter(|(_, instances)| !instances.is_empty())
+                .map(|(what, instances)| format!("{what} {}", some_of(&instances)))
+                .collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// Takes over how things stand, so that the next table can be compared with it.
+    pub(crate) fn stands(&mut self, status: &Status) {
+        use tandem_core::workflow::Stage;
+        if !self.roles.is_empty() {
+            return;
+        }
+        self.roles = status
+            .instances
+            .iter()
+            .filter_map(|instance| {
+                let role = match instance.stage {
+                    Stage::Serving => Role::Serve,
+                    Stage::Standby => Role::Standby,
+                    Stage::Draining => Role::Drain,
+                    Stage::Starting | Stage::Stopping | Stage::Ended => return None,
+                };
+                Some((instance.instance, role))
+            })
+            .collect();
+    }
+}
+
+/// The first few of a list, and how many more there are.
+fn some_of(all: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let first = all.get(..SHOWN.min(all.len())).unwrap_or(all).join(", ");
+    match all.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{first} and {more} more"),
+        _ => first,
+    }
+}
+
+/// Everything that was found about an instance that failed.
+pub(crate) fn diagnosis(found: &Diagnosis) -> Vec<String> {
+    let mut lines = vec![format!("likely cause: {}", found.cause)];
+    let findings = &found.findings;
+    if let Some(exit) = &findings.exit {
+        lines.push(format!("{} {exit}", found.instance));
+    }
+    match &found.health {
+        tandem_core::traffic::Health::Failing { last } | tandem_core::traffic::Health::Down { last } => {
+            lines.push(format!("last health answer: {last}"));
+        }
+        _ => {}
+    }
+    if !findings.listens.is_empty() {
+        let listens: Vec<String> = findings.listens.iter().map(ToString::to_string).collect();
+        lines.push(format!("it listens on {}", listens.join(", ")));
+    }
+    if findings.log.is_empty() {
+        lines.push(format!("{} wrote nothing", found.instance));
+    } else {
+        lines.push(format!("the last lines that {} wrote:", found.instance));
+        lines.extend(findings.log.iter().map(|line| format!("  | {line}")));
+    }
+    lines.iter().map(|line| clean(line).into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tandem_core::base::Generation;
+    use tandem_core::traffic::{Member, Route};
+
+    fn table(members: &[(u64, &str, Role)]) -> Event {
+        let members = members.iter().map(|&(id, version, role)| Member {
+            instance: InstanceId(id),
+            version: version.parse().unwrap(),
+            address: ([127, 0, 0, 1], 20_000).into(),
+            role,
+        });
+        let spec = tandem_core::spec::read(
+            "service = \"shop\"\nrun.command = [\"a\"]\nlisten = [{ address = \"[::]:80\" }]",
+        )
+        .unwrap();
+        let route = Route {
+            service: spec.service,
+            hosts: Vec::new(),
+            probe: spec.run.ready,
+            drain: spec.run.stop.drain,
+            timeouts: spec.timeouts,
+            limits: spec.limits,
+            members: members.collect(),
+        };
+        Event::Begun {
+            action: Action::Route { table: Table { generation: Generation(1), routes: vec![route] } },
+        }
+    }
+
+    fn told(story: &mut Story, event: &Event) -> String {
+        assert_eq!(story.tell(event), None);
+        let routed = Event::Done { outcome: Outcome::Routed { generation: Generation(1) } };
+        story.tell(&routed).map(|line| line.text).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_table_is_told_by_what_it_changes() {
+        let mut story = Story::default();
+        assert_eq!(told(&mut story, &table(&[(1, "v1", Role::Serve)])), "requests go to i1 (v1)");
+        assert_eq!(told(&mut story, &table(&[(1, "v1", Role::Serve), (2, "v2", Role::Standby)])), "");
+        assert_eq!(
+            told(&mut story, &table(&[(1, "v1", Role::Standby), (2, "v2", Role::Serve)])),
+            "requests go to i2 (v2); kept warm i1 (v1)"
+        );
+        assert_eq!(
+            told(&mut story, &table(&[(1, "v1", Role::Drain), (2, "v2", Role::Serve)])),
+            "draining i1 (v1)"
+        );
+        let many: Vec<_> = (10..20).map(|id| (id, "v3", Role::Serve)).collect();
+        assert!(told(&mut story, &table(&many)).ends_with("i15 (v3) and 4 more"));
+    }
+
+    #[test]
+    fn nothing_from_outside_paints_the_terminal() {
+        let error = "\u{1b}[2J".to_owned();
+        let action = Action::Stop { instance: InstanceId(1) };
+        let line = Story::default().tell(&Event::Failed { action, error }).unwrap();
+        assert!(!line.text.contains('\u{1b}'));
+    }
+}

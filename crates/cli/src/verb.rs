@@ -1,0 +1,56 @@
+//! The verbs, one file each, and which of them is run.
+
+mod check;
+mod completions;
+mod config;
+mod deploy;
+mod history;
+mod init;
+mod logs;
+mod plan;
+mod rollback;
+mod scale;
+mod status;
+mod steer;
+mod watch;
+mod why;
+
+use std::future::Future;
+
+use crate::args::{Cli, Verb};
+use crate::failure::{Exit, Failure};
+use crate::terminal::Terminal;
+use steer::Turn;
+
+/// What a verb leaves behind.
+pub(crate) type Ending = Result<Exit, Failure>;
+
+/// Does what the command line asks for.
+pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
+    let global = &args.global;
+    match &args.verb {
+        Verb::Init => init::run(global, terminal),
+        Verb::Check => check::run(global, terminal),
+        Verb::Config(what) => config::run(*what, global, terminal),
+        Verb::Completions { shell } => completions::run(*shell, terminal),
+        Verb::Deploy(deploy) => wait_for(deploy::run(deploy, global, terminal)),
+        Verb::Plan(plan) => wait_for(plan::run(plan, global, terminal)),
+        Verb::Status { watch } => wait_for(status::run(*watch, global, terminal)),
+        Verb::Watch { deployment } => wait_for(watch::run(*deployment, global, terminal)),
+        Verb::Why => wait_for(why::run(global, terminal)),
+        Verb::Rollback { to, detach } => wait_for(rollback::run(to.as_ref(), *detach, global, terminal)),
+        Verb::Pause(steer) => wait_for(steer::run(Turn::Pause, steer.deployment, global, terminal)),
+        Verb::Resume(steer) => wait_for(steer::run(Turn::Resume, steer.deployment, global, terminal)),
+        Verb::Abort(steer) => wait_for(steer::run(Turn::Abort, steer.deployment, global, terminal)),
+        Verb::History => wait_for(history::run(global, terminal)),
+        Verb::Logs { instance, follow } => wait_for(logs::run(*instance, *follow, global, terminal)),
+        Verb::Scale { instances } => wait_for(scale::run(*instances, global, terminal)),
+        Verb::Up | Verb::Proxy | Verb::Controller => Err(Failure::failed("this part is being built")),
+    }
+}
+
+/// Runs what talks to the daemon.
+fn wait_for(verb: impl Future<Output = Ending>) -> Ending {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::failed(format!("can't wait for anything: {error}")))?.block_on(verb)
+}

@@ -1,0 +1,79 @@
+//! `tandem deploy`: hands a deliverable over and follows its deployment.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tandem_core::base::VersionLabel;
+use tandem_server::api::{Accepted, DeployRequest, StrategyChoice};
+
+use crate::args::{Deploy, Global, How};
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+use crate::follow::follow;
+use crate::label;
+use crate::place;
+use crate::terminal::Terminal;
+use crate::verb::Ending;
+
+pub(crate) async fn run(deploy: &Deploy, global: &Global, terminal: &Terminal) -> Ending {
+    let client = Client::find(global)?;
+    let source = source(&deploy.path)?;
+    let version = version(deploy)?;
+    let how = choice(&deploy.how);
+    let request = DeployRequest { source, version: version.clone(), how };
+    let accepted: Accepted = client.post_once("/v1/deployments", &request, &key()).await?;
+    let id = accepted.id;
+    if deploy.detach {
+        began(id, &format!("{id} to {version} has begun"), terminal);
+        return Ok(Exit::Done);
+    }
+    terminal.say(format_args!("{id}: deploying {version} from {}", place::shown(&deploy.path)));
+    follow(&client, id, deploy.timeout, false, terminal).await
+}
+
+/// Tells of a deployment that goes on by itself.
+pub(super) fn began(id: tandem_core::base::DeploymentId, what: &str, terminal: &Terminal) {
+    if terminal.json {
+        terminal.object(&Accepted { id });
+    } else {
+        terminal.line(id);
+        terminal.say(format_args!("{what}: watch it with `tandem watch {id}`"));
+    }
+}
+
+/// The deliverable by its absolute path: the daemon may have another working folder.
+fn source(path: &std::path::Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let absolute = path.canonicalize().map_err(|error| {
+        Failure::usage(format!("{shown} can't be read: {error}"))
+            .help("name a folder or a .tar.gz that holds the new version")
+    })?;
+    let name = absolute.to_str().map(str::to_owned);
+    name.ok_or_else(|| {
+        Failure::usage(format!("the path {shown} is not UTF-8 text, so it can't be sent to the daemon"))
+    })
+}
+
+fn version(deploy: &Deploy) -> Result<VersionLabel, Failure> {
+    let made = || label::of(&deploy.path).or_else(|| label::of(&deploy.path.canonicalize().ok()?));
+    deploy.version.clone().or_else(made).ok_or_else(|| {
+        Failure::usage(format!("no label can be made of the name {}", deploy.path.display()))
+            .help("give one: --version v42")
+    })
+}
+
+/// What the command line says of the strategy.
+pub(super) fn choice(how: &How) -> StrategyChoice {
+    StrategyChoice {
+        strategy: how.strategy.map(Into::into),
+        batch: how.batch,
+        surge: how.surge,
+        floor: how.floor,
+        warm: None,
+    }
+}
+
+/// Names this request, so that it takes effect once even if it has to be sent twice.
+fn key() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    format!("{}-{now}", std::process::id())
+}

@@ -1,0 +1,71 @@
+//! `tandem plan`: what a deployment would do, and what each strategy would cost.
+
+use tandem_core::base::VersionLabel;
+use tandem_core::deploy::Forecast;
+use tandem_core::spec::StrategyKind;
+use tandem_server::api::{PlanRequest, StrategyChoice};
+
+use crate::args::{Global, Plan};
+use crate::client::Client;
+use crate::columns::{Columns, number, text};
+use crate::failure::{Exit, Failure};
+use crate::label;
+use crate::terminal::Terminal;
+use crate::verb::Ending;
+
+pub(crate) async fn run(plan: &Plan, global: &Global, terminal: &Terminal) -> Ending {
+    let client = Client::find(global)?;
+    let version = version(plan)?;
+    let how = super::deploy::choice(&plan.how);
+    let forecast: Forecast = client.post("/v1/plan", &PlanRequest { version: version.clone(), how }).await?;
+    if terminal.json {
+        terminal.object(&forecast);
+        return Ok(Exit::Done);
+    }
+    let mut columns = Columns::new(&["STEP", "WHAT", "NEW", "OLD", "RUNNING"]);
+    for (at, step) in forecast.steps.iter().enumerate() {
+        let (new, old, running) = (Some(step.new), Some(step.old), Some(step.running));
+        columns.row(vec![number(Some(at + 1)), text(&step.what), number(new), number(old), number(running)]);
+    }
+    let from = forecast.from.as_ref().map_or("nothing", |from| from.as_str());
+    terminal.line(format_args!("{from} → {}: {}", forecast.to, price(&forecast)));
+    terminal.text(&columns.lines());
+    if plan.how.strategy.is_none() {
+        compare(&client, version.as_ref(), terminal).await?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The trade-off between the strategies, in numbers.
+async fn compare(
+    client: &Client,
+    version: Option<&VersionLabel>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    terminal.line("");
+    for kind in [StrategyKind::Rolling, StrategyKind::Flip] {
+        let how = StrategyChoice { strategy: Some(kind), ..StrategyChoice::default() };
+        let request = PlanRequest { version: version.cloned(), how };
+        let forecast: Forecast = client.post("/v1/plan", &request).await?;
+        terminal.line(format_args!("{:8} {}", kind.name(), price(&forecast)));
+    }
+    Ok(())
+}
+
+fn price(forecast: &Forecast) -> String {
+    let steps = forecast.steps.len();
+    let capacity = match forecast.from {
+        Some(_) => format!(", capacity never below {}/{}", forecast.lowest_capacity, forecast.wanted),
+        None => String::new(),
+    };
+    format!("{steps} steps, at most {} instances at once{capacity}", forecast.peak)
+}
+
+fn version(plan: &Plan) -> Result<Option<VersionLabel>, Failure> {
+    let Some(path) = &plan.path else { return Ok(plan.version.clone()) };
+    if !path.exists() {
+        return Err(Failure::usage(format!("{} is not there", path.display()))
+            .help("name a folder or a .tar.gz, or none for a plan for some new version"));
+    }
+    Ok(plan.version.clone().or_else(|| label::of(path)))
+}

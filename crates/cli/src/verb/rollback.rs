@@ -1,0 +1,28 @@
+//! `tandem rollback`: back to the version from before.
+
+use tandem_core::base::VersionLabel;
+use tandem_server::api::{Accepted, RollbackRequest, StrategyChoice};
+
+use super::deploy::began;
+use crate::args::Global;
+use crate::client::Client;
+use crate::failure::Exit;
+use crate::follow::follow;
+use crate::terminal::Terminal;
+use crate::verb::Ending;
+
+pub(crate) async fn run(
+    to: Option<&VersionLabel>,
+    detach: bool,
+    global: &Global,
+    terminal: &Terminal,
+) -> Ending {
+    let client = Client::find(global)?;
+    let request = RollbackRequest { to: to.cloned(), how: StrategyChoice::default() };
+    let Accepted { id } = client.post("/v1/rollback", &request).await?;
+    if detach {
+        began(id, &format!("{id} goes back"), terminal);
+        return Ok(Exit::Done);
+    }
+    follow(&client, id, None, true, terminal).await
+}

@@ -1,0 +1,126 @@
+//! `tandem status`: what runs and what is going on.
+
+use tandem_core::traffic::Health;
+use tandem_core::workflow::Stage;
+use tandem_server::api::{DeploymentStatus, InstanceStatus, Status};
+
+use crate::args::Global;
+use crate::client::Client;
+use crate::columns::{Cell, Columns, bad, care, good, number, text};
+use crate::failure::{Exit, Failure};
+use crate::progress::rough;
+use crate::terminal::{BAD, CARE, STRONG, Terminal, clean};
+use crate::verb::Ending;
+
+pub(crate) async fn run(watch: bool, global: &Global, terminal: &Terminal) -> Ending {
+    let client = Client::find(global)?;
+    if !watch {
+        show(&client.get("/v1/status").await?, terminal);
+        return Ok(Exit::Done);
+    }
+    let mut messages = client.messages("/v1/events", None).await?;
+    while let Some(message) = messages.next().await {
+        if message.kind != "status" {
+            continue;
+        }
+        let Ok(status) = serde_json::from_str::<Status>(&message.data) else { continue };
+        if terminal.data_is_seen && !terminal.json {
+            // Home, then clear what is below: the screen does not flicker as it would if cleared first.
+            terminal.text("\u{1b}[H\u{1b}[J");
+        }
+        show(&status, terminal);
+        if !terminal.data_is_seen && !terminal.json {
+            terminal.line("");
+        }
+    }
+    Err(Failure::new(Exit::NoDaemon, "the daemon went away").help("start one with `tandem up`"))
+}
+
+fn show(status: &Status, terminal: &Terminal) {
+    if terminal.json {
+        terminal.object(status);
+        return;
+    }
+    terminal.line(summary(status));
+    if let Some(trouble) = &status.trouble {
+        terminal.line(format_args!("{BAD}✘{BAD:#} {}", clean(trouble)));
+    }
+    if status.config_changed {
+        terminal.line(format_args!(
+            "{CARE}!{CARE:#} the configuration on the disk has changed: restart `tandem up` to use it"
+        ));
+    }
+    if let Some(deployment) = &status.deployment {
+        terminal.line(under_way(deployment, status));
+    }
+    for wait in &status.waits {
+        terminal.line(format_args!("  waiting: {}", clean(&wait.sentence)));
+    }
+    if status.instances.is_empty() {
+        return;
+    }
+    let heads =
+        ["INSTANCE", "VERSION", "STATE", "HEALTH", "IN FLIGHT", "REQUESTS", "FAILED", "ADDRESS", "SINCE"];
+    let mut columns = Columns::new(&heads);
+    for instance in &status.instances {
+        columns.row(row(instance, status));
+    }
+    terminal.line("");
+    terminal.text(&columns.lines());
+}
+
+fn summary(status: &Status) -> String {
+    let listen: Vec<String> = status.listen.iter().map(ToString::to_string).collect();
+    let runs = match &status.current {
+        Some(current) => format!("{STRONG}{current}{STRONG:#}"),
+        None => "nothing deployed yet".to_owned(),
+    };
+    let healthy = match status.healthy {
+        Some(healthy) => format!("{healthy}/{} healthy", status.wanted),
+        None => format!("{BAD}the proxy does not answer{BAD:#}"),
+    };
+    let counts = status.counts.map_or_else(String::new, |counts| {
+        format!(", {} requests, {} failed", counts.requests, counts.failed)
+    });
+    format!("{STRONG}{}{STRONG:#}: {runs}, {healthy} on {}{counts}", status.service, listen.join(" and "))
+}
+
+fn under_way(deployment: &DeploymentStatus, status: &Status) -> String {
+    let from = deployment.from.as_ref().map_or("nothing", |from| from.as_str());
+    let since = rough(status.at.since(deployment.phase_since));
+    let ready =
+        deployment.ready.map_or_else(String::new, |ready| format!(", {ready}/{} ready", deployment.wanted));
+    let paused = if deployment.paused { format!(", {CARE}paused{CARE:#}") } else { String::new() };
+    let back = match &deployment.turned_back {
+        Some(reason) => format!(", {BAD}going back{BAD:#}: {}", clean(reason)),
+        None => String::new(),
+    };
+    let (id, version, how) = (deployment.id, &deployment.version, deployment.strategy.name());
+    format!("{id} {from} → {version} by {how}: {} for {since}{ready}{paused}{back}", deployment.phase)
+}
+
+fn row(instance: &InstanceStatus, status: &Status) -> Vec<Cell> {
+    let health = match &instance.health {
+        Some(Health::Up) => good("up"),
+        Some(Health::Unknown) => text("not known yet"),
+        Some(Health::Failing { last } | Health::Down { last }) => bad(last),
+        None => text("-"),
+    };
+    let health = instance.exit.as_deref().map_or(health, bad);
+    let stage = match instance.stage {
+        Stage::Serving => good("serving"),
+        Stage::Starting | Stage::Draining | Stage::Stopping => care(&instance.stage.to_string()),
+        Stage::Standby | Stage::Ended => text(&instance.stage.to_string()),
+    };
+    vec![
+        text(&instance.instance.to_string()),
+        text(instance.version.as_str()),
+        stage,
+        health,
+        number(instance.in_flight.map(|in_flight| in_flight.total())),
+        number(instance.requests),
+        number(instance.failed),
+        text(&instance.address.map_or_else(|| "-".to_owned(), |address| address.to_string())),
+        number(Some(rough(status.at.since(instance.since)))),
+    ]
+}
