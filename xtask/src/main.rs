@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
+mod demo;
 mod machine;
 mod suite;
 mod tidy;
@@ -25,6 +27,11 @@ struct Arguments {
 enum Command {
     /// Check the house rules (CONTRIBUTING.md) that a program can check.
     Tidy,
+    /// Show the main job: a shop under load is upgraded twice and rolled back once.
+    Demo(demo::Options),
+    /// Measure Tandem beside its peers.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Run the whole suite: format, house rules, lints, documentation, tests.
     Test,
 }
@@ -32,6 +39,8 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Tidy => tidy::run(&root()),
+        Command::Demo(options) => demo::run(&root(), &options),
+        Command::Bench(bench) => bench::run(&root(), &bench),
         Command::Test => suite::run(&root()),
     };
     match done {

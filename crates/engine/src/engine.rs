@@ -62,6 +62,8 @@ pub struct Engine {
     spec: ServiceSpec,
     ports: Ports,
     view: View,
+    /// The journal may hold more than the state.
+    stale: bool,
 }
 
 impl Engine {
@@ -72,7 +74,7 @@ impl Engine {
     pub fn load(spec: ServiceSpec, mut ports: Ports) -> Result<Engine, EngineError> {
         let state = State::fold(&ports.journal.load()?)?;
         let view = View { at: ports.clock.now(), state, ..View::default() };
-        Ok(Engine { spec, ports, view })
+        Ok(Engine { spec, ports, view, stale: false })
     }
 
     /// How things stood after the last pass.
@@ -90,6 +92,7 @@ impl Engine {
     /// # Errors
     /// It was refused, or could not be recorded.
     pub fn command(&mut self, command: &Command) -> Result<Vec<Event>, EngineError> {
+        self.refresh()?;
         let events = accept(&self.view.state, command)?;
         self.record(events.clone())?;
         Ok(events)
@@ -101,6 +104,7 @@ impl Engine {
     /// Nothing more was done after the failure; the next pass begins anew.
     pub fn pass(&mut self) -> Result<Pass, EngineError> {
         let mut pass = Pass::default();
+        self.refresh()?;
         self.observe()?;
         let decision = self.decide(&mut pass)?;
         check(&self.input(), &decision.actions)?;
@@ -120,6 +124,15 @@ impl Engine {
 
     fn input(&self) -> Input<'_> {
         Input { now: self.view.at, spec: &self.spec, state: &self.view.state, observed: &self.view.observed }
+    }
+
+    /// Reads the journal again if it may hold more than the state.
+    fn refresh(&mut self) -> Result<(), EngineError> {
+        if self.stale {
+            self.view.state = State::fold(&self.ports.journal.load()?)?;
+            self.stale = false;
+        }
+        Ok(())
     }
 
     fn observe(&mut self) -> Result<(), EngineError> {
@@ -187,7 +200,10 @@ impl Engine {
             state.apply(at, event)?;
         }
         let recorded: Vec<Recorded> = events.into_iter().map(|event| Recorded { at, event }).collect();
+        // Whether a failed append left something behind is not known: only the journal itself can tell.
+        self.stale = true;
         self.ports.journal.append(&recorded)?;
+        self.stale = false;
         self.view.state = state;
         Ok(recorded.len())
     }

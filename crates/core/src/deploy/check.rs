@@ -5,8 +5,9 @@ use crate::base::InstanceId;
 use crate::deploy::pools::Pools;
 use crate::deploy::{Input, strategy};
 use crate::fleet::RunStatus;
+use crate::spec::StrategyKind;
 use crate::traffic::{Role, Table};
-use crate::workflow::{Action, Stage};
+use crate::workflow::{Action, Deployment, Phase, Stage};
 
 /// A rule that an action would break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,10 +68,14 @@ pub enum Violation {
 pub fn check(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
     for action in actions {
         match action {
-            Action::Prepare { .. } => {}
-            Action::Start { .. } => {}
+            Action::Prepare { .. } | Action::Start { .. } => {}
             Action::Route { table } => route(input, table)?,
-            Action::Stop { instance } => stop(input, *instance)?,
+            Action::Stop { instance } => {
+                if actions.iter().any(|other| serves(other, *instance)) {
+                    return Err(Violation::StopsServing { instance: *instance, stage: Stage::Serving });
+                }
+                stop(input, *instance)?;
+            }
             Action::Remove { instance } => {
                 let alive = input.state.instances.get(instance).is_some_and(|i| i.stage.is_alive());
                 if alive {
@@ -80,6 +85,13 @@ pub fn check(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
         }
     }
     number(input, actions)
+}
+
+/// Whether an action gives requests to an instance.
+fn serves(action: &Action, instance: InstanceId) -> bool {
+    let Action::Route { table } = action else { return false };
+    let mut members = table.routes.iter().flat_map(|route| &route.members);
+    members.any(|m| m.instance == instance && m.role == Role::Serve)
 }
 
 fn stop(input: &Input<'_>, id: InstanceId) -> Result<(), Violation> {
@@ -103,8 +115,7 @@ fn stop(input: &Input<'_>, id: InstanceId) -> Result<(), Violation> {
 }
 
 fn route(input: &Input<'_>, table: &Table) -> Result<(), Violation> {
-    let known = &input.state.table;
-    if table.generation < known.generation || table.generation == known.generation && table != known {
+    if table.generation <= input.state.last_generation && *table != input.state.table {
         return Err(Violation::StaleTable);
     }
     let mut after = 0;
@@ -133,16 +144,21 @@ fn floor(input: &Input<'_>) -> u32 {
     }
 }
 
-/// What is on its way out of an earlier deployment, or was scaled away, may come on top: only starts are limited.
+/// A rolling upgrade stays within its surge; everything else may run one pool of the goal beside all others.
 fn number(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
     let new =
         |a: &&Action| matches!(a, Action::Start { instance, .. } if *instance > input.state.last_instance);
     let starts = actions.iter().filter(new).count() as u32;
     let wanted = input.wanted();
+    let pools = Pools::of(input, input.state.goal());
     let limit = match &input.state.deployment {
-        Some(deployment) => strategy::peak(&deployment.request.strategy, wanted).max(2 * wanted),
-        None => 2 * wanted,
+        Some(Deployment { request, phase: Phase::Shifting, .. })
+            if request.strategy.kind() == StrategyKind::Rolling =>
+        {
+            strategy::peak(&request.strategy, wanted)
+        }
+        _ => (2 * wanted).max(pools.others.len() as u32 + wanted),
     };
-    let alive = Pools::of(input, None).alive() + starts;
+    let alive = pools.alive() + starts;
     if starts > 0 && alive > limit { Err(Violation::TooMany { alive, limit }) } else { Ok(()) }
 }

@@ -24,7 +24,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
     } else if let Some(table) = routing::table(input, &moves) {
         decision.actions.push(Action::Route { table });
     }
-    steps::departures(input, &mut decision);
+    steps::departures(input, &moves, &mut decision);
     decision
 }
 
@@ -34,7 +34,8 @@ fn moves(input: &Input<'_>, decision: &mut Decision) -> Moves {
     let known = input.observed.traffic.is_some();
     let mut moves = match &input.state.deployment {
         None => strategy::hold(&pools),
-        Some(deployment) if deployment.paused => {
+        // A pause must not keep a service down: with nothing serving, the deployment goes on.
+        Some(deployment) if deployment.paused && pools.capacity() > 0 => {
             decision.wait(Wait::Paused);
             Moves::default()
         }

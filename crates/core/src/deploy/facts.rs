@@ -6,19 +6,30 @@ use crate::deploy::pools::Pools;
 use crate::deploy::{Input, backoff, guard, strategy};
 use crate::fleet::{Exit, RunStatus};
 use crate::spec::Strategy;
-use crate::workflow::{Deployment, Event, Instance, Phase, Reason, Receipt, Stage};
+use crate::workflow::{Deployment, Event, Instance, Outcome, Phase, Reason, Receipt, Stage};
 
 /// So many deaths in a row of the version that a deployment goes back to, and the deployment is given up: the service
 /// is then held at that version like any other, without a deployment in the way of the next one.
 const HOPELESS: u32 = 3;
 
-/// New facts about instances; if there are none, about the deployment.
+/// New facts about the traffic; if there are none, about instances; if there are none, about the deployment.
 pub(super) fn facts(input: &Input<'_>) -> Vec<Event> {
+    if let Some(routed) = of_traffic(input) {
+        return vec![routed];
+    }
     let facts = of_instances(input);
     match &input.state.deployment {
         Some(deployment) if facts.is_empty() => of_deployment(input, deployment),
         _ => facts,
     }
+}
+
+/// Whether a table that was about to be put in force before a crash is in force, the proxy knows. If it is not, it is
+/// as if it had never been thought of.
+fn of_traffic(input: &Input<'_>) -> Option<Event> {
+    let (pending, report) = (input.state.pending.as_ref()?, input.observed.traffic.as_ref()?);
+    let generation = pending.generation;
+    (report.generation == generation).then_some(Event::Done { outcome: Outcome::Routed { generation } })
 }
 
 fn of_instances(input: &Input<'_>) -> Vec<Event> {
@@ -45,8 +56,8 @@ fn exit(input: &Input<'_>, id: crate::base::InstanceId, instance: &Instance) -> 
     match input.observed.instances.get(&id).map(|seen| &seen.status) {
         Some(RunStatus::Exited(exit)) => Some(exit.clone()),
         Some(RunStatus::Running | RunStatus::Orphaned) => None,
-        // Never confirmed: it is started again. Confirmed and unknown: nothing is left of it.
-        None => instance.address.map(|_| Exit::Unknown),
+        // Never confirmed and not given up: it is started again. Otherwise nothing is left of it.
+        None => (instance.address.is_some() || instance.stage != Stage::Starting).then_some(Exit::Unknown),
     }
 }
 

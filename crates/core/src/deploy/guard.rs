@@ -2,6 +2,7 @@
 
 use crate::deploy::Input;
 use crate::deploy::pools::{Copy, Pools, count};
+use crate::fleet::Exit;
 use crate::workflow::{Deployment, Phase, Reason, Stage};
 
 /// Why the deployment must go back. None: it need not, or does already.
@@ -16,11 +17,11 @@ pub(super) fn verdict(input: &Input<'_>, deployment: &Deployment) -> Option<Reas
 }
 
 fn ended_early(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
-    let (id, exit) = input.state.of_version(&deployment.request.version).find_map(|(id, instance)| {
-        let early = instance.stage == Stage::Ended && instance.ready_at.is_none() && !instance.signalled;
-        early.then_some((id, instance.exit.clone()?))
-    })?;
-    Some(Reason::EndedEarly { instance: id, exit })
+    input.state.of_version(&deployment.request.version).find_map(|(id, instance)| {
+        let exit = instance.exit.clone().filter(|_| instance.ready_at.is_none())?;
+        let unasked = !instance.signalled || matches!(exit, Exit::NotExecuted(_));
+        unasked.then_some(Reason::EndedEarly { instance: id, exit })
+    })
 }
 
 fn not_ready(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {

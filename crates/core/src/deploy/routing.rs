@@ -14,11 +14,11 @@ pub(super) fn table(input: &Input<'_>, moves: &Moves) -> Option<Table> {
         input.state.instances.iter().filter_map(|(&id, instance)| member(id, instance, moves)).collect();
     let routes = vec![route(input.spec, members)];
     let known = &input.state.table;
-    if routes == known.routes {
+    if routes == known.routes && report.generation <= known.generation {
         return (report.generation < known.generation).then(|| known.clone());
     }
     // A proxy that knows of a newer table than the journal does was told so by a journal that is lost.
-    let generation: Generation = known.generation.max(report.generation).next();
+    let generation: Generation = input.state.last_generation.max(report.generation).next();
     Some(Table { generation, routes })
 }
 

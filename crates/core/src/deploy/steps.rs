@@ -37,12 +37,13 @@ pub(super) fn starts(input: &Input<'_>, moves: &Moves, decision: &mut Decision) 
     }
 }
 
-/// Instances that are on their way out: stopped once nothing is in flight, removed once they have ended.
-pub(super) fn departures(input: &Input<'_>, decision: &mut Decision) {
+/// Instances that are on their way out (those that the moves call back are not): stopped once nothing is in flight, removed once they have ended.
+pub(super) fn departures(input: &Input<'_>, moves: &Moves, decision: &mut Decision) {
     for (&id, instance) in &input.state.instances {
         let orphaned = input.observed.instances.get(&id).is_some_and(|i| i.status == RunStatus::Orphaned);
         match instance.stage {
             Stage::Ended => decision.actions.push(Action::Remove { instance: id }),
+            Stage::Draining if moves.serve.contains(&id) => {}
             Stage::Draining => drained(input, id, instance, decision),
             Stage::Stopping => stopping(input, id, instance, decision),
             Stage::Starting | Stage::Standby | Stage::Serving if orphaned => {

@@ -1,6 +1,6 @@
 //! From events to the state, one at a time. This is the whole table of legal moves: whatever is not here is an error.
 
-use crate::base::{InstanceId, Timestamp};
+use crate::base::{Generation, InstanceId, Timestamp, VersionLabel};
 use crate::fleet::Exit;
 use crate::traffic::{Role, Table};
 use crate::workflow::{
@@ -53,7 +53,7 @@ impl State {
             Event::Ready { instance } => self.ready(at, *instance),
             Event::Ended { instance, exit, crashes } => self.ended(at, *instance, exit, *crashes),
             Event::Begun { action } => self.begun(at, action),
-            Event::Done { outcome } => self.done(outcome),
+            Event::Done { outcome } => self.done(at, outcome),
             Event::Failed { action, error } => self.failed(at, action, error),
             Event::Paused { .. }
             | Event::Resumed { .. }
@@ -160,7 +160,7 @@ impl State {
 
     fn ended(&mut self, at: Timestamp, id: InstanceId, exit: &Exit, crashes: u32) -> Result<(), Illegal> {
         let instance = self.alive(id)?;
-        instance.exit = Some(exit.clone());
+        instance.exit.get_or_insert_with(|| exit.clone());
         instance.move_to(Stage::Ended, at);
         let (version, was_ready) = (instance.version.clone(), instance.ready_at.is_some());
         if crashes > 0 {
@@ -186,7 +186,7 @@ impl State {
                 _ => illegal(format!("nobody asked to prepare {version}")),
             },
             Action::Start { instance, version } => self.starting(at, *instance, version),
-            Action::Route { table } => self.routing(at, table),
+            Action::Route { table } => self.routing(table),
             Action::Stop { instance } => {
                 let instance = self.alive(*instance)?;
                 if instance.stage != Stage::Stopping {
@@ -202,12 +202,7 @@ impl State {
         }
     }
 
-    fn starting(
-        &mut self,
-        at: Timestamp,
-        id: InstanceId,
-        version: &crate::base::VersionLabel,
-    ) -> Result<(), Illegal> {
+    fn starting(&mut self, at: Timestamp, id: InstanceId, version: &VersionLabel) -> Result<(), Illegal> {
         if let Some(known) = self.instances.get(&id) {
             let again = known.stage == Stage::Starting && known.version == *version;
             return if again { Ok(()) } else { illegal(format!("{id} is started twice")) };
@@ -237,48 +232,50 @@ impl State {
         Ok(())
     }
 
-    fn routing(&mut self, at: Timestamp, table: &Table) -> Result<(), Illegal> {
-        if table.generation < self.table.generation
-            || table.generation == self.table.generation && *table != self.table
-        {
-            return illegal(format!("{} after {}", table.generation, self.table.generation));
+    /// A table is about to be put in force. Nothing has moved yet: whether it is in force, only the proxy can tell.
+    fn routing(&mut self, table: &Table) -> Result<(), Illegal> {
+        let again = *table == self.table || Some(table) == self.pending.as_ref();
+        if table.generation <= self.last_generation && !again {
+            return illegal(format!("{} after {}", table.generation, self.last_generation));
         }
-        let roles: Vec<(InstanceId, Role)> =
-            table.routes.iter().flat_map(|route| &route.members).map(|m| (m.instance, m.role)).collect();
-        let mut moves = Vec::with_capacity(roles.len());
         for (id, instance) in &self.instances {
-            let role = roles.iter().find(|(member, _)| member == id).map(|(_, role)| *role);
-            match instance.stage.under(role) {
-                Some(stage) if stage == instance.stage => {}
-                Some(stage) => moves.push((*id, stage)),
-                None => {
-                    return illegal(format!("{id} is {} and can't be routed as {role:?}", instance.stage));
-                }
+            let role = role(table, *id);
+            if instance.stage.under(role).is_none() {
+                return illegal(format!("{id} is {} and can't be routed as {role:?}", instance.stage));
             }
         }
-        if let Some((id, _)) = roles.iter().find(|(id, _)| !self.instances.contains_key(id)) {
-            return illegal(format!("{id} is routed and not known"));
+        let mut members = table.routes.iter().flat_map(|route| &route.members);
+        if let Some(stranger) = members.find(|m| !self.instances.contains_key(&m.instance)) {
+            return illegal(format!("{} is routed and not known", stranger.instance));
         }
-        for (id, stage) in moves {
-            if let Some(instance) = self.instances.get_mut(&id) {
-                instance.move_to(stage, at);
-            }
-        }
-        self.table = table.clone();
+        self.last_generation = self.last_generation.max(table.generation);
+        self.pending = Some(table.clone());
         Ok(())
     }
 
-    fn done(&mut self, outcome: &Outcome) -> Result<(), Illegal> {
+    /// The pending table is in force: instances move as it says. Those that ended meanwhile have ended.
+    fn routed(&mut self, at: Timestamp, generation: Generation) -> Result<(), Illegal> {
+        let Some(table) = self.pending.take_if(|pending| pending.generation == generation) else {
+            return illegal(format!("{generation} was not about to be put in force"));
+        };
+        for (id, instance) in &mut self.instances {
+            match instance.stage.under(role(&table, *id)) {
+                Some(stage) if stage != instance.stage => instance.move_to(stage, at),
+                _ => {}
+            }
+        }
+        self.table = table;
+        Ok(())
+    }
+
+    fn done(&mut self, at: Timestamp, outcome: &Outcome) -> Result<(), Illegal> {
         match outcome {
             Outcome::Preparing { .. } => Ok(()),
             Outcome::Started { instance, address } => {
                 self.alive(*instance)?.address = Some(*address);
                 Ok(())
             }
-            Outcome::Routed { generation } => {
-                self.routed = self.routed.max(*generation);
-                Ok(())
-            }
+            Outcome::Routed { generation } => self.routed(at, *generation),
             Outcome::Stopping { instance } => {
                 self.alive(*instance)?.signalled = true;
                 Ok(())
@@ -290,11 +287,21 @@ impl State {
         }
     }
 
+    /// A start that failed may have had its effect all the same: the instance is asked to stop, and has ended when
+    /// that is observed.
     fn failed(&mut self, at: Timestamp, action: &Action, error: &str) -> Result<(), Illegal> {
         let Action::Start { instance, version } = action else { return Ok(()) };
-        let crashes = self.crashes.get(version).map_or(0, |record| record.count) + 1;
-        self.ended(at, *instance, &Exit::NotExecuted(error.to_owned()), crashes)
+        let instance = self.alive(*instance)?;
+        instance.exit = Some(Exit::NotExecuted(error.to_owned()));
+        instance.move_to(Stage::Stopping, at);
+        let record = self.crashes.entry(version.clone()).or_default();
+        (record.count, record.last) = (record.count.saturating_add(1), at);
+        Ok(())
     }
+}
+
+fn role(table: &Table, id: InstanceId) -> Option<Role> {
+    table.routes.iter().flat_map(|route| &route.members).find(|m| m.instance == id).map(|m| m.role)
 }
 
 impl Instance {

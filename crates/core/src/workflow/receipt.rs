@@ -82,7 +82,7 @@ impl fmt::Display for Receipt {
                 )?;
             }
             Verdict::Failed { reason } => {
-                write!(f, "{} failed after {}, because {reason}", self.to, self.took)?
+                write!(f, "{} failed after {}, because {reason}", self.to, self.took)?;
             }
         }
         match &self.counts {

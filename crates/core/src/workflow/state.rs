@@ -28,10 +28,12 @@ pub struct State {
     pub last_instance: InstanceId,
     /// The highest deployment number ever used.
     pub last_deployment: DeploymentId,
-    /// The table that was last put in force, or was about to be.
+    /// The table that is in force, as the proxy confirmed it.
     pub table: Table,
-    /// The generation that the proxy last confirmed.
-    pub routed: Generation,
+    /// A table that was about to be put in force, and is not confirmed. The proxy's word settles whether it was.
+    pub pending: Option<Table>,
+    /// The highest generation ever given to a table.
+    pub last_generation: Generation,
     /// The deployment in progress.
     pub deployment: Option<Deployment>,
     /// How often instances of a version died unasked of late.
@@ -69,7 +71,7 @@ pub struct Instance {
     pub since: Timestamp,
     /// When it answered its checks for the first time.
     pub ready_at: Option<Timestamp>,
-    /// How it ended, if it did.
+    /// How it ended; while it is stopping, why it could not be started.
     pub exit: Option<Exit>,
     /// Whether `Stop` was confirmed.
     pub signalled: bool,

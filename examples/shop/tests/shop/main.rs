@@ -52,8 +52,8 @@ impl Shop {
     }
 
     fn end(&self) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
     }
 
     fn journal(&self) -> PathBuf {

@@ -9,12 +9,13 @@ use crate::workflow::Stage;
 pub(super) fn moves(pools: &Pools, back: bool) -> Moves {
     // The other pool does not count against the number of instances: that is what a flip costs.
     let alone = Pools { wanted: pools.wanted, goal: pools.goal.clone(), others: Vec::new() };
-    let mut moves = rolling::fill(&Limits::all_at_once(pools.wanted), &alone);
+    let limits = Limits { surge: 0, ..Limits::all_at_once(pools.wanted) };
+    let mut moves = rolling::fill(&limits, &alone);
     let others_serve = pools.others.iter().any(|c| c.stage == Stage::Serving);
     let ready = count(&pools.goal, |c| c.serves() || c.can_serve());
 
-    // On the way back there is no point in waiting for the whole pool when the other one is no better.
-    let enough = ready >= pools.wanted || back && ready > 0 && ready >= count(&pools.others, Copy::serves);
+    // On the way back there is no point in waiting for the whole pool when what serves now is no better.
+    let enough = ready >= pools.wanted || back && ready > 0 && ready >= pools.capacity();
     if others_serve && !enough {
         moves.serve.clear();
         moves.waits.push(Wait::PoolNotReady { ready, wanted: pools.wanted });

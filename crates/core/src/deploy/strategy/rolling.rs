@@ -62,7 +62,8 @@ pub(super) fn moves(limits: &Limits, pools: &Pools) -> Moves {
     let spare = (goal_after + healthy_others).saturating_sub(limits.floor) as usize;
     moves.drain.extend(serving_others.iter().filter(|c| c.up).take(room.min(spare)).map(|c| c.id));
 
-    if healthy_others > 0 && room > 0 && spare == 0 && moves.start == 0 {
+    let starting = moves.start + count(&pools.goal, |c| c.stage == Stage::Starting);
+    if healthy_others > 0 && room > 0 && spare == 0 && starting == 0 {
         moves.waits.push(Wait::Floor { healthy: goal_after + healthy_others, floor: limits.floor });
     }
     moves.complete = count(&pools.goal, Copy::serves) >= pools.wanted

@@ -1,0 +1,172 @@
+//! What happens in a run: the service, the versions, what people ask for, and which faults there are.
+
+use std::collections::BTreeMap;
+
+use tandem_core::base::{Amount, Millis, VersionLabel};
+use tandem_core::deploy::Command;
+use tandem_core::spec::{
+    DeploySpec, DrainSpec, FlipSpec, HttpProbe, ListenSpec, RestartSpec, RollingSpec, RunSpec, ServiceSpec,
+    StopSpec, Strategy,
+};
+
+use crate::random::Random;
+
+/// How instances of a version behave. Times are in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Ready after a while, ends when asked to.
+    Good,
+    /// Runs but never answers its checks.
+    NeverReady,
+    /// Ends soon after it was started.
+    ExitsEarly,
+    /// Ready, and dies so long after.
+    DiesAfter(u64),
+    /// Ends only when it is killed at the end of the grace.
+    Stubborn,
+}
+
+/// How often things go wrong, per mille of the occasions, while faults are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Faults {
+    /// The controller is killed at a port call.
+    pub crash: u64,
+    /// A port call fails: before its effect, or after it.
+    pub error: u64,
+    /// An instance is killed, per step.
+    pub kill: u64,
+    /// The proxy is killed, per step.
+    pub proxy: u64,
+}
+
+/// What happens in a run.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// The seed of everything that is left to chance.
+    pub seed: u64,
+    /// The service.
+    pub spec: ServiceSpec,
+    /// How each version behaves; those that are not named are good.
+    pub behaviours: BTreeMap<VersionLabel, Behaviour>,
+    /// What is asked for, and when (milliseconds from the start).
+    pub commands: Vec<(u64, Command)>,
+    /// What goes wrong until `faults_until`.
+    pub faults: Faults,
+    /// From then on nothing goes wrong any more, and everything must come to its end.
+    pub faults_until: u64,
+}
+
+/// A service of `instances` with times that make runs short.
+pub fn service(instances: u32) -> ServiceSpec {
+    ServiceSpec {
+        service: "shop".parse().expect("a name"),
+        run: RunSpec {
+            command: vec!["shop".to_owned()],
+            instances,
+            env: BTreeMap::new(),
+            ports: tandem_core::spec::PortRange::default(),
+            ready: HttpProbe { within: Millis::from_secs(8), ..HttpProbe::default() },
+            stop: StopSpec {
+                drain: DrainSpec {
+                    requests: Millis::from_secs(3),
+                    uploads: Millis::from_secs(3),
+                    streams: Millis::from_secs(3),
+                    websockets: Millis::from_secs(3),
+                },
+                grace: Millis::from_secs(2),
+                ..StopSpec::default()
+            },
+            restart: RestartSpec { longest: Millis::from_secs(2), ..RestartSpec::default() },
+        },
+        listen: vec![ListenSpec { address: "127.0.0.1:80".parse().expect("an address"), hosts: Vec::new() }],
+        deploy: DeploySpec { bake: Millis::from_secs(2), ..DeploySpec::default() },
+        timeouts: tandem_core::spec::TimeoutSpec::default(),
+        limits: tandem_core::spec::LimitSpec::default(),
+    }
+}
+
+/// A label for tests.
+pub fn version(label: &str) -> VersionLabel {
+    label.parse().expect("a label")
+}
+
+/// A request to deploy.
+pub fn deploy(label: &str, strategy: Strategy) -> Command {
+    Command::Deploy { version: version(label), source: format!("/{label}"), strategy }
+}
+
+impl Scenario {
+    /// First v1, then v2 by `strategy`, with nothing going wrong.
+    pub fn plain(instances: u32, strategy: Strategy) -> Scenario {
+        Scenario {
+            seed: 0,
+            spec: service(instances),
+            behaviours: BTreeMap::new(),
+            commands: vec![(0, deploy("v1", strategy)), (20_000, deploy("v2", strategy))],
+            faults: Faults::default(),
+            faults_until: 0,
+        }
+    }
+
+    /// Everything by chance.
+    pub fn of_seed(seed: u64) -> Scenario {
+        let mut random = Random::new(seed, 1);
+        let instances = random.between(1, 5) as u32;
+        let strategy = strategy(&mut random, instances);
+        let behaviour = match random.between(0, 9) {
+            0 => Behaviour::NeverReady,
+            1 => Behaviour::ExitsEarly,
+            2 => Behaviour::DiesAfter(random.between(1, 4000)),
+            3 => Behaviour::Stubborn,
+            _ => Behaviour::Good,
+        };
+        let mut commands = vec![(0, deploy("v1", strategy)), (20_000, deploy("v2", strategy))];
+        let mut at = 20_000;
+        for _ in 0..random.between(0, 4) {
+            at += random.between(1, 12_000);
+            commands.push((at, by_chance(&mut random, instances)));
+        }
+        commands.push((at + random.between(100, 40_000), deploy("v3", strategy)));
+        commands.push((at + 50_000, Command::Resume { deployment: None }));
+        let faults = Faults {
+            crash: [0, 5, 20, 60][random.between(0, 3) as usize],
+            error: [0, 0, 20, 80][random.between(0, 3) as usize],
+            kill: [0, 0, 2, 6][random.between(0, 3) as usize],
+            proxy: [0, 0, 1, 4][random.between(0, 3) as usize],
+        };
+        Scenario {
+            seed,
+            spec: service(instances),
+            behaviours: BTreeMap::from([(version("v2"), behaviour)]),
+            commands,
+            faults,
+            faults_until: at + 60_000,
+        }
+    }
+}
+
+fn strategy(random: &mut Random, instances: u32) -> Strategy {
+    if random.chance(400) {
+        return Strategy::Flip(FlipSpec { warm: Millis(random.between(0, 5000)) });
+    }
+    let batch = random.between(1, u64::from(instances)) as u32;
+    let surge = [None, Some(Amount::Count(0)), Some(Amount::Count(2)), Some(Amount::Percent(25))];
+    let floor = [None, None, Some(Amount::Percent(50)), Some(Amount::Count(0))];
+    Strategy::Rolling(RollingSpec {
+        batch: Amount::Count(batch),
+        surge: surge[random.between(0, 3) as usize],
+        floor: floor[random.between(0, 3) as usize],
+    })
+}
+
+fn by_chance(random: &mut Random, instances: u32) -> Command {
+    let strategy = strategy(random, instances);
+    match random.between(0, 5) {
+        0 => Command::Pause { deployment: None },
+        1 => Command::Resume { deployment: None },
+        2 => Command::Abort { deployment: None },
+        3 => Command::Rollback { to: None, strategy },
+        4 => Command::Scale { instances: random.between(1, 6) as u32 },
+        _ => deploy("v2", strategy),
+    }
+}

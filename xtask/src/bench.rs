@@ -1,0 +1,94 @@
+//! `cargo xtask bench`: what Tandem costs, beside its peers, in one run on one machine. Ratios, never absolute claims.
+
+mod cpu;
+mod figures;
+mod peer;
+mod pressure;
+mod rounds;
+mod scene;
+mod traced;
+
+use std::path::Path;
+
+use crate::machine::{self, Need};
+use figures::Figures;
+use scene::Scene;
+
+/// What can be measured.
+#[derive(clap::Subcommand)]
+pub(crate) enum Bench {
+    /// CPU time per request of the proxy beside HAProxy and nginx.
+    Proxy(Options),
+}
+
+/// How it is measured.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Interleaved rounds; the figures are medians over them.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Length of each measurement in seconds.
+    #[arg(long, default_value_t = 3)]
+    seconds: u32,
+    /// Client connections.
+    #[arg(long, default_value_t = 128)]
+    connections: u32,
+    /// Numbers of proxy threads.
+    #[arg(long, value_delimiter = ',', default_value = "1,2")]
+    threads: Vec<u32>,
+    /// Answers: a is 100 bytes, b is 10 KB.
+    #[arg(long, value_delimiter = ',', default_value = "a,b")]
+    answers: Vec<char>,
+    /// Measure only these.
+    #[arg(long, value_delimiter = ',', default_value = "tandem,haproxy,nginx")]
+    peers: Vec<String>,
+    /// Also user instructions per request, by valgrind.
+    #[arg(long)]
+    instructions: bool,
+    /// Also system calls per request, by strace.
+    #[arg(long)]
+    syscalls: bool,
+    /// Leave the rounds out: only instructions and system calls.
+    #[arg(long)]
+    only_counts: bool,
+    /// The figures as JSON on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+const NEEDS: &[Need] =
+    &[("haproxy", "haproxy"), ("nginx", "nginx-light"), ("wrk", "wrk"), ("taskset", "util-linux")];
+
+/// Measures and prints.
+pub(crate) fn run(root: &Path, bench: &Bench) -> Result<(), String> {
+    let Bench::Proxy(options) = bench;
+    machine::ensure(NEEDS)?;
+    if options.instructions {
+        machine::ensure(&[("valgrind", "valgrind")])?;
+    }
+    if options.syscalls {
+        machine::ensure(&[("strace", "strace")])?;
+    }
+    let scene = Scene::set(root, options.peers.iter().any(|peer| peer == "tandem"))?;
+    let mut figures = Figures::new(options.connections);
+    if !options.only_counts {
+        for &threads in &options.threads {
+            for &answer in &options.answers {
+                figures.cpu.extend(rounds::measure(&scene, options, threads, answer)?);
+            }
+        }
+    }
+    if options.instructions {
+        figures.instructions = traced::measure(&scene, options, traced::INSTRUCTIONS)?;
+    }
+    if options.syscalls {
+        figures.syscalls = traced::measure(&scene, options, traced::SYSCALLS)?;
+    }
+    if options.json {
+        let text = serde_json::to_string_pretty(&figures).map_err(|why| why.to_string())?;
+        println!("{text}");
+    } else {
+        println!("{figures}");
+    }
+    Ok(())
+}
