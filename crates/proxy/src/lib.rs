@@ -1,1 +1,32 @@
-//! Placeholder.
+//! The data plane: takes requests in, finds each an instance, streams both ways.
+//!
+//! `forward` is read first: it is the life of one request. Around it, per thread: `worker`, `listener`, `connection`,
+//! `pool`, `deadline`; the message format: `request`, `response`, `field`, `chunked`, `body`; shared between threads:
+//! `snapshot`, `instance`, `inflight`, `counts`; beside the path: `prober`, `control`, `table_file`, `handover`.
+//! Must not know deployments: it is told a table and reports counts and health. Decisions that can be made without
+//! sockets are in `tandem_core::traffic`. Tested on real sockets (`tests/proxy`) and in place.
+
+pub mod control;
+pub mod handover;
+pub mod process;
+
+mod body;
+mod buffer;
+mod chunked;
+mod connection;
+mod counts;
+mod deadline;
+mod field;
+mod forward;
+mod inflight;
+mod instance;
+mod listener;
+mod pool;
+mod prober;
+mod request;
+mod respond;
+mod response;
+mod snapshot;
+mod table_file;
+mod upgrade;
+mod worker;

@@ -1,0 +1,186 @@
+//! One client's connection: requests one after the other until somebody wants to end it.
+//!
+//! Holds no buffer while it waits for a request. Ends in an orderly way: an answer that was sent is not destroyed by
+//! what the client still sends. Tested through the whole proxy.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use tandem_core::spec::TimeoutSpec;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+use crate::buffer::Buffer;
+use crate::deadline::{Limits, Side, Stop};
+use crate::forward::{Next, forward};
+use crate::request::{Client, Door, Refusal, Request, admit};
+use crate::respond::Own;
+use crate::worker::{View, Worker};
+
+/// How long, and how much, a client may go on sending after the last answer.
+const LINGER_MILLIS: u64 = 2000;
+const LINGER_BYTES: usize = 512 * 1024;
+
+/// A client's connection.
+pub(crate) struct Connection {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) limits: Rc<Limits>,
+    pub(crate) stream: TcpStream,
+    /// What arrived and was not used yet.
+    pub(crate) buffer: Buffer,
+    client: Client,
+    timeouts: TimeoutSpec,
+}
+
+/// Why no request came out of what arrived.
+enum Absent {
+    /// The client is done, or was silent between requests for too long.
+    Ended,
+    /// What came is refused.
+    Refused(Refusal),
+}
+
+/// Serves a client until its connection ends.
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, listener: SocketAddr) {
+    let limits = worker.limits().await;
+    let timeouts = worker.view().snapshot.table.routes.first().map_or_else(TimeoutSpec::default, |r| r.timeouts);
+    let client = Client::new(peer, listener);
+    let mut connection =
+        Connection { worker, limits, stream, buffer: Buffer::default(), client, timeouts };
+    loop {
+        if connection.buffer.is_empty() && connection.wait().await.is_err() {
+            return;
+        }
+        let mut out = connection.worker.buffers.text();
+        let next = connection.exchange(&mut out).await;
+        let worker = &connection.worker;
+        worker.buffers.put_text(out);
+        if connection.buffer.is_empty() {
+            worker.buffers.put(std::mem::take(&mut connection.buffer));
+        }
+        match next {
+            Next::Continue if connection.worker.shared.is_closing() => return,
+            Next::Continue => {}
+            Next::Close => return,
+            Next::Linger => return connection.linger().await,
+        }
+    }
+}
+
+impl Connection {
+    /// Waits for the first byte of a request, then takes a buffer.
+    async fn wait(&mut self) -> Result<(), Stop> {
+        self.limits.set(Side::Request, self.timeouts.idle.0);
+        self.limits.set_idle(true);
+        let readable = self.limits.readable(Side::Request, &self.stream).await;
+        self.limits.set_idle(false);
+        readable?;
+        self.buffer = self.worker.buffers.small();
+        Ok(())
+    }
+
+    /// Takes one request and answers it.
+    async fn exchange(&mut self, out: &mut Vec<u8>) -> Next {
+        let view = self.worker.view();
+        self.limits.set(Side::Request, self.timeouts.head.0);
+        let admitted = self.admit(&view, out).await;
+        self.limits.clear(Side::Request);
+        match admitted {
+            Ok(request) => {
+                if let Some((route, _)) = view.route(request.route) {
+                    self.timeouts = route.timeouts;
+                }
+                forward(self, view, &request, out).await
+            }
+            Err(Absent::Ended) => Next::Close,
+            Err(Absent::Refused(refusal)) => {
+                self.refuse(refusal, out).await;
+                Next::Linger
+            }
+        }
+    }
+
+    /// Reads until a whole head is there and was found good.
+    async fn admit(&mut self, view: &View, out: &mut Vec<u8>) -> Result<Request, Absent> {
+        let limits = &view.snapshot.limits;
+        let largest = limits.head as usize;
+        let door = Door {
+            hosts: &view.snapshot.hosts,
+            client: &self.client,
+            fields: limits.fields as usize,
+            random: [self.worker.random(), self.worker.random()],
+        };
+        let refused = |status, why| Err(Absent::Refused(Refusal { status, why }));
+        loop {
+            // One empty line before a request is forgiven, as RFC 9112 section 2.2 asks for.
+            if self.buffer.filled().starts_with(b"\r\n") {
+                self.buffer.consume(2);
+            }
+            if !self.buffer.is_empty() {
+                out.clear();
+                match admit(self.buffer.filled(), &door, out) {
+                    Ok(Some(request)) if request.head <= largest => {
+                        self.buffer.consume(request.head);
+                        return Ok(request);
+                    }
+                    Ok(None) if self.buffer.filled().len() < largest => {}
+                    Ok(_) => return refused(431, "the head of the request is too large"),
+                    Err(refusal) => return Err(Absent::Refused(refusal)),
+                }
+            }
+            if self.buffer.room().is_empty() {
+                self.buffer.grow(largest + 4096);
+            }
+            match self.limits.read(Side::Request, &mut self.stream, &mut self.buffer).await {
+                Ok(0) | Err(Stop::Io(_)) => return Err(Absent::Ended),
+                Ok(_) => {}
+                Err(_) if self.buffer.is_empty() => return Err(Absent::Ended),
+                Err(_) => return refused(408, "the head of the request did not come in time"),
+            }
+        }
+    }
+
+    /// Answers a request that was not accepted.
+    async fn refuse(&mut self, refusal: Refusal, out: &mut Vec<u8>) {
+        let json = false;
+        let own =
+            Own { status: refusal.status, why: refusal.why, id: None, json, is_head: false, keep_alive: false };
+        out.clear();
+        own.write(out);
+        let _gone = self.send(out).await;
+    }
+
+    /// Sends an answer of the proxy's own.
+    pub(crate) async fn send(&mut self, text: &[u8]) -> Result<(), Stop> {
+        self.limits.set(Side::Answer, self.timeouts.stream.0);
+        let mut parts = [std::io::IoSlice::new(text)];
+        let sent = self.limits.write_all(Side::Answer, &mut self.stream, &mut parts, &mut 0).await;
+        self.limits.clear(Side::Answer);
+        sent
+    }
+
+    /// Ends the connection so that the client can read the last answer although it is still sending: a close with
+    /// unread bytes would reset the connection and take the answer with it.
+    async fn linger(&mut self) {
+        self.limits.set(Side::Answer, LINGER_MILLIS);
+        if self.limits.within(Side::Answer, |cx| std::pin::Pin::new(&mut self.stream).poll_shutdown(cx)).await.is_err() {
+            return;
+        }
+        let mut buffer = self.worker.buffers.small();
+        let mut left = LINGER_BYTES;
+        while left > 0 {
+            buffer.consume(usize::MAX);
+            match self.limits.read(Side::Answer, &mut self.stream, &mut buffer).await {
+                Ok(0) | Err(_) => break,
+                Ok(count) => left = left.saturating_sub(count),
+            }
+        }
+        self.worker.buffers.put(buffer);
+    }
+
+    /// The connection will end with a reset: for answers whose end is the end of the connection, where anything else
+    /// would look complete.
+    pub(crate) fn reset_on_close(&self) {
+        let _best_effort = self.stream.set_zero_linger();
+    }
+}

@@ -1,0 +1,59 @@
+//! What goes over the control socket: one JSON value per line.
+
+use std::io::{self, BufRead, Read};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tandem_core::base::{Generation, Millis};
+use tandem_core::traffic::{Table, TrafficReport};
+
+/// The longest line, in bytes: a table of tens of thousands of instances.
+const LONGEST_LINE: u64 = 32 * 1024 * 1024;
+/// The longest time that a watcher may ask to wait.
+pub(super) const LONGEST_WATCH: Duration = Duration::from_secs(60);
+
+/// What the proxy is asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Question {
+    /// Put this table in force.
+    Apply(Table),
+    /// Tell when something differs from what was seen.
+    Watch { seen: u64, at_most: Millis },
+    /// Hand the listening sockets over: they are the answer.
+    Listeners,
+    /// Who are you.
+    Process,
+}
+
+/// What it answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    Applied(Generation),
+    Fenced { current: Generation },
+    Invalid(String),
+    Report { change: u64, report: TrafficReport },
+    Process { pid: u32 },
+}
+
+/// Reads one line; `None` at the end.
+pub(super) fn read<T: DeserializeOwned>(from: &mut impl BufRead) -> io::Result<Option<T>> {
+    let mut line = Vec::new();
+    from.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.last() != Some(&b'\n') {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is too long or was cut"));
+    }
+    Ok(Some(serde_json::from_slice(&line)?))
+}
+
+/// Writes one line.
+pub(super) fn write(to: &mut impl io::Write, value: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    to.write_all(&line)
+}

@@ -1,0 +1,163 @@
+//! Header fields: which ones the proxy itself acts on, and the checks that several places need.
+//!
+//! Knows single fields, not messages. Tested in place and by the properties of `request`.
+
+/// A field that the proxy treats in its own way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// `Host`
+    Host,
+    /// `Content-Length`
+    ContentLength,
+    /// `Transfer-Encoding`
+    TransferEncoding,
+    /// `Connection`
+    Connection,
+    /// `Upgrade`
+    Upgrade,
+    /// `Expect`
+    Expect,
+    /// `Accept`
+    Accept,
+    /// `X-Request-ID`
+    RequestId,
+    /// Fields for one hop only, and those that tell of the client and are set anew.
+    Dropped,
+    /// `X-Forwarded-*` and `Forwarded`: dropped and set anew in requests, passed in answers.
+    Forwarded,
+    /// Any other.
+    Other,
+}
+
+/// Which field a name stands for. Underscores are read as hyphens where that could fool an instance.
+pub(crate) fn classify(name: &str) -> Field {
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    match name.len() {
+        2 if is("te") => Field::Dropped,
+        4 if is("host") => Field::Host,
+        6 if is("accept") => Field::Accept,
+        6 if is("expect") => Field::Expect,
+        7 if is("upgrade") => Field::Upgrade,
+        7 if is("trailer") => Field::Dropped,
+        9 if is("forwarded") => Field::Forwarded,
+        10 if is("connection") => Field::Connection,
+        10 if is("keep-alive") => Field::Dropped,
+        12 if is("x-request-id") => Field::RequestId,
+        14 if is("content-length") => Field::ContentLength,
+        14 if is("http2-settings") => Field::Dropped,
+        14 | 17 if is("content_length") || is("transfer_encoding") => Field::Dropped,
+        15..=17 if is_forwarding(name) => Field::Forwarded,
+        16 if is("proxy-connection") => Field::Dropped,
+        17 if is("transfer-encoding") => Field::TransferEncoding,
+        _ => Field::Other,
+    }
+}
+
+/// `X-Forwarded-For`, `-Host`, `-Port`, `-Proto`, also written with underscores: many apps can't tell them apart.
+fn is_forwarding(name: &str) -> bool {
+    let same = |known: &str| {
+        name.len() == known.len()
+            && name.bytes().zip(known.bytes()).all(|(a, b)| a.eq_ignore_ascii_case(&b) || a == b'_' && b == b'-')
+    };
+    (name.starts_with('x') || name.starts_with('X'))
+        && ["x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"].iter().any(|k| same(k))
+}
+
+/// Whether a `Connection` field may take the named field away: not those by which messages are framed, routed or
+/// trusted.
+pub(crate) fn is_removable(name: &str) -> bool {
+    const KEPT: [&str; 8] = [
+        "authorization",
+        "cookie",
+        "set-cookie",
+        "content-type",
+        "cache-control",
+        "traceparent",
+        "tracestate",
+        "x-request-id",
+    ];
+    classify(name) == Field::Other && !KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept))
+}
+
+/// Whether a trailer field may be forwarded: not those that change how a message is framed, routed or trusted.
+pub(crate) fn is_allowed_in_trailer(name: &str) -> bool {
+    const REFUSED: [&str; 9] = [
+        "content-encoding",
+        "content-type",
+        "content-range",
+        "max-forwards",
+        "age",
+        "expires",
+        "date",
+        "location",
+        "retry-after",
+    ];
+    is_removable(name) && !REFUSED.iter().any(|refused| name.eq_ignore_ascii_case(refused))
+}
+
+/// The tokens of a comma-separated list.
+pub(crate) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
+}
+
+/// A length as `Content-Length` gives it: digits only, and small enough to count with.
+pub(crate) fn parse_length(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 18 {
+        return None;
+    }
+    value.iter().try_fold(0_u64, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u64::from(b - b'0')))
+}
+
+/// Whether every line of a head ends in CRLF, and CR and LF stand nowhere else.
+pub(crate) fn has_clean_lines(head: &[u8]) -> bool {
+    let ends = memchr::memchr_iter(b'\n', head);
+    let returns = memchr::memchr_iter(b'\r', head).count();
+    let mut lines = 0;
+    for end in ends {
+        lines += 1;
+        if end.checked_sub(1).and_then(|before| head.get(before)) != Some(&b'\r') {
+            return false;
+        }
+    }
+    lines == returns
+}
+
+/// Appends `Name: value` and the end of the line.
+pub(crate) fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_known_in_any_case() {
+        assert_eq!(classify("HOST"), Field::Host);
+        assert_eq!(classify("Transfer-Encoding"), Field::TransferEncoding);
+        assert_eq!(classify("x_forwarded_for"), Field::Forwarded);
+        assert_eq!(classify("X-Forwarded-Proto"), Field::Forwarded);
+        assert_eq!(classify("transfer_encoding"), Field::Dropped);
+        assert_eq!(classify("x-forwarded-foo"), Field::Other);
+        assert!(!is_removable("Content-Length") && is_removable("x-debug"));
+    }
+
+    #[test]
+    fn lengths_are_digits_only() {
+        assert_eq!(parse_length(b"0012"), Some(12));
+        for wrong in ["", "+1", "-1", "1 ", "0x1", "1,1", "9999999999999999999"] {
+            assert_eq!(parse_length(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn bare_line_ends_are_seen() {
+        assert!(has_clean_lines(b"a\r\nb\r\n\r\n"));
+        assert!(!has_clean_lines(b"a\nb\r\n\r\n"));
+        assert!(!has_clean_lines(b"a\rb\r\n\r\n"));
+        assert!(!has_clean_lines(b"\n"));
+    }
+}

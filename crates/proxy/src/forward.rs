@@ -1,0 +1,375 @@
+//! The life of one request: an instance is chosen, the request goes there, the answer comes back.
+//!
+//! Read this first. `forward` is the whole; `attempt` is one try on one instance; what a failed try leads to is
+//! decided by `core::traffic::retry`. Must not know how bytes are parsed (`request`, `response`, `chunked`) nor how
+//! tables come (`snapshot`). Tested through the whole proxy.
+
+mod answer;
+mod upload;
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+
+use tandem_core::spec::TimeoutSpec;
+use tandem_core::traffic::Route;
+use tandem_core::traffic::retry::{Attempt, Progress, may_retry};
+use tokio::net::TcpStream;
+
+use crate::buffer::Buffer;
+use crate::connection::Connection;
+use crate::counts::{Count, ServiceCounts};
+use crate::deadline::{Side, Stop};
+use crate::inflight::Class;
+use crate::pool::Member;
+use crate::request::{Framing, Request};
+use crate::respond::Own;
+use crate::upgrade::{self, Ended};
+use crate::worker::{Choice, View};
+
+use answer::{Answer, Delivered};
+
+/// So often a table may change under a request before it is answered with 503.
+const CHOICES: u32 = 8;
+
+/// What becomes of the client's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It goes on.
+    Continue,
+    /// It ends now.
+    Close,
+    /// It ends once the client had time to read the answer.
+    Linger,
+}
+
+/// A try that failed.
+#[derive(Debug)]
+struct Failure {
+    /// How far it came, as the retry rule wants to know it.
+    progress: Progress,
+    /// Nothing that would have to be sent again was used up.
+    replayable: bool,
+    /// Something of an answer went to the client.
+    answered: bool,
+    /// What happened.
+    cause: Cause,
+}
+
+/// What made a try fail.
+#[derive(Debug)]
+enum Cause {
+    /// The instance did what it should not: refused, reset, sent nonsense. For people.
+    Instance(String),
+    /// The instance was silent for too long.
+    Silent(&'static str),
+    /// The instance left, and the drain deadline passed.
+    Cut,
+    /// The client is gone or too slow.
+    Client,
+    /// The client's body is not what it should be.
+    Refused(u16, &'static str),
+}
+
+/// Answers one request; `out` holds its head for the instance.
+pub(crate) async fn forward(
+    connection: &mut Connection,
+    mut view: Rc<View>,
+    request: &Request,
+    out: &mut Vec<u8>,
+) -> Next {
+    let mut at = request.route;
+    let worker = Rc::clone(&connection.worker);
+    let mut first = true;
+    let (mut attempts, mut choices, mut resent) = (0, 0, false);
+    let mut tried: Option<Rc<Member>> = None;
+    loop {
+        let Some((route, counts)) = view.route(at) else {
+            return connection.answer(request, 404, "no service answers for this host", out).await;
+        };
+        if std::mem::take(&mut first) {
+            worker.count(counts, Count::Request);
+            let limit = route.limits.body;
+            if matches!(request.body, Framing::Length(length) if limit != 0 && length > limit) {
+                return connection.answer(request, 413, "the body is too large", out).await;
+            }
+        }
+        let (member, permit) = match worker.choose(&view, at, tried.as_ref()) {
+            Choice::Member(member, permit) => (member, permit),
+            Choice::None => {
+                // The instance left between the look at the table and the permit: the newer table is there.
+                let newer = worker.view();
+                choices += 1;
+                if Rc::ptr_eq(&newer, &view) || choices > CHOICES {
+                    worker.count(counts, Count::Failed);
+                    return connection.answer(request, 503, "no instance is serving at the moment", out).await;
+                }
+                at = same_route(&newer, request, out).unwrap_or(usize::MAX);
+                view = newer;
+                continue;
+            }
+        };
+        attempts += 1;
+        connection.limits.begin(permit);
+        let outcome = attempt(connection, request, &member, (route, counts), out).await;
+        connection.limits.finish();
+        let failure = match outcome {
+            Ok(next) => {
+                member.instance.succeeded();
+                return next;
+            }
+            Err(failure) => failure,
+        };
+        connection.blame(&member, &failure);
+        let Failure { progress, replayable, .. } = failure;
+        let again = Attempt { progress, idempotent: request.idempotent, replayable, attempts, resent };
+        let ours = matches!(failure.cause, Cause::Instance(_) | Cause::Silent(_));
+        if !ours || failure.answered || !may_retry(again) {
+            return connection.give_up(request, counts, failure, out).await;
+        }
+        resent |= progress != Progress::NothingSent;
+        worker.count(counts, Count::Retried);
+        tried = Some(member);
+        view = worker.view();
+        at = same_route(&view, request, out).unwrap_or(usize::MAX);
+    }
+}
+
+/// Where the request's host is found in a newer table.
+fn same_route(view: &View, request: &Request, head: &[u8]) -> Option<usize> {
+    let host = std::str::from_utf8(head.get(request.host.0..request.host.1)?).ok()?.to_ascii_lowercase();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') && !name.is_empty() => name,
+        _ => &host,
+    };
+    view.snapshot.hosts.find(name)
+}
+
+/// One try on one instance.
+async fn attempt(
+    connection: &mut Connection,
+    request: &Request,
+    member: &Rc<Member>,
+    (route, counts): (&Route, &ServiceCounts),
+    head: &mut Vec<u8>,
+) -> Result<Next, Failure> {
+    let (timeouts, most) = (&route.timeouts, route.limits.body);
+    // A request that must not be sent twice gets a connection that is surely open.
+    let (mut upstream, reused) = match member.take_idle(!request.idempotent) {
+        Some(stream) => (stream, true),
+        None => (connect(connection, member, timeouts).await?, false),
+    };
+    let worker = Rc::clone(&connection.worker);
+    let mut buffer = Buffer::default();
+    let whole = match request.body {
+        Framing::None => Some(0),
+        Framing::Length(length) => usize::try_from(length).ok().filter(|n| *n <= connection.buffer.filled().len()),
+        _ => None,
+    };
+    let outcome = match whole {
+        Some(body) if !request.expects || body == 0 => {
+            exchange(connection, request, &mut upstream, &mut buffer, timeouts, body, head).await
+        }
+        _ => {
+            let exchange = upload::exchange(connection, request, &mut upstream, &mut buffer, timeouts, most, head);
+            Box::pin(exchange).await
+        }
+    };
+    let outcome = match outcome {
+        Ok(answer) if answer.upgraded => {
+            let relay = upgrade::relay(connection, &mut upstream, &mut buffer, request);
+            let (next, ended) = Box::pin(relay).await;
+            if ended == Ended::ByDrain {
+                worker.count(counts, Count::WebSocketMoved);
+            }
+            Ok(Delivered { next, reusable: false, ..answer })
+        }
+        other => other,
+    };
+    let clean = buffer.is_empty();
+    worker.buffers.put(buffer);
+    match outcome {
+        Ok(done) => {
+            if done.reusable && clean {
+                member.put_idle(upstream, worker.now());
+            }
+            Ok(done.next)
+        }
+        Err(mut failure) => {
+            if !reused && failure.progress == Progress::SentOnReused {
+                failure.progress = Progress::SentOnNew;
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// Opens a connection to the instance.
+async fn connect(
+    connection: &Connection,
+    member: &Member,
+    timeouts: &TimeoutSpec,
+) -> Result<TcpStream, Failure> {
+    let failed = |cause| Failure { progress: Progress::NothingSent, replayable: true, answered: false, cause };
+    let limits = &connection.limits;
+    limits.set(Side::Answer, timeouts.connect.0);
+    let mut opening = Box::pin(TcpStream::connect(member.instance.address));
+    let stream = limits.within(Side::Answer, |cx| opening.as_mut().poll(cx)).await;
+    limits.clear(Side::Answer);
+    match stream {
+        Ok(stream) => {
+            let _slower_without = stream.set_nodelay(true);
+            Ok(stream)
+        }
+        Err(Stop::Io(error)) => Err(failed(Cause::Instance(told(&error)))),
+        Err(Stop::Elapsed) => Err(failed(Cause::Silent("it did not accept a connection in time"))),
+        Err(Stop::Cut) => Err(failed(Cause::Cut)),
+    }
+}
+
+/// Sends a request whose body is at hand as a whole, and carries the answer back.
+async fn exchange(
+    connection: &mut Connection,
+    request: &Request,
+    upstream: &mut TcpStream,
+    buffer: &mut Buffer,
+    timeouts: &TimeoutSpec,
+    body: usize,
+    head: &mut Vec<u8>,
+) -> Result<Delivered, Failure> {
+    let worker = &connection.worker;
+    let limits = &connection.limits;
+    let data = connection.buffer.filled().get(..body).unwrap_or_default();
+    let mut progress = 0;
+    limits.set(Side::Answer, timeouts.answer.0);
+    let sent = match data {
+        [] => limits.write_all(Side::Answer, upstream, &mut [IoSlice::new(head)], &mut progress).await,
+        _ => {
+            let mut parts = [IoSlice::new(head), IoSlice::new(data)];
+            limits.write_all(Side::Answer, upstream, &mut parts, &mut progress).await
+        }
+    };
+    if let Err(stop) = sent {
+        let progress = if progress == 0 { Progress::NothingSent } else { Progress::SentOnReused };
+        return Err(Failure { progress, replayable: true, answered: false, cause: Cause::from_instance(stop) });
+    }
+    let keep_alive = !worker.shared.is_closing();
+    let answer = Answer::new(request, worker, limits, timeouts, keep_alive);
+    // The head stays as it is until an answer came: the try may have to be repeated.
+    let mut text = worker.buffers.text();
+    let outcome = answer.receive(upstream, buffer, &mut connection.stream, &mut text).await;
+    worker.buffers.put_text(text);
+    connection.buffer.consume(if outcome.is_ok() { body } else { 0 });
+    outcome
+}
+
+impl Cause {
+    /// What a stop while talking to an instance means.
+    fn from_instance(stop: Stop) -> Self {
+        match stop {
+            Stop::Io(error) => Cause::Instance(told(&error)),
+            Stop::Elapsed => Cause::Silent("it did not answer in time"),
+            Stop::Cut => Cause::Cut,
+        }
+    }
+
+    /// What a stop while talking to the client means.
+    fn from_client(stop: &Stop) -> Self {
+        if matches!(stop, Stop::Cut) { Cause::Cut } else { Cause::Client }
+    }
+}
+
+/// An error of the system in a few words.
+pub(crate) fn told(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
+        io::ErrorKind::BrokenPipe => "connection closed".to_owned(),
+        io::ErrorKind::UnexpectedEof => "the connection ended before an answer".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+impl Connection {
+    /// Tells the instance's health of a failure that was its own.
+    fn blame(&self, member: &Member, failure: &Failure) {
+        match &failure.cause {
+            // A connection that had been idle may end at any time; that is nobody's fault.
+            Cause::Instance(_) if failure.progress == Progress::SentOnReused => {}
+            Cause::Instance(why) => member.failed(why),
+            Cause::Silent(why) => member.failed(why),
+            Cause::Cut | Cause::Client | Cause::Refused(..) => {}
+        }
+    }
+
+    /// Ends a request that failed for good.
+    async fn give_up(
+        &mut self,
+        request: &Request,
+        counts: &ServiceCounts,
+        failure: Failure,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        let worker = Rc::clone(&self.worker);
+        let (status, why) = match failure.cause {
+            Cause::Client => return Next::Close,
+            Cause::Refused(status, why) => (status, why),
+            Cause::Instance(_) => (502, "the instance did not give a valid answer"),
+            Cause::Silent(_) => (504, "the instance did not answer in time"),
+            Cause::Cut => {
+                worker.count(counts, Count::Cut);
+                (504, "the request was ended because its instance is being replaced")
+            }
+        };
+        if status >= 500 {
+            worker.count(counts, Count::Failed);
+        }
+        if failure.answered {
+            // The part that is missing must be missed: never a clean end.
+            if request.http10 {
+                self.reset_on_close();
+            }
+            return Next::Close;
+        }
+        self.answer_last(request, status, why, out).await;
+        Next::Linger
+    }
+
+    /// Answers in place of an instance; the connection goes on if there is no body in the way.
+    async fn answer(&mut self, request: &Request, status: u16, why: &str, out: &mut Vec<u8>) -> Next {
+        let at_hand = match request.body {
+            Framing::None => Some(0),
+            Framing::Length(n) => usize::try_from(n).ok().filter(|n| *n <= self.buffer.filled().len()),
+            _ => None,
+        };
+        let keep_alive = at_hand.is_some() && request.keep_alive && !request.http10;
+        self.write_own(request, status, why, keep_alive, out).await;
+        match at_hand {
+            Some(body) if keep_alive => {
+                self.buffer.consume(body);
+                Next::Continue
+            }
+            _ => Next::Linger,
+        }
+    }
+
+    async fn answer_last(&mut self, request: &Request, status: u16, why: &str, out: &mut Vec<u8>) {
+        self.write_own(request, status, why, false, out).await;
+    }
+
+    async fn write_own(&mut self, request: &Request, status: u16, why: &str, keep_alive: bool, out: &mut Vec<u8>) {
+        out.clear();
+        let (id, json) = (Some(request.id.as_bytes()), request.wants_json);
+        Own { status, why, id, json, is_head: request.is_head, keep_alive }.write(out);
+        let _gone = self.send(out).await;
+    }
+}
+
+/// What is in flight belongs to the class by which its drain deadline is chosen.
+fn class_of(uploading: bool, answering: bool) -> Class {
+    match (uploading, answering) {
+        (true, _) => Class::Upload,
+        (false, true) => Class::Stream,
+        (false, false) => Class::Request,
+    }
+}

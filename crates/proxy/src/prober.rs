@@ -1,0 +1,148 @@
+//! Active health checks: asks each instance for its ready path, again and again, and remembers the last failure.
+//!
+//! On a thread of its own, one task per instance, so that a hanging instance delays nobody's check. What follows from
+//! an answer is decided by `core::traffic::health`. Follows no redirects, reads no more than a head. Must not know
+//! requests. Tested through the whole proxy.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tandem_core::base::{InstanceId, Millis};
+use tandem_core::spec::HttpProbe;
+use tandem_core::traffic::Role;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use crate::forward::told;
+use crate::instance::{Instance, lock};
+use crate::snapshot::Shared;
+
+/// A new instance is asked at least this often until it is up for the first time.
+const EAGER: Duration = Duration::from_millis(100);
+/// The largest head of an answer, in bytes.
+const LARGEST_HEAD: usize = 16 * 1024;
+
+/// The checking of one instance.
+struct Check {
+    instance: Arc<Instance>,
+    probe: Arc<Mutex<HttpProbe>>,
+    task: JoinHandle<()>,
+}
+
+/// Checks the instances of whatever table is in force.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut checks: BTreeMap<InstanceId, Check> = BTreeMap::new();
+    loop {
+        let snapshot = shared.snapshot.load_full();
+        let mut wanted = BTreeMap::new();
+        for (route, state) in snapshot.table.routes.iter().zip(&snapshot.routes) {
+            for (member, instance) in route.members.iter().zip(&state.instances) {
+                if member.role != Role::Drain {
+                    wanted.insert(member.instance, (instance, &route.probe));
+                }
+            }
+        }
+        checks.retain(|id, check| {
+            let stays = wanted.get(id).is_some_and(|(instance, _)| Arc::ptr_eq(instance, &check.instance));
+            if !stays {
+                check.task.abort();
+            }
+            stays
+        });
+        for (id, (instance, probe)) in wanted {
+            match checks.get(&id) {
+                Some(check) => lock(&check.probe).clone_from(probe),
+                None => {
+                    let probe = Arc::new(Mutex::new(probe.clone()));
+                    let instance = Arc::clone(instance);
+                    let task = check(Arc::clone(&shared), Arc::clone(&instance), Arc::clone(&probe));
+                    checks.insert(id, Check { instance, probe, task: tokio::task::spawn_local(task) });
+                }
+            }
+        }
+        match shared.wakers.last() {
+            Some(waker) => waker.notified().await,
+            None => return,
+        }
+    }
+}
+
+/// Checks one instance for as long as it is wanted; one check never overlaps the next.
+async fn check(shared: Arc<Shared>, instance: Arc<Instance>, probe: Arc<Mutex<HttpProbe>>) {
+    loop {
+        let spec = lock(&probe).clone();
+        let Millis(limit) = spec.timeout;
+        let asked = tokio::time::timeout(Duration::from_millis(limit), ask(&instance, &spec)).await;
+        let outcome = asked.unwrap_or_else(|_| Err(format!("no answer within {}", spec.timeout)));
+        if instance.checked(outcome, &spec) {
+            shared.change();
+        }
+        let every = spec.every.to_std();
+        let settled = instance.was_up() && instance.is_up();
+        tokio::time::sleep(if settled { every } else { every.min(EAGER) }).await;
+    }
+}
+
+/// One check: what the instance answers to its ready path.
+async fn ask(instance: &Instance, spec: &HttpProbe) -> Result<(), String> {
+    let failed = |error: io::Error| told(&error);
+    let mut stream = TcpStream::connect(instance.address).await.map_err(failed)?;
+    let host = spec.host.clone().unwrap_or_else(|| instance.address.to_string());
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tandem-check\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+        spec.path
+    );
+    stream.write_all(request.as_bytes()).await.map_err(failed)?;
+    let mut head = Vec::with_capacity(1024);
+    loop {
+        if let Some(verdict) = judge(&head, instance) {
+            return verdict;
+        }
+        if head.len() >= LARGEST_HEAD {
+            return Err(format!("the head of the answer is larger than {LARGEST_HEAD} bytes"));
+        }
+        let mut piece = [0; 4096];
+        match stream.read(&mut piece).await.map_err(failed)? {
+            0 if head.is_empty() => return Err("the connection was closed without an answer".to_owned()),
+            0 => return Err("the connection was closed in the middle of the answer".to_owned()),
+            count => head.extend_from_slice(piece.get(..count).unwrap_or_default()),
+        }
+    }
+}
+
+/// What an answer means; `None` if its head is not complete yet.
+fn judge(head: &[u8], instance: &Instance) -> Option<Result<(), String>> {
+    let mut fields = [MaybeUninit::uninit(); 128];
+    let mut answer = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut answer, head, &mut fields) {
+        Ok(httparse::Status::Complete(_)) => {}
+        Ok(httparse::Status::Partial) => return None,
+        Err(_) => return Some(Err("what it answered is not HTTP".to_owned())),
+    }
+    let text = |name: &str| {
+        let field = answer.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
+        Some(plain(field.value))
+    };
+    let status = answer.code.unwrap_or_default();
+    if !(200..300).contains(&status) {
+        let reason = plain(answer.reason.unwrap_or_default().as_bytes());
+        let location = text("location").map(|to| format!(", Location: {to}")).unwrap_or_default();
+        return Some(Err(format!("{status} {reason}{location}")));
+    }
+    match text("tandem-version").or_else(|| text("x-tandem-version")) {
+        Some(version) if version != instance.version.as_str() => {
+            Some(Err(format!("answered for version {version} instead of {}", instance.version)))
+        }
+        _ => Some(Ok(())),
+    }
+}
+
+/// A text from outside, made safe to show: printable ASCII, at most 200 characters.
+fn plain(text: &[u8]) -> String {
+    text.iter().take(200).map(|&b| if (b' '..0x7f).contains(&b) { b as char } else { '?' }).collect()
+}

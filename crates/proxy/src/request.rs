@@ -1,0 +1,175 @@
+//! A request's head: checked at the door, and built anew for the instance.
+//!
+//! Whatever two parsers could read differently is refused; whatever passes leaves as canonical RFC 9112, written from
+//! its parts. Does no I/O and knows no instances. Tested in `request/tests.rs`, properties included.
+
+mod door;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use tandem_core::traffic::matching::HostIndex;
+
+pub(crate) use door::admit;
+
+/// The most header fields that can be configured; more are never parsed.
+pub(crate) const MOST_FIELDS: usize = 256;
+/// The longest request target, in bytes.
+const LONGEST_TARGET: usize = 8 * 1024;
+/// The longest request id that is taken from a client.
+const LONGEST_ID: usize = 64;
+
+/// What the checks at the door need to know besides the bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Door<'a> {
+    pub(crate) hosts: &'a HostIndex,
+    /// Header fields that tell of this client and this listener, as `Client` made them.
+    pub(crate) client: &'a Client,
+    /// The most header fields.
+    pub(crate) fields: usize,
+    /// Random bits for a request id.
+    pub(crate) random: [u64; 2],
+}
+
+/// A request is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// The status of the answer.
+    pub(crate) status: u16,
+    /// What is wrong, for people.
+    pub(crate) why: &'static str,
+}
+
+/// How a body is delimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// There is none.
+    None,
+    /// By its length.
+    Length(u64),
+    /// By chunks.
+    Chunked,
+    /// By the end of the connection. Only answers have this.
+    Close,
+}
+
+/// The id of a request: the client's if it is sane, else a new one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestId {
+    text: [u8; LONGEST_ID],
+    len: usize,
+}
+
+impl RequestId {
+    fn from_client(value: &[u8]) -> Option<Self> {
+        let sane = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:+/=~".contains(b);
+        if value.is_empty() || !value.iter().all(sane) {
+            return None;
+        }
+        let mut text = [0; LONGEST_ID];
+        text.get_mut(..value.len())?.copy_from_slice(value);
+        Some(RequestId { text, len: value.len() })
+    }
+
+    /// A new id of 32 hexadecimal digits.
+    pub(crate) fn from_random(random: [u64; 2]) -> Self {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; LONGEST_ID];
+        let bits = (u128::from(random[0]) << 64) | u128::from(random[1]);
+        for (at, digit) in text.iter_mut().take(32).enumerate() {
+            *digit = HEX[(bits >> (124 - 4 * at)) as usize & 15];
+        }
+        RequestId { text, len: 32 }
+    }
+
+    /// The id as text.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// What is known of an accepted request. Its head for the instance is in the text that `admit` wrote.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request {
+    /// So many bytes of what arrived were the head.
+    pub(crate) head: usize,
+    /// The position of its route in the table.
+    pub(crate) route: usize,
+    /// How its body is delimited.
+    pub(crate) body: Framing,
+    /// It is a `HEAD`.
+    pub(crate) is_head: bool,
+    /// Its method may be repeated.
+    pub(crate) idempotent: bool,
+    /// It came as HTTP/1.0.
+    pub(crate) http10: bool,
+    /// The client wants to go on with the connection.
+    pub(crate) keep_alive: bool,
+    /// The client wants to change the protocol.
+    pub(crate) upgrade: Option<Protocol>,
+    /// The client waits for `100 Continue` before it sends the body.
+    pub(crate) expects: bool,
+    /// The client prefers JSON.
+    pub(crate) wants_json: bool,
+    /// Its id.
+    pub(crate) id: RequestId,
+    /// Where in the built head the host stands: start and end.
+    pub(crate) host: (usize, usize),
+}
+
+/// The protocol that a client wants to change to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Protocol {
+    text: [u8; 24],
+    len: usize,
+}
+
+impl Protocol {
+    /// The name, lower-cased, if it is one token of reasonable length.
+    pub(crate) fn parse(value: &[u8]) -> Option<Self> {
+        let token = |b: &u8| b.is_ascii_alphanumeric() || b"-._/+".contains(b);
+        if value.is_empty() || !value.iter().all(token) {
+            return None;
+        }
+        let mut text = [0; 24];
+        text.get_mut(..value.len())?.copy_from_slice(value);
+        text.make_ascii_lowercase();
+        Some(Protocol { text, len: value.len() })
+    }
+
+    /// The name, in lower case.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or_default()
+    }
+
+    /// Whether it is the WebSocket protocol.
+    pub(crate) fn is_websocket(&self) -> bool {
+        self.as_bytes() == b"websocket"
+    }
+}
+
+/// Header fields that are the same for all requests of one connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    /// The fields that tell of the client.
+    fields: Vec<u8>,
+    /// The beginning of `Forwarded`, up to the host.
+    forwarded: Vec<u8>,
+    /// The host of requests that name none (HTTP/1.0).
+    listener: String,
+}
+
+impl Client {
+    /// The fields for a client at `peer` that came in by `listener`.
+    pub(crate) fn new(peer: SocketAddr, listener: SocketAddr) -> Self {
+        let ip = peer.ip().to_canonical();
+        let node = if ip.is_ipv6() { format!("\"[{ip}]\"") } else { ip.to_string() };
+        let fields = format!(
+            "X-Forwarded-For: {ip}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: {}\r\n",
+            listener.port()
+        );
+        let forwarded = format!("Forwarded: for={node};proto=http;host=\"");
+        Client { fields: fields.into(), forwarded: forwarded.into(), listener: listener.to_string() }
+    }
+}

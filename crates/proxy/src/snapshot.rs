@@ -1,0 +1,233 @@
+//! The table in force, as the threads see it, and the one way to replace it.
+//!
+//! Order of a swap: the gates of instances that begin to serve are opened, the pointer is stored, then the gates of
+//! those that leave are closed. So a thread that still holds the old snapshot either is counted before the gate
+//! closes or is refused and loads the new one; and no thread finds a gate closed without the newer table being there.
+//! Must not know sockets. Tested through the whole proxy and in `inflight`.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tandem_core::base::{Generation, InstanceId, ServiceName};
+use tandem_core::spec::LimitSpec;
+use tandem_core::traffic::matching::{HostIndex, RouteError};
+use tandem_core::traffic::{Role, Route, Table, TrafficReport};
+use tokio::sync::Notify;
+
+use crate::counts::ServiceCounts;
+use crate::instance::{Instance, lock};
+
+/// The table in force with all that belongs to it.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) table: Table,
+    pub(crate) hosts: HostIndex,
+    /// One per route of the table, in its order.
+    pub(crate) routes: Vec<RouteState>,
+    /// The widest of all routes' limits: what holds before a request's route is known.
+    pub(crate) limits: LimitSpec,
+}
+
+/// What the threads share of one route.
+#[derive(Debug)]
+pub(crate) struct RouteState {
+    pub(crate) counts: Arc<ServiceCounts>,
+    /// One per member of the route, in its order.
+    pub(crate) instances: Vec<Arc<Instance>>,
+}
+
+/// Why a table was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    /// A newer one, or another one of the same generation, is in force.
+    #[error("table {offered} is refused: {current} is in force")]
+    Fenced { offered: Generation, current: Generation },
+    /// It makes no sense.
+    #[error("table {offered} is refused: {why}")]
+    Invalid { offered: Generation, why: RouteError },
+}
+
+/// What all threads of the proxy share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(crate) threads: usize,
+    /// The proxy's clock begins here.
+    pub(crate) start: Instant,
+    /// One per data thread, and the last one for the prober: told when the table changed.
+    pub(crate) wakers: Vec<Notify>,
+    /// Set when the process is to end: no new connections, what is in flight finishes.
+    pub(crate) closing: AtomicBool,
+    /// Set when the threads are to end.
+    pub(crate) ended: AtomicBool,
+    /// Connections from clients, of all threads.
+    pub(crate) connections: AtomicUsize,
+    run: u64,
+    known: Mutex<Known>,
+    changes: Mutex<u64>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    instances: BTreeMap<InstanceId, Arc<Instance>>,
+    counts: BTreeMap<ServiceName, Arc<ServiceCounts>>,
+}
+
+impl Shared {
+    /// The state of a proxy with so many data threads, before its first table.
+    pub(crate) fn new(threads: usize, run: u64) -> Self {
+        let table = Table::default();
+        let empty =
+            Snapshot { table, hosts: HostIndex::default(), routes: Vec::new(), limits: LimitSpec::default() };
+        Shared {
+            snapshot: Arc::new(ArcSwap::from_pointee(empty)),
+            threads,
+            start: Instant::now(),
+            wakers: (0..=threads).map(|_| Notify::new()).collect(),
+            closing: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+            run,
+            known: Mutex::default(),
+            changes: Mutex::new(1),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Milliseconds of the proxy's clock.
+    pub(crate) fn now(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64
+    }
+
+    /// Puts a table in force. `trusted`: its serving members are taken for healthy (it was in force before a
+    /// restart). The same table again is a success that changes nothing.
+    pub(crate) fn apply(&self, table: Table, trusted: bool) -> Result<Generation, ApplyError> {
+        // One writer at a time: `known` is held throughout.
+        let mut known = lock(&self.known);
+        let current = self.snapshot.load();
+        let offered = table.generation;
+        if offered <= current.table.generation && current.table != table {
+            return Err(ApplyError::Fenced { offered, current: current.table.generation });
+        }
+        if current.table == table {
+            return Ok(offered);
+        }
+        drop(current);
+        let hosts = HostIndex::build(&table.routes).map_err(|why| ApplyError::Invalid { offered, why })?;
+        let now = self.now();
+        let routes =
+            table.routes.iter().map(|route| known.route(route, self.threads, trusted, now)).collect();
+        let next = Arc::new(Snapshot { limits: widest(&table), hosts, routes, table });
+        let serving = |route: &Route| -> Vec<InstanceId> {
+            let members = route.members.iter().filter(|m| m.role == Role::Serve);
+            members.map(|m| m.instance).collect()
+        };
+        let serves: Vec<InstanceId> = next.table.routes.iter().flat_map(serving).collect();
+        for instance in serves.iter().filter_map(|id| known.instances.get(id)) {
+            instance.flights.set_open(true);
+        }
+        let before = self.snapshot.swap(Arc::clone(&next));
+        for (id, instance) in &known.instances {
+            if !serves.contains(id) {
+                instance.flights.set_open(false);
+            }
+        }
+        known.leave(&before, &next, now);
+        drop(known);
+        self.wakers.iter().for_each(Notify::notify_one);
+        self.change();
+        Ok(offered)
+    }
+
+    /// Something that a report shows has changed.
+    pub(crate) fn change(&self) {
+        *lock(&self.changes) += 1;
+        self.changed.notify_all();
+    }
+
+    /// The report as soon as its number exceeds `seen`, or after `at_most`.
+    pub(crate) fn watch(&self, seen: u64, at_most: Duration) -> (u64, TrafficReport) {
+        let changes = lock(&self.changes);
+        let waited = self.changed.wait_timeout_while(changes, at_most, |number| *number <= seen);
+        let number = match waited {
+            Ok((number, _)) => *number,
+            Err(poisoned) => *poisoned.into_inner().0,
+        };
+        (number, self.report())
+    }
+
+    /// What was seen so far.
+    pub(crate) fn report(&self) -> TrafficReport {
+        let mut known = lock(&self.known);
+        let snapshot = self.snapshot.load();
+        let in_table = |id: &InstanceId| snapshot.routes.iter().any(|r| r.instances.iter().any(|i| i.id == *id));
+        known.instances.retain(|id, instance| instance.flights.total() > 0 || in_table(id));
+        TrafficReport {
+            run: self.run,
+            generation: snapshot.table.generation,
+            instances: known.instances.iter().map(|(id, instance)| (*id, instance.report())).collect(),
+            counts: known.counts.iter().map(|(name, counts)| (name.clone(), counts.read())).collect(),
+        }
+    }
+
+    /// Whether anything is in flight.
+    pub(crate) fn is_idle(&self) -> bool {
+        lock(&self.known).instances.values().all(|instance| instance.flights.total() == 0)
+    }
+
+    /// Whether the process is to end.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+}
+
+impl Known {
+    /// The shared state of a route: what is known already stays, the rest is made.
+    fn route(&mut self, route: &Route, threads: usize, trusted: bool, now: u64) -> RouteState {
+        let counts = self.counts.entry(route.service.clone());
+        let counts = Arc::clone(counts.or_insert_with(|| Arc::new(ServiceCounts::new(threads))));
+        let instances = route.members.iter().map(|member| {
+            let make = || {
+                let trusted = trusted && member.role == Role::Serve;
+                let (version, address) = (member.version.clone(), member.address);
+                Arc::new(Instance::new(member.instance, version, address, threads, trusted))
+            };
+            let instance = self.instances.entry(member.instance).or_insert_with(make);
+            // An id stands for one running copy; should one come back with another address, it is another one.
+            if instance.address != member.address || instance.version != member.version {
+                instance.flights.set_open(false);
+                *instance = make();
+            }
+            instance.set_role(Some(member.role), &route.drain, now);
+            Arc::clone(instance)
+        });
+        RouteState { instances: instances.collect(), counts }
+    }
+
+    /// Starts the deadlines of what the newer table does not name any more.
+    fn leave(&mut self, before: &Snapshot, next: &Snapshot, now: u64) {
+        let stays: Vec<InstanceId> =
+            next.table.routes.iter().flat_map(|r| r.members.iter().map(|m| m.instance)).collect();
+        for (route, state) in before.table.routes.iter().zip(&before.routes) {
+            for instance in state.instances.iter().filter(|i| !stays.contains(&i.id)) {
+                instance.set_role(None, &route.drain, now);
+            }
+        }
+    }
+}
+
+/// The widest limits of all routes.
+fn widest(table: &Table) -> LimitSpec {
+    let mut limits = table.routes.iter().map(|route| route.limits);
+    let Some(first) = limits.next() else { return LimitSpec::default() };
+    limits.fold(first, |a, b| LimitSpec {
+        head: a.head.max(b.head),
+        fields: a.fields.max(b.fields),
+        body: if a.body == 0 || b.body == 0 { 0 } else { a.body.max(b.body) },
+        connections: a.connections.max(b.connections),
+    })
+}

@@ -1,0 +1,231 @@
+//! What one data thread has for itself: its clock, buffers, random numbers, its view of the table, its connections.
+//!
+//! Everything is reached through one `Rc`; nothing here is locked. Must not know HTTP. Tested through the whole proxy.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tandem_core::base::Millis;
+use tandem_core::traffic::{Role, Route, balance};
+use tokio::sync::Notify;
+
+use crate::buffer::Buffers;
+use crate::counts::{Count, ServiceCounts};
+use crate::deadline::Limits;
+use crate::pool::{Member, Permit};
+use crate::snapshot::{Shared, Snapshot};
+
+/// Time between two looks at the limits of all connections.
+const TICK: Duration = Duration::from_millis(100);
+
+/// One data thread.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) thread: usize,
+    pub(crate) buffers: Buffers,
+    now: Rc<Cell<u64>>,
+    random: Cell<u64>,
+    view: RefCell<Rc<View>>,
+    connections: RefCell<Vec<Rc<Limits>>>,
+    ended: Notify,
+}
+
+/// The place of one connection among all that there may be; free again when dropped.
+pub(crate) struct Place(Arc<Shared>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The table as one thread uses it.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) snapshot: Arc<Snapshot>,
+    routes: Vec<ViewRoute>,
+}
+
+#[derive(Debug)]
+struct ViewRoute {
+    serving: Vec<Rc<Member>>,
+    others: Vec<Rc<Member>>,
+}
+
+impl View {
+    /// One route with its counts.
+    pub(crate) fn route(&self, at: usize) -> Option<(&Route, &ServiceCounts)> {
+        Some((self.snapshot.table.routes.get(at)?, &*self.snapshot.routes.get(at)?.counts))
+    }
+}
+
+/// What was found for a request.
+pub(crate) enum Choice {
+    /// This instance, with the permit to use it.
+    Member(Rc<Member>, Permit),
+    /// The service has no instance that serves (or none that was not tried).
+    None,
+}
+
+impl Worker {
+    /// The state of one thread. `seed` makes its random numbers differ from those of others.
+    pub(crate) fn new(shared: Arc<Shared>, thread: usize, seed: u64) -> Rc<Self> {
+        let snapshot = shared.snapshot.load_full();
+        let now = Rc::new(Cell::new(shared.now()));
+        let view = RefCell::new(Rc::new(View { snapshot, routes: Vec::new() }));
+        let worker = Worker {
+            shared,
+            thread,
+            buffers: Buffers::default(),
+            now,
+            random: Cell::new(seed | 1),
+            view,
+            connections: RefCell::default(),
+            ended: Notify::new(),
+        };
+        let snapshot = worker.shared.snapshot.load_full();
+        worker.rebuild(snapshot);
+        Rc::new(worker)
+    }
+
+    /// The table in force.
+    pub(crate) fn view(&self) -> Rc<View> {
+        {
+            let view = self.view.borrow();
+            let current = self.shared.snapshot.load();
+            if Arc::ptr_eq(&current, &view.snapshot) {
+                return Rc::clone(&view);
+            }
+        }
+        self.rebuild(self.shared.snapshot.load_full())
+    }
+
+    /// Makes the view anew; members that stay keep their connections, those that leave lose their idle ones.
+    fn rebuild(&self, snapshot: Arc<Snapshot>) -> Rc<View> {
+        let before = Rc::clone(&self.view.borrow());
+        let member = |instance| {
+            let mut known = before.routes.iter().flat_map(|r| r.serving.iter().chain(&r.others));
+            let known = known.find(|known| Arc::ptr_eq(&known.instance, instance)).cloned();
+            known.unwrap_or_else(|| Member::new(&self.shared, self.thread, instance))
+        };
+        let routes = snapshot.table.routes.iter().zip(&snapshot.routes).map(|(route, state)| {
+            let (mut serving, mut others) = (Vec::new(), Vec::new());
+            for (spec, instance) in route.members.iter().zip(&state.instances) {
+                let list = if spec.role == Role::Serve { &mut serving } else { &mut others };
+                list.push(member(instance));
+            }
+            ViewRoute { serving, others }
+        });
+        let routes = routes.collect();
+        let view = Rc::new(View { snapshot, routes });
+        for member in before.routes.iter().flat_map(|route| &route.serving) {
+            if !view.routes.iter().any(|route| route.serving.iter().any(|m| Rc::ptr_eq(m, member))) {
+                member.close_idle();
+            }
+        }
+        *self.view.borrow_mut() = Rc::clone(&view);
+        view
+    }
+
+    /// An instance of the route for one request, the less loaded of two; `tried` is left out if there are others.
+    pub(crate) fn choose(&self, view: &View, route: usize, tried: Option<&Rc<Member>>) -> Choice {
+        let Some(route) = view.routes.get(route) else { return Choice::None };
+        let serving = &route.serving;
+        let is = |at: usize, what: &dyn Fn(&Rc<Member>) -> bool| serving.get(at).is_some_and(what);
+        let fresh = |at| is(at, &|m| m.instance.flights.is_open() && tried.is_none_or(|t| !Rc::ptr_eq(t, m)));
+        let up = |at| is(at, &|m| m.instance.is_up());
+        let load = |at: usize| serving.get(at).map_or(0, |m| m.instance.flights.load(self.thread));
+        let random = self.random();
+        let chosen = balance::choose(serving.len(), random, fresh, up, load)
+            .or_else(|| balance::choose(serving.len(), random, |_| true, up, load));
+        let Some(member) = chosen.and_then(|at| serving.get(at)) else { return Choice::None };
+        match member.permit() {
+            Some(permit) => Choice::Member(Rc::clone(member), permit),
+            None => Choice::None,
+        }
+    }
+
+    /// 64 random bits: not secret, but not the same on two threads.
+    pub(crate) fn random(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x);
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// The time by the thread's slow clock, in milliseconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    /// The limits of a new connection, looked at from now on.
+    pub(crate) async fn limits(&self) -> Rc<Limits> {
+        let limits = Limits::new(Rc::clone(&self.now), self.random()).await;
+        self.connections.borrow_mut().push(Rc::clone(&limits));
+        limits
+    }
+
+    /// Whether there may be another connection.
+    pub(crate) fn has_room(&self, most: usize) -> bool {
+        self.shared.connections.load(Ordering::Relaxed) < most
+    }
+
+    /// Takes the place of one connection.
+    pub(crate) fn place(&self) -> Place {
+        self.shared.connections.fetch_add(1, Ordering::Relaxed);
+        Place(Arc::clone(&self.shared))
+    }
+
+    /// Waits until the process is to end.
+    pub(crate) async fn closing(&self) {
+        self.ended.notified().await;
+    }
+
+    /// Counts for the given route.
+    pub(crate) fn count(&self, counts: &ServiceCounts, what: Count) {
+        counts.add(self.thread, what);
+    }
+
+    /// Looks over everything that has a time limit, again and again, and takes a new table over at once.
+    pub(crate) async fn housekeep(&self) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            match self.shared.wakers.get(self.thread) {
+                Some(waker) => tokio::select! {
+                    _ = tick.tick() => {}
+                    () = waker.notified() => {}
+                },
+                None => drop(tick.tick().await),
+            }
+            if self.shared.ended.load(Ordering::Relaxed) {
+                return;
+            }
+            self.now.set(self.shared.now());
+            let view = self.view();
+            for (route, members) in view.snapshot.table.routes.iter().zip(&view.routes) {
+                let Millis(oldest) = route.timeouts.pool_idle;
+                members.serving.iter().for_each(|member| member.prune(self.now(), oldest));
+            }
+            drop(view);
+            let closing = self.shared.is_closing();
+            if closing {
+                self.ended.notify_waiters();
+            }
+            // A connection that is gone has left the only reference here.
+            self.connections.borrow_mut().retain(|limits| {
+                let alive = Rc::strong_count(limits) > 1;
+                if alive {
+                    limits.tick(closing);
+                }
+                alive
+            });
+        }
+    }
+}
