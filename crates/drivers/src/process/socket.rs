@@ -1,0 +1,65 @@
+//! Who listens where: the kernel's table of TCP sockets, and the processes that hold them.
+//!
+//! Must not know instances. Tested in place.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The listening TCP sockets of this machine by their inodes.
+pub(crate) fn listening() -> BTreeMap<u64, SocketAddr> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    tables.iter().flat_map(|table| table.lines().skip(1)).filter_map(parse_line).collect()
+}
+
+/// The inodes of the sockets that a process holds; none if it may not be looked into.
+pub(crate) fn held_by(pid: i32) -> Vec<u64> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let targets = entries.filter_map(|entry| fs::read_link(entry.path()).ok());
+    targets
+        .filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok())
+        .collect()
+}
+
+fn parse_line(line: &str) -> Option<(u64, SocketAddr)> {
+    const LISTEN: &str = "0A";
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
+    if *state != LISTEN {
+        return None;
+    }
+    let (ip, port) = local.split_once(':')?;
+    Some((inode.parse().ok()?, SocketAddr::new(parse_ip(ip)?, u16::from_str_radix(port, 16).ok()?)))
+}
+
+/// Addresses stand there as 32-bit words in the byte order of the machine.
+fn parse_ip(text: &str) -> Option<IpAddr> {
+    let mut bytes = Vec::new();
+    for at in (0..text.len()).step_by(8) {
+        bytes.extend(u32::from_str_radix(text.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
+    }
+    match bytes.len() {
+        4 => Some(IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?))),
+        16 => Some(IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn an_own_listener_is_found_with_its_address() {
+        let v4 = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut wanted = vec![v4.local_addr().unwrap()];
+        let v6 = TcpListener::bind("[::1]:0");
+        wanted.extend(v6.as_ref().map(|v6| v6.local_addr().unwrap()));
+        let held = held_by(std::process::id().cast_signed());
+        let found: Vec<SocketAddr> =
+            listening().into_iter().filter(|(inode, _)| held.contains(inode)).map(|(_, at)| at).collect();
+        assert!(wanted.iter().all(|at| found.contains(at)), "{wanted:?} in {found:?}");
+    }
+}

@@ -1,0 +1,10 @@
+//! The drivers with real processes, real archives and real signals.
+
+mod conformance;
+mod crashes;
+mod deliverables;
+mod endings;
+mod findings;
+mod logs;
+mod rig;
+mod starting;
