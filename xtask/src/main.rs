@@ -26,7 +26,10 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Check the house rules (CONTRIBUTING.md) that a program can check.
-    Tidy,
+    Tidy {
+        /// Another checkout than this one.
+        folder: Option<PathBuf>,
+    },
     /// Show the main job: a shop under load is upgraded twice and rolled back once.
     Demo(demo::Options),
     /// Measure Tandem beside its peers.
@@ -38,7 +41,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Tidy => tidy::run(&root()),
+        Command::Tidy { folder } => tidy::run(&folder.unwrap_or_else(root)),
         Command::Demo(options) => demo::run(&root(), &options),
         Command::Bench(bench) => bench::run(&root(), &bench),
         Command::Test => suite::run(&root()),

@@ -50,45 +50,52 @@ impl Peer {
         }
     }
 
-    /// Program and arguments. `alone`: everything in one process, for tools that look into one.
+    /// Program and arguments, with the words of a tool before the proxy's own, if there are any.
     fn command(
         self,
         scene: &Scene,
         address: SocketAddr,
         threads: u32,
-        alone: bool,
+        tool: &[String],
     ) -> Result<Vec<String>, String> {
         let file = |end: &str| scene.folder.path().join(format!("{}-{}.{end}", self.name(), address.port()));
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
         let find = |name: &str| machine::find(name).map(text).ok_or_else(|| format!("there is no {name}"));
-        let (config, content) = match self {
+        let write = |path: &PathBuf, content: String| {
+            fs::write(path, content).map_err(|why| format!("can't write {}: {why}", path.display()))
+        };
+        let (before, own) = match self {
             Peer::Tandem => {
-                let mut words = vec![text(scene.binaries.join("tandem-bench-proxy"))];
-                words.extend([address.to_string(), threads.to_string(), text(file("state"))]);
-                words.extend(scene.backends.iter().map(ToString::to_string));
-                return Ok(words);
+                let program = text(scene.binaries.join("tandem-bench-proxy"));
+                // The sockets are opened before the tool begins, which then sees the proxy alone.
+                let before =
+                    vec![program.clone(), "open".to_owned(), address.to_string(), threads.to_string()];
+                let mut own = vec![program, "serve".to_owned(), text(file("state"))];
+                own.extend(scene.backends.iter().map(ToString::to_string));
+                (before, own)
             }
-            Peer::Haproxy => (file("cfg"), haproxy(scene, address, threads)),
-            Peer::Nginx => (file("conf"), nginx(scene, address, threads, alone, &text(file("")))),
-        };
-        fs::write(&config, content).map_err(|why| format!("can't write {}: {why}", config.display()))?;
-        let words = match self {
+            Peer::Haproxy => {
+                write(&file("cfg"), haproxy(scene, address, threads))?;
+                (Vec::new(), vec![find("haproxy")?, "-db".to_owned(), "-f".to_owned(), text(file("cfg"))])
+            }
             Peer::Nginx => {
-                vec![find("nginx")?, "-c".to_owned(), text(config), "-e".to_owned(), "stderr".to_owned()]
+                // A tool looks into one process.
+                write(&file("conf"), nginx(scene, address, threads, !tool.is_empty(), &text(file(""))))?;
+                let words = ["-c".to_owned(), text(file("conf")), "-e".to_owned(), "stderr".to_owned()];
+                (Vec::new(), std::iter::once(find("nginx")?).chain(words).collect())
             }
-            _ => vec![find("haproxy")?, "-db".to_owned(), "-f".to_owned(), text(config)],
         };
-        Ok(words)
+        Ok(before.into_iter().chain(tool.iter().cloned()).chain(own).collect())
     }
 
     /// Starts it, on the first core if it has one thread, behind the words of a tool if there are any, and waits until
     /// it serves.
     pub(super) fn start(self, scene: &Scene, threads: u32, tool: &[String]) -> Result<Running, String> {
         let address = scene.address()?;
-        let words = self.command(scene, address, threads, !tool.is_empty())?;
+        let words = self.command(scene, address, threads, tool)?;
         let pin = ["taskset", "-c", "0"].map(str::to_owned);
         let pin = if threads == 1 { &pin[..] } else { &[] };
-        let mut words = pin.iter().chain(tool).chain(&words);
+        let mut words = pin.iter().chain(&words);
         let mut command = Command::new(words.next().map_or("", String::as_str));
         command.args(words).stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().map_err(|why| format!("can't start {}: {why}", self.name()))?;

@@ -20,18 +20,14 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             }
         }
     }
-    for (path, _) in MAY_SLEEP {
-        let sleeps = |text: &str| contains_word(text, "sleep");
-        let needed = tree
-            .sources()
-            .filter(|source| source.path == *path)
-            .any(|source| source.code.lines().any(|l| sleeps(l.text)));
-        if !needed && tree.packages.len() > 1 {
+    // An exception that is no longer needed goes; one for a file that has not landed yet may wait for it.
+    for source in tree.sources().filter(|source| listed(&source.path)) {
+        if !source.code.lines().any(|line| contains_word(line.text, "sleep")) {
             findings.push(Finding::new(
-                "xtask/src/tidy/house.rs",
+                &source.path,
                 1,
-                format!("{path} does not sleep any more"),
-                "strike it from MAY_SLEEP",
+                "does not sleep any more",
+                "strike it from MAY_SLEEP in house.rs",
             ));
         }
     }
