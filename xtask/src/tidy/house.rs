@@ -123,7 +123,13 @@ pub(super) const KNOWN_CIRCLES: &[(&str, &str, &str, &str)] = &[
         "tandem-proxy",
         "forward",
         "connection",
-        "one life of a connection, told in two files; to be parted by a value between them",
+        "one life of a connection in several files; a value between them parts it",
+    ),
+    (
+        "tandem-proxy",
+        "upgrade",
+        "connection",
+        "one life of a connection in several files; a value between them parts it",
     ),
     (
         "tandem-server",
@@ -131,6 +137,8 @@ pub(super) const KNOWN_CIRCLES: &[(&str, &str, &str, &str)] = &[
         "api",
         "the journal's event is shown as it is stored; its type is to move below both",
     ),
+    ("tandem-server", "adapter", "controller", "feed and wake are to be modules of their own, below both"),
+    ("tandem-server", "api", "controller", "the office is to be a module of its own, below both"),
 ];
 
 /// Files that may hold `unsafe`, and the measured need.
