@@ -1,0 +1,12 @@
+//! A real Tandem in a folder of its own: started, used and killed as a person would, with nothing left behind.
+//!
+//! For the demo, the trials of `xtask` and the end-to-end tests. Knows the program only from outside: its command line,
+//! its processes, its exit codes.
+
+mod daemon;
+mod processes;
+mod wait;
+
+pub use daemon::{Daemon, Said};
+pub use processes::{Kind, Process, kill, of_folder};
+pub use wait::{free_port, until};
