@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Child;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -50,11 +50,15 @@ pub struct ProcessDriver {
     layout: Layout,
     keeper: KeeperCommand,
     limits: Limits,
-    /// Held while a port is chosen and a keeper is started.
-    starting: Mutex<()>,
     /// Held while a release is made or removed.
     preparing: Mutex<()>,
+    /// Read by those who are about to use a release, written by those who remove one.
+    releases: RwLock<()>,
+    /// Ports that were chosen and do not stand in a record yet.
+    ports: Mutex<BTreeSet<u16>>,
     memory: Mutex<Memory>,
+    /// Told when a call of `start` is through.
+    started: Condvar,
     /// Wakes those who wait.
     changed: OwnedFd,
 }
@@ -85,9 +89,11 @@ impl ProcessDriver {
             layout,
             keeper,
             limits: Limits::default(),
-            starting: Mutex::default(),
             preparing: Mutex::default(),
+            releases: RwLock::default(),
+            ports: Mutex::default(),
             memory: Mutex::default(),
+            started: Condvar::new(),
             changed,
         })
     }
@@ -203,14 +209,18 @@ impl Driver for ProcessDriver {
     }
 
     fn start(&self, start: &StartInstance) -> Result<SocketAddr, DriverError> {
-        let _guard = locked(&self.starting);
-        self.memory().starting.insert(start.instance);
+        let mut memory = self.memory();
+        while !memory.starting.insert(start.instance) {
+            memory = self.started.wait(memory).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(memory);
         let address = self.start_keeper(start);
         let record = record::read::<KeeperRecord>(&self.layout.instance(start.instance)).ok().flatten();
         let mut memory = self.memory();
         memory.starting.remove(&start.instance);
         memory.running.extend(record.map(|record| (start.instance, record.identity)));
         drop(memory);
+        self.started.notify_all();
         self.wake();
         address
     }
@@ -268,7 +278,7 @@ impl Driver for ProcessDriver {
 
     fn discard(&self, version: &VersionLabel) -> Result<(), DriverError> {
         let _guard = locked(&self.preparing);
-        let _starting = locked(&self.starting);
+        let _unused = self.releases.write().unwrap_or_else(PoisonError::into_inner);
         match self.user(version)? {
             Some(instance) => Err(DriverError::InUse { version: version.clone(), instance }),
             None => release::discard(&self.layout, version),

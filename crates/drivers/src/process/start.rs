@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{ChildStdout, Stdio};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,7 +16,7 @@ use tandem_core::base::InstanceId;
 
 use super::keeper::READY;
 use super::record::{self, KeeperRecord, SpecRecord};
-use super::{ProcessDriver, command, layout, port};
+use super::{ProcessDriver, command, layout, locked, port};
 use crate::driver::{DriverError, StartInstance};
 
 /// How long a keeper may take to begin its work.
@@ -24,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const WORD: usize = 4096;
 
 impl ProcessDriver {
-    /// Starts the instance unless it was ever started. The caller sees to it that this runs only once at a time.
+    /// Starts the instance unless it was ever started. The caller sees to it that this runs
+    /// only once at a time for each instance.
     pub(super) fn start_keeper(&self, start: &StartInstance) -> Result<SocketAddr, DriverError> {
         if self.layout.removed_instance(start.instance).exists() {
             return Err(DriverError::Removed(start.instance));
@@ -41,33 +43,44 @@ impl ProcessDriver {
     }
 
     fn write_spec(&self, start: &StartInstance, folder: &Path) -> Result<SpecRecord, DriverError> {
-        let files = self.layout.files(&start.version);
-        if !files.is_dir() {
+        let _used = self.releases.read().unwrap_or_else(PoisonError::into_inner);
+        if !self.layout.files(&start.version).is_dir() {
             return Err(DriverError::NotPrepared(start.version.clone()));
         }
-        let taken = self.taken_ports()?;
-        let port = port::choose(start.run.ports, self.layout.root(), start.instance, &taken)?;
+        let port = self.choose_port(start)?;
+        let spec = self.spec(start, port);
+        let written = layout::create_private(folder)
+            .map_err(DriverError::io("making the folder", folder))
+            .and_then(|()| record::write(folder, &spec));
+        locked(&self.ports).remove(&port);
+        written.map(|()| spec)
+    }
+
+    fn spec(&self, start: &StartInstance, port: u16) -> SpecRecord {
         // What is not text cannot be passed on in a record, and nobody misses it.
         let own = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let spec = SpecRecord {
+        SpecRecord {
             service: start.service.clone(),
             version: start.version.clone(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             command: command::with_port(&start.run.command, port),
             env: command::environment(own, start, port),
-            files,
+            files: self.layout.files(&start.version),
             signal: start.run.stop.signal,
             grace: start.run.stop.grace,
             keeper: self.keeper.clone(),
-        };
-        layout::create_private(folder).map_err(DriverError::io("making the folder", folder))?;
-        record::write(folder, &spec)?;
-        let parent = self.layout.instances();
-        File::open(&parent)
-            .and_then(|parent| parent.sync_all())
-            .map_err(DriverError::io("writing", &parent))?;
-        Ok(spec)
+        }
+    }
+
+    /// A port that no record and no other call holds; it is held until the record stands.
+    fn choose_port(&self, start: &StartInstance) -> Result<u16, DriverError> {
+        let mut held = locked(&self.ports);
+        let mut taken = self.taken_ports()?;
+        taken.extend(held.iter());
+        let port = port::choose(start.run.ports, self.layout.root(), start.instance, &taken)?;
+        held.insert(port);
+        Ok(port)
     }
 
     fn taken_ports(&self) -> Result<BTreeSet<u16>, DriverError> {

@@ -1,6 +1,8 @@
 //! Any process of Tandem may be killed at any moment: instances are neither lost nor doubled.
 
 use std::fs;
+use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tandem_core::base::InstanceId;
@@ -79,6 +81,35 @@ fn a_start_that_was_cut_off_is_completed_by_the_next() {
     rig.exit(1);
     rig.serve(2);
     assert_eq!(rig.status(2), Some(RunStatus::Running));
+}
+
+/// The next controller finishes what the killed one began, with the port that it chose if it came that far.
+#[test]
+fn a_controller_killed_at_any_moment_of_a_start_leaves_one_process_after_the_next_try() {
+    let rig = Rig::new();
+    rig.prepare();
+    let (_never, timer) = std::sync::mpsc::channel::<()>();
+    for round in 1..=40 {
+        let mark = format!("mark{round}={}", rig.path().display());
+        let start = start(round, &["python3", "server.py", &mark]);
+        let mut controller = Command::new(env!("CARGO_BIN_EXE_tandem-keeper-fixture"))
+            .args(["start", rig.state().to_str().unwrap(), &format!("i{round}")])
+            .arg(serde_json::to_string(&start.run).unwrap())
+            .spawn()
+            .unwrap();
+        // Not a wait for anything: the moment of the fault.
+        let _ = timer.recv_timeout(Duration::from_micros(round * 700));
+        controller.kill().unwrap();
+        controller.wait().unwrap();
+        rig.driver.start(&start).unwrap();
+        rig.until("it serves", || rig.log(round).contains("serving").then_some(()));
+        assert_eq!(rig.processes(&mark).len(), 1, "round {round}");
+        assert_eq!(rig.log(round).lines().count(), 1, "round {round}");
+        rig.stop(round);
+    }
+    for round in 1..=40 {
+        assert_eq!(rig.exit(round), Exit::Signal(15));
+    }
 }
 
 #[test]
