@@ -97,6 +97,18 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Counts) -> Counts {
+        Counts {
+            requests: self.requests.saturating_add(other.requests),
+            failed: self.failed.saturating_add(other.failed),
+            retried: self.retried.saturating_add(other.retried),
+            websockets_moved: self.websockets_moved.saturating_add(other.websockets_moved),
+            cut: self.cut.saturating_add(other.cut),
+        }
+    }
+
     /// What was counted since `before`. Saturates at zero.
     #[must_use]
     pub fn since(&self, before: &Counts) -> Counts {
