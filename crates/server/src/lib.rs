@@ -5,8 +5,13 @@
 //!
 //! Tested in `tests/server` with real files, sockets and processes; end to end with the real binary in `crates/cli`.
 
+mod adapter;
 pub mod api;
 pub mod clock;
+pub mod config;
+pub mod controller;
+pub mod data_plane;
 pub mod logging;
 pub mod state;
 pub mod store;
+pub mod supervisor;

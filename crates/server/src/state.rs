@@ -162,6 +162,11 @@ impl StateFolder {
         self.path.join("clock.json")
     }
 
+    /// What earlier runs of the proxy have counted.
+    pub fn counts(&self) -> PathBuf {
+        self.path.join("counts.json")
+    }
+
     fn format(&self) -> PathBuf {
         self.path.join("format")
     }

@@ -162,6 +162,13 @@ impl Store {
         last(&self.connection).map_err(|error| told(&self.path, error))
     }
 
+    /// The latest time of any event; 0 if there is none.
+    pub fn last_time(&self) -> Result<Timestamp, StoreError> {
+        let query = "SELECT coalesce(max(at), 0) FROM event";
+        let last: rusqlite::Result<i64> = self.connection.query_row(query, [], |row| row.get(0));
+        last.map(|at| Timestamp(at as u64)).map_err(|error| told(&self.path, error))
+    }
+
     /// Up to `limit` events after number `after`, in order.
     pub fn after(&self, after: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
         let query =

@@ -1,0 +1,214 @@
+//! The proxy as the engine's port of traffic: tables go there, reports come from there.
+//!
+//! While the proxy is away nothing is known, which is not the same as zero. Counts go on over the proxy's restarts.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tandem_core::base::ServiceName;
+use tandem_core::traffic::{Counts, Table, TrafficReport};
+use tandem_engine::{PortError, Traffic};
+use tandem_proxy::control::{Client, ControlError};
+
+use crate::controller::wake::Wake;
+use crate::state::{StateFolder, write_file};
+
+/// How long the proxy keeps a question open when it has nothing new to tell.
+const WATCH: Duration = Duration::from_secs(5);
+
+/// How often an absent proxy is looked for. A connection is refused at once.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The proxy, as far as the engine has to do with it.
+pub(crate) struct ProxyTraffic {
+    socket: PathBuf,
+    client: Option<Client>,
+    reports: Arc<Reports>,
+}
+
+impl ProxyTraffic {
+    pub(crate) fn new(state: &StateFolder, reports: Arc<Reports>) -> ProxyTraffic {
+        ProxyTraffic { socket: state.proxy_socket(), client: None, reports }
+    }
+
+    fn try_apply(&mut self, table: &Table) -> Result<(), ControlError> {
+        let mut client = match self.client.take() {
+            Some(client) => client,
+            None => Client::connect(&self.socket)?,
+        };
+        client.apply(table)?;
+        self.client = Some(client);
+        Ok(())
+    }
+}
+
+impl Traffic for ProxyTraffic {
+    fn apply(&mut self, table: &Table) -> Result<(), PortError> {
+        // The connection may be to a proxy that has died since; a table may safely be sent twice.
+        let kept = self.client.is_some();
+        let applied = match self.try_apply(table) {
+            Err(_) if kept => self.try_apply(table),
+            result => result,
+        };
+        applied.map_err(|error| PortError(format!("the proxy did not take {}: {error}", table.generation)))
+    }
+
+    fn observe(&mut self) -> Option<TrafficReport> {
+        self.reports.latest()
+    }
+}
+
+/// The latest report, kept up to date by a thread that asks for changes.
+pub(crate) struct Reports {
+    inner: Mutex<Inner>,
+    stopped: Condvar,
+}
+
+struct Inner {
+    latest: Option<TrafficReport>,
+    totals: Totals,
+    stop: bool,
+}
+
+impl Reports {
+    pub(crate) fn open(state: &StateFolder) -> Arc<Reports> {
+        let inner = Inner { latest: None, totals: Totals::read(state), stop: false };
+        Arc::new(Reports { inner: Mutex::new(inner), stopped: Condvar::new() })
+    }
+
+    pub(crate) fn latest(&self) -> Option<TrafficReport> {
+        self.lock().latest.clone()
+    }
+
+    /// Whether the watch was told to stop.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().stop
+    }
+
+    /// Ends the watch.
+    pub(crate) fn stop(&self) {
+        self.lock().stop = true;
+        self.stopped.notify_all();
+    }
+
+    /// Asks the proxy for changes until it is told to stop, and wakes the engine at each.
+    pub(crate) fn watch(&self, state: &StateFolder, wake: &Wake) {
+        while !self.is_over() {
+            if let Ok(mut client) = Client::connect(&state.proxy_socket()) {
+                let mut seen = 0;
+                while let Ok((number, report)) = client.watch(seen, WATCH) {
+                    seen = number;
+                    self.take(state, report);
+                    wake.wake();
+                    if self.is_over() {
+                        return;
+                    }
+                }
+            }
+            if self.lock().latest.take().is_some() {
+                tracing::warn!("the proxy is away; nothing is stopped until it answers");
+                wake.wake();
+            }
+            self.await_stop(LOOK);
+        }
+    }
+
+    fn take(&self, state: &StateFolder, mut report: TrafficReport) {
+        let mut inner = self.lock();
+        if inner.totals.take(&report)
+            && let Err(error) = inner.totals.write(state)
+        {
+            tracing::warn!(%error, "the counts of earlier runs of the proxy can't be kept");
+        }
+        report.counts = inner.totals.sums();
+        inner.latest = Some(report);
+    }
+
+    fn await_stop(&self, at_most: Duration) {
+        let inner = self.lock();
+        if !inner.stop {
+            drop(self.stopped.wait_timeout(inner, at_most));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts over all runs of the proxy: those of finished runs, and of the present one.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Totals {
+    run: u64,
+    finished: BTreeMap<ServiceName, Counts>,
+    #[serde(skip)]
+    present: BTreeMap<ServiceName, Counts>,
+}
+
+impl Totals {
+    fn read(state: &StateFolder) -> Totals {
+        fs::read(state.counts()).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    }
+
+    fn write(&self, state: &StateFolder) -> Result<(), crate::state::StateError> {
+        write_file(&state.counts(), &serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// True: this is another run than before.
+    fn take(&mut self, report: &TrafficReport) -> bool {
+        let another = report.run != self.run;
+        if another {
+            self.finished = self.sums();
+            self.run = report.run;
+        }
+        self.present = report.counts.clone();
+        another
+    }
+
+    fn sums(&self) -> BTreeMap<ServiceName, Counts> {
+        let mut sums = self.finished.clone();
+        for (service, counts) in &self.present {
+            let sum = sums.entry(service.clone()).or_default();
+            *sum = sum.plus(counts);
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(run: u64, requests: u64) -> TrafficReport {
+        let counts = Counts { requests, ..Counts::default() };
+        TrafficReport {
+            run,
+            counts: BTreeMap::from([("shop".parse().unwrap(), counts)]),
+            ..TrafficReport::default()
+        }
+    }
+
+    #[test]
+    fn counts_go_on_when_the_proxy_begins_at_zero_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let state = StateFolder::at(temp.path());
+        let mut totals = Totals::default();
+        for (run, requests, another, sum) in
+            [(7, 10, true, 10), (7, 30, false, 30), (8, 0, true, 30), (8, 5, false, 35), (9, 1, true, 36)]
+        {
+            assert_eq!(totals.take(&report(run, requests)), another);
+            assert_eq!(totals.sums()[&"shop".parse().unwrap()].requests, sum);
+            if another {
+                totals.write(&state).unwrap();
+            }
+        }
+        // A controller that was killed finds the same sums, in the same run.
+        let mut again = Totals::read(&state);
+        assert!(!again.take(&report(9, 4)));
+        assert_eq!(again.sums()[&"shop".parse().unwrap()].requests, 39);
+    }
+}

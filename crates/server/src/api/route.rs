@@ -1,0 +1,223 @@
+//! The routes of the admin API.
+
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::routing::{get, post};
+use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+use tandem_core::base::{DeploymentId, VersionLabel};
+use tandem_core::deploy::{Command, Forecast, forecast};
+use tandem_core::spec::Strategy;
+use tandem_core::workflow::Event;
+
+use super::repeat::Repeats;
+use super::{
+    Accepted, ConfigInForce, DeployRequest, DeploymentRecord, PlanRequest, Problem, ProblemCode,
+    RollbackRequest, Scale, Status, StrategyChoice, Why, log, stream,
+};
+use crate::controller::office::Office;
+
+/// The largest request that is read, in bytes.
+const LARGEST: usize = 64 * 1024;
+
+type Shared = State<Arc<Office>>;
+
+pub(super) fn router(office: Arc<Office>) -> Router {
+    let repeats = Arc::new(Repeats::default());
+    let deploy = move |state, headers, body| deploy(state, headers, body, repeats.clone());
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/why", get(why))
+        .route("/v1/config", get(config))
+        .route("/v1/events", get(events))
+        .route("/v1/deployments", get(history).post(deploy))
+        .route("/v1/deployments/{id}", get(deployment))
+        .route("/v1/deployments/{id}/events", get(deployment_events))
+        .route("/v1/deployments/{id}/pause", post(pause))
+        .route("/v1/deployments/{id}/resume", post(resume))
+        .route("/v1/deployments/{id}/abort", post(abort))
+        .route("/v1/rollback", post(rollback))
+        .route("/v1/scale", post(scale))
+        .route("/v1/plan", post(plan))
+        .route("/v1/instances/{id}/log", get(log::log))
+        .fallback(|| async { Problem::new(ProblemCode::NotFound, "the admin API has no such path") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(ProblemCode::MethodNotAllowed, "this path is there, but not for this method")
+        })
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .with_state(office)
+}
+
+async fn status(State(office): Shared) -> Json<Status> {
+    Json(office.status())
+}
+
+async fn why(State(office): Shared) -> Json<Why> {
+    Json(office.status().why())
+}
+
+async fn config(State(office): Shared) -> Json<ConfigInForce> {
+    Json(office.config_in_force())
+}
+
+async fn history(State(office): Shared) -> Json<Vec<DeploymentRecord>> {
+    Json(office.feed.history())
+}
+
+async fn deployment(
+    State(office): Shared,
+    Path(id): Path<String>,
+) -> Result<Json<DeploymentRecord>, Problem> {
+    known(&office, &id).map(Json)
+}
+
+async fn events(
+    State(office): Shared,
+    headers: HeaderMap,
+) -> Result<impl axum::response::IntoResponse, Problem> {
+    Ok(stream::events(office, None, last_event(&headers)?))
+}
+
+async fn deployment_events(
+    State(office): Shared,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<impl axum::response::IntoResponse, Problem> {
+    let id = known(&office, &id)?.id;
+    Ok(stream::events(office, Some(id), last_event(&headers)?))
+}
+
+async fn deploy(
+    State(office): Shared,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    repeats: Arc<Repeats>,
+) -> Result<(StatusCode, Json<Accepted>), Problem> {
+    let body = body.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let request: DeployRequest = parse(&body)?;
+    let key = headers.get("idempotency-key").map(|key| key.as_bytes().to_vec());
+    // Held until the answer is known, so that the same request sent twice at once is done once.
+    let mut repeats = repeats.lock().await;
+    if let Some(id) = key.as_ref().map(|key| repeats.answer(key, &body)).transpose()?.flatten() {
+        return Ok((StatusCode::ACCEPTED, Json(Accepted { id })));
+    }
+    check_source(&request.source)?;
+    let strategy = choose(&office, &request.how)?;
+    let command = Command::Deploy { version: request.version, source: request.source, strategy };
+    let id = begun(&office, command).await?;
+    if let Some(key) = key {
+        repeats.keep(key, body.to_vec(), id);
+    }
+    Ok((StatusCode::ACCEPTED, Json(Accepted { id })))
+}
+
+async fn rollback(State(office): Shared, body: Bytes) -> Result<(StatusCode, Json<Accepted>), Problem> {
+    let request: RollbackRequest = parse(&body)?;
+    let strategy = choose(&office, &request.how)?;
+    let id = begun(&office, Command::Rollback { to: request.to, strategy }).await?;
+    Ok((StatusCode::ACCEPTED, Json(Accepted { id })))
+}
+
+async fn pause(state: Shared, id: Path<String>) -> Result<Json<Accepted>, Problem> {
+    change(state, id, |deployment| Command::Pause { deployment }).await
+}
+
+async fn resume(state: Shared, id: Path<String>) -> Result<Json<Accepted>, Problem> {
+    change(state, id, |deployment| Command::Resume { deployment }).await
+}
+
+async fn abort(state: Shared, id: Path<String>) -> Result<Json<Accepted>, Problem> {
+    change(state, id, |deployment| Command::Abort { deployment }).await
+}
+
+async fn change(
+    State(office): Shared,
+    Path(id): Path<String>,
+    command: impl FnOnce(Option<DeploymentId>) -> Command,
+) -> Result<Json<Accepted>, Problem> {
+    let id = known(&office, &id)?.id;
+    office.command(command(Some(id))).await?;
+    Ok(Json(Accepted { id }))
+}
+
+async fn scale(State(office): Shared, body: Bytes) -> Result<Json<Scale>, Problem> {
+    let request: Scale = parse(&body)?;
+    office.command(Command::Scale { instances: request.instances }).await?;
+    Ok(Json(request))
+}
+
+async fn plan(State(office): Shared, body: Bytes) -> Result<Json<Forecast>, Problem> {
+    let request: PlanRequest = parse(&body)?;
+    let strategy = choose(&office, &request.how)?;
+    let version = match request.version {
+        Some(version) => version,
+        None => "new".parse::<VersionLabel>().map_err(|error| Problem::bad_request(error.to_string()))?,
+    };
+    let seen = office.seen();
+    let spec = office.config.spec.clone();
+    let command = Command::Deploy { version, source: String::new(), strategy };
+    let work = move || forecast(&spec, &seen.view.state, &command);
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(forecast)) => Ok(Json(forecast)),
+        Ok(Err(refusal)) => Err(refusal.into()),
+        Err(error) => Err(Problem::new(ProblemCode::Internal, error.to_string())),
+    }
+}
+
+/// Has the engine take a command that begins or turns a deployment, and tells which one.
+async fn begun(office: &Office, command: Command) -> Result<DeploymentId, Problem> {
+    let events = office.command(command).await?;
+    let id = events.iter().find_map(|event| match event {
+        Event::Requested(request) => Some(request.deployment),
+        Event::TurnedBack { deployment, .. } => Some(*deployment),
+        _ => None,
+    });
+    id.ok_or_else(|| Problem::new(ProblemCode::Internal, "the command was taken but began nothing"))
+}
+
+fn choose(office: &Office, how: &StrategyChoice) -> Result<Strategy, Problem> {
+    let spec = &office.config.spec;
+    let instances = office.seen().view.state.wanted(spec.run.instances);
+    how.resolve(&spec.deploy, instances).map_err(Problem::bad_request)
+}
+
+/// What is plainly wrong with a deliverable is better said now than by a deployment that goes back.
+fn check_source(source: &str) -> Result<(), Problem> {
+    let path = FilePath::new(source);
+    if !path.is_absolute() {
+        return Err(Problem::bad_request(format!(
+            "the path of the deliverable must be absolute: {source:?} is not"
+        )));
+    }
+    match path.metadata() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Problem::bad_request(format!("the deliverable {source} can't be read: {error}"))),
+    }
+}
+
+fn known(office: &Office, id: &str) -> Result<DeploymentRecord, Problem> {
+    let id: DeploymentId =
+        id.parse().map_err(|_| Problem::bad_request(format!("{id:?} is not a deployment: write d7")))?;
+    office
+        .feed
+        .deployment(id)
+        .ok_or_else(|| Problem::new(ProblemCode::NotFound, format!("there is no deployment {id}")))
+}
+
+/// An empty body stands for a request without any wishes.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::bad_request(format!("the body can't be understood: {error}")))
+}
+
+fn last_event(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(id) = headers.get("last-event-id") else { return Ok(None) };
+    let number = id.to_str().ok().and_then(|id| id.parse().ok());
+    number.map(Some).ok_or_else(|| Problem::bad_request("Last-Event-ID is not the number of an event"))
+}

@@ -1,0 +1,107 @@
+//! From the engine's view to the status that people see. Pure; tested through the API.
+
+use tandem_core::base::Timestamp;
+use tandem_core::spec::ServiceSpec;
+use tandem_core::workflow::{Deployment, Stage};
+use tandem_engine::View;
+
+use super::{DeploymentRecord, DeploymentStatus, InstanceStatus, Status, WaitStatus, Why};
+
+impl Status {
+    /// The status that a view amounts to. Whether the configuration has changed is not known here.
+    pub(crate) fn of(view: &View, spec: &ServiceSpec, now: Timestamp) -> Status {
+        let (state, observed) = (&view.state, &view.observed);
+        let wanted = state.wanted(spec.run.instances);
+        let serving = state.instances.iter().filter(|(_, i)| i.stage == Stage::Serving);
+        let known = observed.traffic.as_ref();
+        Status {
+            service: spec.service.clone(),
+            at: view.at,
+            listen: spec.listen.iter().map(|listen| listen.address).collect(),
+            current: state.current.clone(),
+            previous: state.previous.clone(),
+            wanted,
+            healthy: known.map(|_| serving.filter(|(id, _)| observed.is_up(**id)).count() as u32),
+            instances: instances(view),
+            deployment: state.deployment.as_ref().map(|deployment| under_way(view, deployment, wanted)),
+            waits: view
+                .waits
+                .iter()
+                .map(|wait| WaitStatus {
+                    sentence: wait.sentence(now),
+                    until: wait.until(),
+                    wait: wait.clone(),
+                })
+                .collect(),
+            counts: known.map(|report| report.counts.get(&spec.service).copied().unwrap_or_default()),
+            config_changed: false,
+            trouble: None,
+        }
+    }
+
+    /// What is waited for, in sentences.
+    pub(crate) fn why(&self) -> Why {
+        let deployment = self.deployment.as_ref().map(|d| {
+            let way = match &d.turned_back {
+                Some(reason) => format!("goes back, because {reason}; it is {}", d.phase),
+                None => format!("is {}", d.phase),
+            };
+            format!("{} to {} {way}", d.id, d.version)
+        });
+        let trouble = self.trouble.iter().cloned();
+        let changed = self.config_changed.then(|| {
+            "the configuration on the disk is another one than that in force; a restart of `tandem up` takes it".to_owned()
+        });
+        let nothing = (self.current.is_none() && self.deployment.is_none())
+            .then(|| "nothing is deployed yet; `tandem deploy PATH` deploys the first version".to_owned());
+        let waits = self.waits.iter().map(|wait| wait.sentence.clone());
+        Why { deployment, waits: trouble.chain(waits).chain(nothing).chain(changed).collect() }
+    }
+}
+
+fn instances(view: &View) -> Vec<InstanceStatus> {
+    let status = |(id, instance): (&tandem_core::base::InstanceId, &tandem_core::workflow::Instance)| {
+        let report = view.observed.report(*id);
+        InstanceStatus {
+            instance: *id,
+            version: instance.version.clone(),
+            stage: instance.stage,
+            since: instance.since,
+            address: instance.address,
+            health: report.map(|report| report.health.clone()),
+            in_flight: report.map(|report| report.in_flight),
+            requests: report.map(|report| report.requests),
+            failed: report.map(|report| report.failed),
+            exit: instance.exit.as_ref().map(ToString::to_string),
+        }
+    };
+    view.state.instances.iter().map(status).collect()
+}
+
+fn under_way(view: &View, deployment: &Deployment, wanted: u32) -> DeploymentStatus {
+    let goal = deployment.goal();
+    let ready = view.state.instances.iter().filter(|(id, instance)| {
+        Some(&instance.version) == goal && instance.stage == Stage::Serving && view.observed.is_up(**id)
+    });
+    DeploymentStatus {
+        id: deployment.request.deployment,
+        kind: deployment.request.kind,
+        version: deployment.request.version.clone(),
+        from: deployment.from.clone(),
+        strategy: deployment.request.strategy.kind(),
+        requested_at: deployment.requested_at,
+        phase: deployment.phase,
+        phase_since: deployment.phase_since,
+        paused: deployment.paused,
+        turned_back: deployment.turned_back().map(ToString::to_string),
+        ready: view.observed.traffic.as_ref().map(|_| ready.count() as u32),
+        wanted,
+    }
+}
+
+impl DeploymentRecord {
+    /// Whether it is over.
+    pub fn is_over(&self) -> bool {
+        self.finished_at.is_some()
+    }
+}

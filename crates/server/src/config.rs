@@ -1,0 +1,86 @@
+//! The configuration of a service, from its file and the environment.
+//!
+//! What the text means is read by `tandem_core::spec`; here are only the file and the variables that it refers to.
+//! Tested in `tests/server/config.rs`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tandem_core::spec::{self, Problem, ServiceSpec};
+
+/// The longest configuration that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// A checked configuration, and the text that it was read from.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What the team wants.
+    pub spec: ServiceSpec,
+    /// The text.
+    pub text: String,
+}
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read the configuration {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Its text has problems.
+    #[error("{}", plain(path, text, problems))]
+    Problems {
+        /// The file.
+        path: PathBuf,
+        /// Its text.
+        text: String,
+        /// All of them.
+        problems: Vec<Problem>,
+    },
+    /// It refers to variables that are not set.
+    #[error("the configuration takes values from the environment that are not set: {}", names.join(", "))]
+    Environment {
+        /// Their names.
+        names: Vec<String>,
+    },
+}
+
+fn plain(path: &Path, text: &str, problems: &[Problem]) -> String {
+    let file = path.display().to_string();
+    problems.iter().map(|problem| problem.plain(&file, text)).collect::<String>().trim_end().to_owned()
+}
+
+/// Reads and checks a configuration.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let failed = |source| ConfigError::Read { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(failed)?.len() > LONGEST {
+        return Err(failed(io::Error::other("it is longer than a configuration can be (1 MiB)")));
+    }
+    let text = fs::read_to_string(path).map_err(failed)?;
+    match spec::read(&text) {
+        Ok(spec) => Ok(Config { spec, text }),
+        Err(problems) => Err(ConfigError::Problems { path: path.to_owned(), text, problems }),
+    }
+}
+
+/// The environment that the configuration gives to instances, its references `env:NAME` resolved from our own.
+pub fn environment(spec: &ServiceSpec) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut found = BTreeMap::new();
+    let mut missing = Vec::new();
+    for (key, value) in &spec.run.env {
+        match value.strip_prefix("env:") {
+            None => drop(found.insert(key.clone(), value.clone())),
+            Some(name) => match std::env::var(name) {
+                Ok(value) => drop(found.insert(key.clone(), value)),
+                Err(_) => missing.push(name.to_owned()),
+            },
+        }
+    }
+    if missing.is_empty() { Ok(found) } else { Err(ConfigError::Environment { names: missing }) }
+}

@@ -1,0 +1,119 @@
+//! What `tandem controller` does: the engine on a thread of its own, the threads that wake it, the admin API.
+//!
+//! It can be killed at any time: requests are served on, and the next one takes up the work from the journal. Must not
+//! decide anything itself. Tested end to end in `crates/cli`.
+
+pub(crate) mod feed;
+pub(crate) mod office;
+mod shutdown;
+pub(crate) mod wake;
+mod work;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tandem_drivers::process::ProcessDriver;
+use tandem_drivers::process::keeper::KeeperCommand;
+use tandem_drivers::{Driver, DriverError};
+use tandem_engine::EngineError;
+
+use crate::api;
+use crate::config::{self, ConfigError};
+use crate::state::{Part, StateError, StateFolder};
+use crate::store::StoreError;
+
+/// What the supervisor writes to the controller's stdin to have all instances stopped, and the controller ended.
+pub(crate) const STOP_ALL: &[u8] = b"stop all\n";
+
+/// What `tandem controller` was asked for.
+#[derive(Debug, Clone)]
+pub struct ControllerOptions {
+    /// The configuration as the team edits it. In force is the copy in the state folder that `tandem up` checked; this
+    /// one only if there is none.
+    pub config: PathBuf,
+    /// The state folder.
+    pub state: PathBuf,
+}
+
+/// Why the controller can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ControllerError {
+    /// The configuration can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The state folder can't be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The store can't be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The driver can't be used.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The journal can't be taken up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The socket of the admin API can't be bound.
+    #[error("can't listen on {}: {source}", path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A thread or the runtime can't be had.
+    #[error("can't {doing}: {source}")]
+    System {
+        /// What was tried.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A thread ended that should not. A fault of Tandem.
+    #[error("the engine ended by itself")]
+    EngineEnded,
+}
+
+/// Works for one service until it is told to end. By a signal (SIGTERM, SIGINT) it ends and leaves the instances
+/// running; when the supervisor asks for it, it stops them first.
+///
+/// # Errors
+/// It could not begin. Whatever goes wrong later is logged, shown by the status, and tried again.
+pub fn run(options: ControllerOptions) -> Result<ExitCode, ControllerError> {
+    let _unnamed = rustix::thread::set_name(c"tandem control");
+    let state = StateFolder::at(&options.state);
+    state.prepare()?;
+    let _lock = state.lock(Part::Controller)?;
+    let in_force = if state.config().exists() { state.config() } else { options.config.clone() };
+    let config = config::load(&in_force)?;
+    let program = KeeperCommand::this_program();
+    let driver: Arc<dyn Driver> = Arc::new(ProcessDriver::open(state.path(), program)?);
+    let mut work = work::Work::begin(&state, &config, driver)?;
+    let office = office::Office::new(&options.config, config, &state, &work)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| ControllerError::System { doing: "begin the admin API", source })?;
+    let over = work.over();
+    let end = runtime.block_on(async {
+        let listener = api::listen(&state.admin_socket())
+            .map_err(|source| ControllerError::Socket { path: state.admin_socket(), source })?;
+        tokio::spawn(api::serve(listener, Arc::new(office)));
+        let ends = shutdown::Ends::watch(over)
+            .await
+            .map_err(|source| ControllerError::System { doing: "watch for signals", source })?;
+        Ok::<_, ControllerError>(ends.next().await)
+    });
+    runtime.shutdown_background();
+    let stopped = work.end()?;
+    match end? {
+        shutdown::End::Leave => Ok(ExitCode::SUCCESS),
+        shutdown::End::EngineEnded => Err(ControllerError::EngineEnded),
+        shutdown::End::StopAll => {
+            stopped.stop_all();
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The threads of the controller: the engine's loop, and those that wake it.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tandem_core::base::Timestamp;
+use tandem_core::spec::ServiceSpec;
+use tandem_drivers::Driver;
+use tandem_engine::{Engine, EngineError, Message, Outside, Ports, View};
+use tokio::sync::{oneshot, watch};
+
+use super::ControllerError;
+use super::feed::Feed;
+use super::shutdown::Stopped;
+use super::wake::{Inbox, Wake, bell};
+use crate::adapter::instances::{DriverInstances, Preparations};
+use crate::adapter::journal::StoreJournal;
+use crate::adapter::traffic::{ProxyTraffic, Reports};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::state::StateFolder;
+use crate::store::Store;
+
+/// How long the driver is asked to wait for a change; then it is asked again.
+const WATCH: Duration = Duration::from_secs(5);
+
+/// How things stood after the last pass.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) view: View,
+    /// What went wrong in it.
+    pub(crate) trouble: Option<String>,
+}
+
+/// The running threads.
+pub(crate) struct Work {
+    pub(crate) wake: Wake,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) seen: watch::Receiver<Arc<Seen>>,
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) clock: Clock,
+    state: StateFolder,
+    spec: ServiceSpec,
+    reports: Arc<Reports>,
+    engine: JoinHandle<()>,
+    /// Becomes ready when the engine's thread is over, for whatever reason.
+    over: Option<oneshot::Receiver<()>>,
+}
+
+impl Work {
+    /// Takes up the work where the journal left it.
+    pub(crate) fn begin(
+        state: &StateFolder,
+        config: &Config,
+        driver: Arc<dyn Driver>,
+    ) -> Result<Work, ControllerError> {
+        let spec = config.spec.clone();
+        let store = Store::open(&state.database())?;
+        let clock = Clock::open(state, store.last_time()?)?;
+        let preparations = Arc::new(Preparations::default());
+        let feed = Arc::new(Feed::new(preparations.clone()));
+        let reports = Reports::open(state);
+        let (wake, inbox) = bell();
+        let mut run = spec.run.clone();
+        run.env = config::environment(&spec)?;
+        let service = spec.service.clone();
+        let instances = DriverInstances {
+            driver: driver.clone(),
+            service: service.clone(),
+            run,
+            preparations,
+            wake: wake.clone(),
+        };
+        let journal = StoreJournal::new(store, service, feed.clone());
+        let traffic = ProxyTraffic::new(state, reports.clone());
+        let (publish, seen) = watch::channel(Arc::new(Seen::default()));
+        let (over_sender, over) = oneshot::channel();
+        let parts = (journal, instances, traffic);
+        let outside = World { inbox, clock, publish };
+        let engine = begin_engine(spec.clone(), parts, outside, over_sender)?;
+        let work = Work {
+            wake,
+            feed,
+            seen,
+            driver,
+            clock,
+            state: state.clone(),
+            spec,
+            reports,
+            engine,
+            over: Some(over),
+        };
+        work.begin_watchers()?;
+        Ok(work)
+    }
+
+    fn begin_watchers(&self) -> Result<(), ControllerError> {
+        let (reports, state, wake) = (self.reports.clone(), self.state.clone(), self.wake.clone());
+        spawn("traffic", move || reports.watch(&state, &wake))?;
+        let (driver, reports, wake) = (self.driver.clone(), self.reports.clone(), self.wake.clone());
+        spawn("instances", move || {
+            while !reports.is_over() {
+                driver.wait(WATCH);
+                wake.wake();
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Ends with the engine's thread.
+    pub(crate) fn over(&mut self) -> oneshot::Receiver<()> {
+        self.over.take().unwrap_or_else(|| oneshot::channel().1)
+    }
+
+    /// Stops the engine between two passes; the instances run on.
+    pub(crate) fn end(self) -> Result<Stopped, ControllerError> {
+        self.wake.stop();
+        self.reports.stop();
+        self.engine.join().map_err(|_| ControllerError::EngineEnded)?;
+        Ok(Stopped { state: self.state, spec: self.spec, driver: self.driver, clock: self.clock })
+    }
+}
+
+fn spawn(
+    name: &'static str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, ControllerError> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|source| ControllerError::System { doing: "begin a thread", source })
+}
+
+type Parts = (StoreJournal, DriverInstances, ProxyTraffic);
+
+/// The ports of the engine stay on its thread; that the journal can be taken up is waited for.
+fn begin_engine(
+    spec: ServiceSpec,
+    (journal, instances, traffic): Parts,
+    mut outside: World,
+    over: oneshot::Sender<()>,
+) -> Result<JoinHandle<()>, ControllerError> {
+    let (loaded, is_loaded) = std::sync::mpsc::sync_channel(1);
+    let thread = spawn("engine", move || {
+        let _over = over;
+        let ports = Ports {
+            journal: Box::new(journal),
+            instances: Box::new(instances),
+            traffic: Box::new(traffic),
+            clock: Box::new(outside.clock),
+        };
+        match Engine::load(spec, ports) {
+            Ok(mut engine) => {
+                outside.publish(engine.view(), None);
+                let _ = loaded.send(Ok(()));
+                tandem_engine::run(&mut engine, &mut outside);
+            }
+            Err(error) => drop(loaded.send(Err(error))),
+        }
+    })?;
+    match is_loaded.recv() {
+        Ok(Ok(())) => Ok(thread),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(ControllerError::EngineEnded),
+    }
+}
+
+/// The world around the engine's loop.
+struct World {
+    inbox: Inbox,
+    clock: Clock,
+    publish: watch::Sender<Arc<Seen>>,
+}
+
+impl Outside for World {
+    fn next(&mut self, until: Timestamp) -> Message {
+        self.inbox.next(until.since(self.clock.now()).to_std())
+    }
+
+    fn publish(&mut self, view: &View, error: Option<&EngineError>) {
+        let trouble = error.map(ToString::to_string);
+        self.publish.send_replace(Arc::new(Seen { view: view.clone(), trouble }));
+    }
+}

@@ -1,0 +1,93 @@
+//! What a killed `tandem up` left behind: a proxy that serves on and holds the sockets, and a controller.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tandem_proxy::control::Client;
+use tandem_proxy::handover::Listeners;
+
+use super::listener::{ListenError, listen};
+use super::watched::Watched;
+use super::{Supervisor, end, wait_for};
+use crate::state::Part;
+
+/// How long a proxy that a killed predecessor had just started may take to answer or to end.
+const HALF_STARTED: Duration = Duration::from_secs(5);
+
+/// How often it is looked for meanwhile.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How long an orphaned controller may take to end before it is killed. It can be killed at any time.
+const CONTROLLER_ENDS: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    /// Gets the listening sockets: from a proxy that serves on without a supervisor, or new ones.
+    pub(super) fn take_sockets(&mut self, after_crash: bool) -> Result<(), ListenError> {
+        let until = Instant::now() + HALF_STARTED;
+        loop {
+            if let Some((proxy, listeners)) = self.orphaned_proxy() {
+                tracing::info!(pid = proxy.pid(), "took over the proxy that serves already");
+                self.listeners = listeners;
+                self.proxy.holder = Some(proxy);
+                self.tell_changed_addresses();
+                return Ok(());
+            }
+            match self.renew_listeners() {
+                Err(error) if error.in_use() && after_crash && Instant::now() < until => {
+                    let _ = wait_for(&[self.signals.handle()], Some(Instant::now() + LOOK));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn orphaned_proxy(&self) -> Option<(Watched, Listeners)> {
+        let mut client = Client::connect(&self.state.proxy_socket()).ok()?;
+        let proxy = Watched::adopt(client.process().ok()?).ok()?;
+        // It answers on the same connection after its pidfd was opened, so the pidfd is its own.
+        let listeners = client.listeners().ok()?;
+        Some((proxy, listeners))
+    }
+
+    /// Listens on what the configuration names, keeping the sockets that are there.
+    pub(super) fn renew_listeners(&mut self) -> Result<(), ListenError> {
+        let wanted: Vec<SocketAddr> = self.spec.listen.iter().map(|listen| listen.address).collect();
+        self.listeners.retain(|(address, _)| wanted.contains(address));
+        let missing: Vec<SocketAddr> = wanted
+            .into_iter()
+            .filter(|address| self.listeners.iter().all(|(held, _)| held != address))
+            .collect();
+        self.listeners.extend(listen(&missing, self.workers)?);
+        Ok(())
+    }
+
+    fn tell_changed_addresses(&self) {
+        let wanted: Vec<SocketAddr> = self.spec.listen.iter().map(|listen| listen.address).collect();
+        let held: Vec<SocketAddr> = self.listeners.iter().map(|(address, _)| *address).collect();
+        for address in wanted.iter().filter(|address| !held.contains(address)) {
+            tracing::warn!(
+                "{address} is new in the configuration; it is served from the next start of the proxy on"
+            );
+        }
+        for address in held.iter().filter(|address| !wanted.contains(address)) {
+            tracing::warn!(
+                "{address} left the configuration; it is served until the next start of the proxy"
+            );
+        }
+    }
+
+    /// Ends the controller of a killed predecessor: there may be one only, and ours knows the present configuration.
+    pub(super) fn end_orphaned_controller(&self) {
+        let Some(pid) = self.state.holder(Part::Controller) else { return };
+        let Ok(mut orphan) = Watched::adopt(pid) else { return };
+        // It holds the lock after its pidfd was opened, so the pidfd is its own.
+        if self.state.holder(Part::Controller) != Some(pid) {
+            return;
+        }
+        tracing::info!(pid, "ending the controller that was left behind");
+        orphan.signal(Signal::TERM);
+        let _ = wait_for(&[orphan.handle()], Some(Instant::now() + CONTROLLER_ENDS));
+        end::kill(&mut orphan);
+    }
+}
