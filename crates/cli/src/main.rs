@@ -19,7 +19,15 @@ mod verb;
 
 use std::process::ExitCode;
 
+/// The keeper's verb. It is not an ordinary one: a keeper has to begin before anything else does, and what comes after
+/// the verb is its own affair.
+const KEEPER: &str = "keeper";
+
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|verb| verb == KEEPER) {
+        return tandem_drivers::process::keeper::main(words);
+    }
     let args = match args::parse() {
         Ok(args) => args,
         Err(code) => return code,

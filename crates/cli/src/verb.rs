@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod config;
+mod daemon;
 mod deploy;
 mod history;
 mod init;
@@ -45,7 +46,9 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::History => wait_for(history::run(global, terminal)),
         Verb::Logs { instance, follow } => wait_for(logs::run(*instance, *follow, global, terminal)),
         Verb::Scale { instances } => wait_for(scale::run(*instances, global, terminal)),
-        Verb::Up | Verb::Proxy | Verb::Controller => Err(Failure::failed("this part is being built")),
+        Verb::Up => daemon::up(global, terminal),
+        Verb::Proxy => daemon::proxy(global),
+        Verb::Controller => daemon::controller(global),
     }
 }
 

@@ -1,0 +1,60 @@
+//! `tandem up`, and the processes that it starts: `proxy` and `controller`.
+//!
+//! They log to stderr instead of talking to the terminal; what they do is in `tandem-server`.
+
+use std::path::PathBuf;
+
+use tandem_server::config::ConfigError;
+use tandem_server::controller::{self, ControllerOptions};
+use tandem_server::data_plane::{self, DataPlaneOptions};
+use tandem_server::logging;
+use tandem_server::state::StateError;
+use tandem_server::supervisor::{self, SupervisorError, SupervisorOptions};
+
+use crate::args::Global;
+use crate::failure::{Exit, Failure};
+use crate::place::Place;
+use crate::problems;
+use crate::terminal::Terminal;
+use crate::verb::Ending;
+
+/// This program, also after its file was replaced.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
+/// `tandem up`: in the foreground until somebody ends it.
+pub(super) fn up(global: &Global, terminal: &Terminal) -> Ending {
+    let Place { config, state } = Place::find(global)?;
+    // Problems of the configuration are told as `tandem check` tells them.
+    problems::read(&config, terminal)?;
+    logging::start();
+    let options = SupervisorOptions { config, state, program: PathBuf::from(THIS_PROGRAM) };
+    supervisor::run(options).map(|_| Exit::Done).map_err(|error| {
+        let exit = match &error {
+            SupervisorError::Config(ConfigError::Environment { .. })
+            | SupervisorError::OtherService { .. } => Exit::Usage,
+            SupervisorError::State(StateError::Held { .. }) => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        Failure::new(exit, error.to_string())
+    })
+}
+
+/// `tandem proxy`.
+pub(super) fn proxy(global: &Global) -> Ending {
+    logging::start();
+    let state = Place::state(global)?;
+    data_plane::run(&DataPlaneOptions { state }).map(|()| Exit::Done).map_err(logged)
+}
+
+/// `tandem controller`.
+pub(super) fn controller(global: &Global) -> Ending {
+    logging::start();
+    let Place { config, state } = Place::find(global)?;
+    controller::run(ControllerOptions { config, state }).map(|_| Exit::Done).map_err(logged)
+}
+
+/// A part of the daemon fails in the log of the daemon.
+fn logged(error: impl std::fmt::Display) -> Failure {
+    tracing::error!("{error}");
+    Failure::told(Exit::Failed)
+}
