@@ -5,8 +5,10 @@
 
 mod daemon;
 mod processes;
+mod shop;
 mod wait;
 
 pub use daemon::{Daemon, Said};
 pub use processes::{Kind, Process, kill, of_folder};
+pub use shop::{Setup, Shop};
 pub use wait::{free_port, until};

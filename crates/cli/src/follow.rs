@@ -7,6 +7,7 @@ use std::time::Duration;
 use tandem_core::base::{DeploymentId, Millis};
 use tandem_core::workflow::{Event, Reason, Receipt, Verdict};
 use tandem_server::api::{DeploymentRecord, JournalEvent, Status};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::client::{Client, Message};
@@ -43,12 +44,13 @@ pub(crate) async fn follow(
     undo: bool,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())
+        .map_err(|error| Failure::failed(format!("can't listen for interrupts: {error}")))?;
     let mut progress = Progress::new(terminal);
     let deadline = Instant::now() + at_most.map_or(FOREVER, |at_most| at_most.to_std().min(FOREVER));
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let end = tokio::select! {
         end = through_restarts(client, id, &mut progress) => end,
-        _ = &mut interrupted => Ok(End::Left),
+        _ = interrupt.recv() => Ok(End::Left),
         () = sleep_until(deadline) => Ok(End::TimedOut),
     };
     let end = match end {

@@ -103,12 +103,7 @@ fn show(instance: InstanceId, line: &[u8], named: bool, terminal: &Terminal) {
         terminal.object(&Written { instance, line: &text });
         return;
     }
-    let text = if terminal.data_is_seen {
-        let stripped = anstream::adapter::strip_str(&text).to_string();
-        clean(&stripped).into_owned()
-    } else {
-        text.into_owned()
-    };
+    let text = if terminal.data_is_seen { clean(&text) } else { text };
     if named {
         terminal.line(format_args!("{DIM}{:<5}{DIM:#} {text}", instance.to_string()));
     } else {

@@ -1,0 +1,283 @@
+//! What works without a daemon, and what is said when there should be one.
+
+use std::fs;
+
+use super::{ran, tandem};
+
+const SMALL: &str =
+    "service = \"shop\"\nrun.command = [\"bin/shop\"]\n\n[[listen]]\naddress = \"127.0.0.1:8080\"\n";
+
+#[test]
+fn a_folder_gets_a_configuration_that_is_good() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("Procfile"), "web: bin/shop --port $PORT\n").unwrap();
+    insta::assert_snapshot!(ran(folder.path(), &["init"]), @r###"
+exit 0
+--- stdout
+--- stderr
+✔ wrote tandem.toml: the command is the line `web:` of the Procfile
+  read it, then: tandem up, and in another terminal: tandem deploy PATH
+"###);
+    let written = fs::read_to_string(folder.path().join("tandem.toml")).unwrap();
+    assert!(written.contains(r#"command   = ["bin/shop", "--port", "$PORT"]"#), "{written}");
+    let checked = tandem(folder.path(), &["check"]).output().unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+    insta::assert_snapshot!(ran(folder.path(), &["init"]), @r###"
+exit 2
+--- stdout
+--- stderr
+error: tandem.toml is there already
+  help: check it with `tandem check`
+"###);
+    assert_eq!(fs::read_to_string(folder.path().join("tandem.toml")).unwrap(), written);
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("{SMALL}\n[deploy]\nbtach = 2\nstrategy = \"filp\"\n");
+    fs::write(folder.path().join("tandem.toml"), text).unwrap();
+    insta::assert_snapshot!(ran(folder.path(), &["check"]), @r###"
+exit 2
+--- stdout
+--- stderr
+tandem.toml:8:1: unknown key `btach` in [deploy]
+  help: did you mean `batch`? Known here: strategy, batch, surge, floor, bake, flip, guard
+tandem.toml:9:12: `deploy.strategy` is "filp", which is not known here
+  help: did you mean "flip"? Possible are "rolling", "flip"
+"###);
+    insta::assert_snapshot!(ran(folder.path(), &["check", "--json"]), @r###"
+exit 2
+--- stdout
+{"problems":[{"file":"tandem.toml","line":8,"column":1,"code":"unknown-key","message":"unknown key `btach` in [deploy]","help":"did you mean `batch`? Known here: strategy, batch, surge, floor, bake, flip, guard"},{"file":"tandem.toml","line":9,"column":12,"code":"bad-value","message":"`deploy.strategy` is \"filp\", which is not known here","help":"did you mean \"flip\"? Possible are \"rolling\", \"flip\""}]}
+--- stderr
+"###);
+}
+
+#[test]
+fn the_configuration_is_found_upward() {
+    let folder = tempfile::tempdir().unwrap();
+    let below = folder.path().join("a/b");
+    fs::create_dir_all(&below).unwrap();
+    let none = tandem(&below, &["check"]).output().unwrap();
+    assert_eq!(none.status.code(), Some(2));
+    fs::write(folder.path().join("tandem.toml"), SMALL).unwrap();
+    let found = tandem(&below, &["check"]).output().unwrap();
+    assert!(found.status.success(), "{found:?}");
+    let named = tandem(&below, &["check", "--config", "../../tandem.toml"]).output().unwrap();
+    assert!(named.status.success(), "{named:?}");
+    let missing = tandem(&below, &["check", "--config", "other.toml"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(2));
+}
+
+#[test]
+fn a_file_that_is_no_configuration_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tandem.toml");
+    fs::write(&path, b"service = \"a\"\n\xff\xfe").unwrap();
+    insta::assert_snapshot!(ran(folder.path(), &["check"]), @r###"
+exit 2
+--- stdout
+--- stderr
+error: [here]/tandem.toml is not UTF-8 text: line 2 holds other bytes
+"###);
+    fs::write(&path, vec![b'#'; (1 << 20) + 1]).unwrap();
+    insta::assert_snapshot!(ran(folder.path(), &["check"]), @r###"
+exit 2
+--- stdout
+--- stderr
+error: [here]/tandem.toml is longer than 1 MiB: that can't be a configuration
+"###);
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert_eq!(
+        tandem(folder.path(), &["check", "--config", "tandem.toml"]).output().unwrap().status.code(),
+        Some(2)
+    );
+}
+
+#[test]
+fn the_configuration_in_effect_is_shown_and_described() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("tandem.toml"), SMALL).unwrap();
+    let shown = tandem(folder.path(), &["config", "show"]).output().unwrap();
+    fs::write(folder.path().join("tandem.toml"), &shown.stdout).unwrap();
+    assert!(tandem(folder.path(), &["check"]).output().unwrap().status.success());
+    let json = tandem(folder.path(), &["config", "show", "--json"]).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["run"]["instances"], 2);
+    let schema = tandem(folder.path(), &["config", "schema"]).output().unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&schema.stdout).unwrap();
+    assert_eq!(schema["title"], "tandem.toml");
+}
+
+/// Every verb that talks to the daemon says the same when there is none.
+#[test]
+fn without_a_daemon_the_exit_code_is_6() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("tandem.toml"), SMALL).unwrap();
+    fs::create_dir(folder.path().join("build")).unwrap();
+    for words in [
+        &["status"][..],
+        &["why"],
+        &["watch"],
+        &["watch", "d7"],
+        &["deploy", "build"],
+        &["plan"],
+        &["rollback"],
+        &["pause"],
+        &["resume"],
+        &["abort"],
+        &["history"],
+        &["logs"],
+        &["logs", "-f", "i1"],
+        &["scale", "3"],
+    ] {
+        let output = tandem(folder.path(), words).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(6), "{words:?}: {error}");
+        assert!(error.contains("no daemon is running for tandem.toml"), "{words:?}: {error}");
+        assert!(error.contains("start one with `tandem up`"), "{words:?}: {error}");
+        assert!(output.stdout.is_empty(), "{words:?}");
+    }
+    insta::assert_snapshot!(ran(folder.path(), &["status", "--json"]), @r###"
+exit 6
+--- stdout
+{"error":"no daemon is running for tandem.toml","help":"start one with `tandem up`","exit":6}
+--- stderr
+"###);
+    // A socket that a dead daemon left behind.
+    fs::create_dir(folder.path().join(".tandem")).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(folder.path().join(".tandem/admin.sock")).unwrap());
+    insta::assert_snapshot!(ran(folder.path(), &["status"]), @r###"
+exit 6
+--- stdout
+--- stderr
+error: no daemon is running for tandem.toml
+  help: start one with `tandem up`
+"###);
+}
+
+#[test]
+fn a_wrong_command_line_is_refused_before_anything_happens() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [
+        &["deplo"][..],
+        &["scale", "0"],
+        &["scale", "many"],
+        &["deploy"],
+        &["deploy", ".", "--batch", "125%"],
+        &["deploy", ".", "--strategy", "canary"],
+        &["deploy", ".", "--version", "../etc"],
+        &["watch", "seven"],
+        &[],
+    ] {
+        let output = tandem(folder.path(), words).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(!output.stderr.is_empty(), "{words:?}");
+    }
+    fs::write(folder.path().join("tandem.toml"), SMALL).unwrap();
+    insta::assert_snapshot!(ran(folder.path(), &["deploy", "missing.tar.gz"]), @r###"
+exit 2
+--- stdout
+--- stderr
+error: missing.tar.gz can't be read: No such file or directory (os error 2)
+  help: name a folder or a .tar.gz that holds the new version
+"###);
+    fs::create_dir(folder.path().join("…")).unwrap();
+    insta::assert_snapshot!(ran(folder.path(), &["deploy", "…"]), @r###"
+exit 2
+--- stdout
+--- stderr
+error: no label can be made of the name …
+  help: give one: --version v42
+"###);
+}
+
+#[test]
+fn every_verb_has_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let top = tandem(folder.path(), &["--help"]).output().unwrap();
+    let top = String::from_utf8(top.stdout).unwrap();
+    let verbs: Vec<&str> = top
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(verbs.len() >= 17, "{verbs:?}");
+    for verb in verbs {
+        let help = tandem(folder.path(), &[verb, "--help"]).output().unwrap();
+        assert!(help.status.success() && help.stdout.starts_with(b""), "{verb}");
+    }
+    assert!(!top.contains("keeper") && !top.contains("controller"), "{top}");
+    insta::assert_snapshot!(top, @r###"
+Puts a new version of a web service into production without its users noticing
+
+Usage: tandem [OPTIONS] <COMMAND>
+
+Commands:
+  init         Write a tandem.toml for the service in this folder
+  check        Check the configuration and say everything that is wrong with it
+  up           Run the service here: load balancer, deployer and instances, in the foreground
+  deploy       Replace the running version by another, and wait until that is done
+  plan         Say what a deployment would do, step by step, without doing it
+  status       Show what runs and what is going on
+  watch        Follow a deployment until it is over
+  why          Say what the deployment under way waits for
+  rollback     Go back to the version from before
+  pause        Let the deployment under way begin nothing new
+  resume       Let a paused deployment go on
+  abort        Turn the deployment under way back to the version that it came from
+  history      List the deployments, the newest first
+  logs         Show what an instance wrote, or all of them
+  scale        Run another number of instances from now on
+  config       Show the configuration, or describe it for editors
+  completions  Print a completion script for a shell
+
+Options:
+  -h, --help     Print help
+  -V, --version  Print version
+
+Everywhere:
+      --config <FILE>  The configuration [default: tandem.toml here or in a folder above]
+      --state <DIR>    The state folder [default: .tandem beside the configuration]
+      --json           Print data as JSON
+      --no-color       Print without colours, as with NO_COLOR set
+
+Examples:
+  tandem init                      write a tandem.toml for the service in this folder
+  tandem up                        run it: load balancer, deployer and instances
+  tandem deploy shop-v42.tar.gz    replace the running version, without losing a request
+  tandem rollback                  go back to the version from before
+  tandem status --watch            what runs, and what is going on
+
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 rolled back by itself,
+4 waits for a person, 5 refused, 6 no daemon, 124 timed out, 130 interrupted
+"###);
+}
+
+#[test]
+fn shells_get_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = tandem(folder.path(), &["completions", shell]).output().unwrap();
+        let script = String::from_utf8(script.stdout).unwrap();
+        assert!(script.contains("rollback") && script.contains("strategy"), "{shell}");
+    }
+}
+
+/// `tandem history | head -1` must not end in a complaint.
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = tandem(folder.path(), &["config", "schema"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}

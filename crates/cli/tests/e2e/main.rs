@@ -1,0 +1,9 @@
+//! End to end: the real program, a real shop, real load; deployments, bad versions, and `kill -9` of every kind of process.
+//!
+//! The load is open-loop and each request has its own id, so whatever gets lost or doubled is seen from outside. Each
+//! test has a folder and a port of its own.
+
+mod deployments;
+mod failures;
+mod kills;
+mod stage;
