@@ -94,14 +94,6 @@ pub(super) const MAY_SLEEP: &[(&str, &str)] = &[
         "the time between two tries to reach a daemon that is being replaced, with a deadline",
     ),
     (
-        "crates/drivers/src/process/keeper/beginning.rs",
-        "a lock of another process gives no sign when it is let go; with a deadline",
-    ),
-    (
-        "crates/drivers/src/process/keeper/custody.rs",
-        "the time between two tries to write to a full disk, with a deadline",
-    ),
-    (
         "crates/proxy/src/control/server.rs",
         "no descriptors were left to accept with: nothing tells when there are some",
     ),
@@ -129,6 +121,12 @@ pub(super) const KNOWN_CIRCLES: &[(&str, &str, &str, &str)] = &[
         "tandem-proxy",
         "upgrade",
         "connection",
+        "one life of a connection in several files; a value between them parts it",
+    ),
+    (
+        "tandem-proxy",
+        "upgrade",
+        "forward",
         "one life of a connection in several files; a value between them parts it",
     ),
     (

@@ -1,0 +1,103 @@
+//! The proxy alone, without supervisor and controller, for `cargo xtask bench proxy`.
+//!
+//! `open ADDRESS THREADS WORDS…` makes the listening sockets and becomes the program WORDS, which finds them on its
+//! standard input: a tool such as valgrind, or this program's own `serve FOLDER ADDRESS BACKEND…`, which runs the proxy
+//! with one service of those instances.
+#![allow(clippy::print_stderr, reason = "a command line program speaks on it")]
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tandem_core::base::{Generation, InstanceId};
+use tandem_core::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
+use tandem_core::traffic::{Member, Role, Route, Table};
+use tandem_proxy::control::Client;
+use tandem_proxy::handover::{self, Listeners};
+use tandem_proxy::process::{self, ProcessOptions};
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["open", address, threads, program, words @ ..] => open(address, threads, program, words),
+        ["serve", folder, backends @ ..] => serve(Path::new(folder), backends),
+        _ => Err("open ADDRESS THREADS WORDS…, or serve FOLDER BACKEND…".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("tandem-bench-proxy: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn open(address: &str, threads: &str, program: &str, words: &[&str]) -> Result<(), Failure> {
+    let address: SocketAddr = address.parse()?;
+    let sockets = (0..threads.parse::<usize>()?).map(|_| listen(address)).collect::<Result<Vec<_>, _>>()?;
+    let listeners: Listeners = vec![(address, sockets)];
+    // What is sent waits in the other end until the program reads it.
+    let (near, far) = UnixStream::pair()?;
+    handover::send(&near, &listeners)?;
+    Err(Command::new(program).args(words).stdin(Stdio::from(OwnedFd::from(far))).exec().into())
+}
+
+fn listen(address: SocketAddr) -> Result<OwnedFd, Failure> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(4096)?;
+    Ok(socket.into())
+}
+
+fn serve(folder: &Path, backends: &[&str]) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)?;
+    let table = table(backends)?;
+    let control = folder.join("proxy.sock");
+    let told = control.clone();
+    std::thread::spawn(move || {
+        if let Err(why) = tell(&told, &table) {
+            eprintln!("tandem-bench-proxy: {why}");
+        }
+    });
+    Ok(process::run(ProcessOptions { control, table: folder.join("table.json") })?)
+}
+
+/// Gives the proxy its table as soon as it listens for it.
+fn tell(control: &PathBuf, table: &Table) -> Result<(), Failure> {
+    for _ in 0..3000 {
+        if let Ok(mut client) = Client::connect(control) {
+            client.apply(table)?;
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Err("the proxy does not listen for its table".into())
+}
+
+fn table(backends: &[&str]) -> Result<Table, Failure> {
+    let mut members = Vec::new();
+    for (number, backend) in (1..).zip(backends) {
+        let (version, address) = ("v1".parse()?, backend.parse()?);
+        members.push(Member { instance: InstanceId(number), version, address, role: Role::Serve });
+    }
+    let route = Route {
+        service: "bench".parse()?,
+        hosts: Vec::new(),
+        probe: HttpProbe::default(),
+        drain: DrainSpec::default(),
+        timeouts: TimeoutSpec::default(),
+        limits: LimitSpec::default(),
+        members,
+    };
+    Ok(Table { generation: Generation(1), routes: vec![route] })
+}
