@@ -4,18 +4,17 @@
 //! Uses the program as a user would: a config file, `tandem up`, `tandem deploy`. Leaves nothing behind.
 //! It is itself the test: it fails if any request was lost, crossed, doubled, or answered by the wrong version.
 
-mod daemon;
 mod deliverables;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tandem_load::{Journal, Load, Mix, Pace, Plan, UploadPlan};
+use tandem_trial::{Daemon, free_port};
 
 use crate::machine;
-use daemon::Daemon;
 use deliverables::Deliverables;
 
 /// What can be chosen.
@@ -77,18 +76,15 @@ async fn tell(root: &Path, binaries: &Path, options: &Options) -> Result<(), Str
         .map_err(|why| format!("no folder: {why}"))?;
     println!("── three versions of the shop, in {}", stage.path().display());
     let versions = Deliverables::make(root, &binaries.join("shop"), stage.path())?;
-    let address = free_address()?;
+    let address = free_port();
     let data = stage.path().join("data");
     write_config(&stage.path().join("tandem.toml"), options, address, &data)?;
 
     println!("── tandem up, serving on http://{address}");
-    let daemon = Daemon::start(&binaries.join("tandem"), stage.path()).await?;
-    let result = acts(&daemon, &versions, options, address, &data).await;
-    if result.is_err() {
-        daemon.show_log();
-    }
-    let stopped = daemon.stop().await;
-    result.and(stopped)
+    let mut daemon = Daemon::new(&binaries.join("tandem"), stage.path());
+    daemon.up().await?;
+    acts(&daemon, &versions, options, address, &data).await?;
+    daemon.stop().await
 }
 
 async fn acts(
@@ -98,7 +94,7 @@ async fn acts(
     address: SocketAddr,
     data: &Path,
 ) -> Result<(), String> {
-    daemon.tandem(&["deploy", &versions.v1, "--version", "v1"]).await?;
+    show(daemon, &["deploy", &versions.v1, "--version", "v1"]).await?;
 
     println!("── load: {} requests/s, evenly, whatever happens", options.rate);
     let load = Load::start(plan(options, address)).map_err(|why| why.to_string())?;
@@ -106,19 +102,19 @@ async fn acts(
         async |load: &Load| load.ended(load.so_far().sent + (options.rate * INTERLUDE) as u64).await;
     interlude(&load).await;
 
-    daemon.tandem(&["deploy", &versions.v2, "--version", "v2", "--strategy", "rolling"]).await?;
+    show(daemon, &["deploy", &versions.v2, "--version", "v2", "--strategy", "rolling"]).await?;
     interlude(&load).await;
 
     load.watch_flip("v2", "v3");
-    daemon.tandem(&["deploy", &versions.v3, "--version", "v3", "--strategy", "flip"]).await?;
+    show(daemon, &["deploy", &versions.v3, "--version", "v3", "--strategy", "flip"]).await?;
     interlude(&load).await;
 
     load.watch_flip("v3", "v2");
-    daemon.tandem(&["rollback"]).await?;
+    show(daemon, &["rollback"]).await?;
     interlude(&load).await;
     load.end_watch();
 
-    daemon.tandem(&["history"]).await?;
+    show(daemon, &["history"]).await?;
     let verdict = load.stop().await;
     println!("── the generator's verdict\n{verdict}");
     let journal =
@@ -132,6 +128,12 @@ async fn acts(
     if verdict.is_clean() && journal.is_clean() { Ok(()) } else { Err("users would have noticed".to_owned()) }
 }
 
+/// One command as a user would give it.
+async fn show(daemon: &Daemon, command: &[&str]) -> Result<(), String> {
+    println!("── tandem {}", command.join(" "));
+    daemon.show(command).await
+}
+
 fn plan(options: &Options, address: SocketAddr) -> Plan {
     let mut plan = Plan::new(address);
     plan.rate = options.rate;
@@ -140,15 +142,6 @@ fn plan(options: &Options, address: SocketAddr) -> Plan {
     let upload = UploadPlan { chunks: 10, every: Duration::from_millis(30), ..plan.upload };
     plan.upload = upload;
     plan
-}
-
-/// An address that is free now, below the ports of outgoing connections.
-fn free_address() -> Result<SocketAddr, String> {
-    let first = 18_000 + (std::process::id() % 1000) as u16;
-    (first..first + 1000)
-        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
-        .find(|address| TcpListener::bind(address).is_ok())
-        .ok_or_else(|| "no port is free between 18000 and 20000".to_owned())
 }
 
 fn write_config(path: &Path, options: &Options, address: SocketAddr, data: &Path) -> Result<(), String> {
@@ -179,23 +172,6 @@ warm = "2s"
         instances,
         data.display()
     )
-}
-
-/// Asks again and again until there is an answer or the time is over.
-async fn until<T>(
-    within: Duration,
-    mut ask: impl AsyncFnMut() -> Result<Option<T>, String>,
-) -> Result<Option<T>, String> {
-    let begun = Instant::now();
-    loop {
-        if let Some(answer) = ask().await? {
-            return Ok(Some(answer));
-        }
-        if begun.elapsed() > within {
-            return Ok(None);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 #[cfg(test)]

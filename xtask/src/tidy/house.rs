@@ -23,9 +23,10 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("tandem", &["tandem-core", "tandem-server", "tandem-proxy", "tandem-drivers"]),
     ("tandem-sim", &["tandem-core", "tandem-engine"]),
     ("tandem-load", &[]),
+    ("tandem-trial", &[]),
     ("tandem-bench-proxy", &["tandem-core", "tandem-proxy"]),
     ("shop", &[]),
-    ("xtask", &["tandem-load"]),
+    ("xtask", &["tandem-load", "tandem-trial"]),
 ];
 
 /// Paths that a package's code (not its tests) may not name, and why.
