@@ -1,8 +1,6 @@
 //! Progress on a terminal: a line per phase with its mark, the waits below with what is left of them.
 
-use std::time::Duration;
-
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use tandem_core::base::Timestamp;
 use tandem_core::workflow::Phase;
 use tandem_server::api::{DeploymentStatus, Status};
@@ -16,34 +14,19 @@ const PHASES: [Phase; 4] = [Phase::Preparing, Phase::Shifting, Phase::Baking, Ph
 const WAITS: usize = 4;
 
 pub(super) struct Live {
-    screen: MultiProgress,
-    phases: Vec<ProgressBar>,
-    waits: Vec<ProgressBar>,
-    /// The phase that is shown as the present one, and whether it is on the way back.
-    present: Option<(Phase, bool)>,
+    /// Draws several lines in place, and lets others scroll by above them.
+    screen: ProgressBar,
+    /// The phase in which the deployment was last seen.
+    reached: Phase,
     colors: bool,
 }
 
 impl Live {
     pub(super) fn new(colors: bool) -> Live {
-        let screen = MultiProgress::new();
-        let line = |style: &ProgressStyle| {
-            let bar = screen.add(ProgressBar::new_spinner());
-            bar.set_style(style.clone());
-            bar
-        };
-        let message = template("{msg}");
-        let phases: Vec<ProgressBar> = PHASES.iter().map(|_| line(&message)).collect();
-        let waits = (0..WAITS).map(|_| line(&message)).collect();
-        let live = Live { screen, phases, waits, present: None, colors };
-        for (bar, phase) in live.phases.iter().zip(PHASES) {
-            live.set(bar, format!("  {DIM}{phase}{DIM:#}"));
-        }
-        live
-    }
-
-    fn set(&self, bar: &ProgressBar, text: String) {
-        bar.set_message(self.paint(text));
+        let screen = ProgressBar::new_spinner();
+        let style = ProgressStyle::with_template("{msg}");
+        screen.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        Live { screen, reached: Phase::Preparing, colors }
     }
 
     fn paint(&self, text: String) -> String {
@@ -53,72 +36,38 @@ impl Live {
     /// Only what is not to be seen from the phases and waits scrolls by.
     pub(super) fn line(&self, line: &Line) {
         if matches!(line.tone, Tone::Bad | Tone::Care) {
-            // The screen is gone or too small: then there is nobody to tell.
-            let _ = self.screen.println(self.paint(painted(line)));
+            self.screen.println(self.paint(painted(line)));
         }
     }
 
     pub(super) fn stands(&mut self, status: &Status, now: Timestamp) {
+        let mut lines = Vec::new();
         if let Some(deployment) = &status.deployment {
-            self.phase(deployment, now);
+            self.reached = deployment.phase;
+            let back = deployment.turned_back.is_some();
+            lines.extend(PHASES.iter().map(|&phase| match phase.cmp(&deployment.phase) {
+                std::cmp::Ordering::Less => format!("{GOOD}✔{GOOD:#} {}", title(phase, back)),
+                std::cmp::Ordering::Equal => present(deployment, now),
+                std::cmp::Ordering::Greater => format!("  {DIM}{}{DIM:#}", title(phase, back)),
+            }));
         }
-        let mut waits = sentences(status, now).peekable();
-        let more = status.waits.len().saturating_sub(WAITS - 1);
-        for (at, bar) in self.waits.iter().enumerate() {
-            let text = match waits.next() {
-                Some(_) if at + 1 == WAITS && waits.peek().is_some() => format!("    and {more} more"),
-                Some(wait) => format!("    {wait}"),
-                None => String::new(),
-            };
-            self.set(bar, format!("{DIM}{text}{DIM:#}"));
+        let waits: Vec<String> = sentences(status, now).collect();
+        lines.extend(waits.iter().take(WAITS).map(|wait| format!("    {DIM}{wait}{DIM:#}")));
+        if waits.len() > WAITS {
+            lines.push(format!("    {DIM}and {} more{DIM:#}", waits.len() - WAITS));
         }
+        self.screen.set_message(self.paint(lines.join("\n")));
+        self.screen.tick();
     }
 
-    fn phase(&mut self, deployment: &DeploymentStatus, now: Timestamp) {
-        let back = deployment.turned_back.is_some();
-        let present = (deployment.phase, back);
-        for (bar, phase) in self.phases.iter().zip(PHASES) {
-            if phase < deployment.phase {
-                bar.set_style(template("{msg}"));
-                self.set(bar, format!("{GOOD}✔{GOOD:#} {}", title(phase, back)));
-                bar.disable_steady_tick();
-            } else if phase > deployment.phase {
-                bar.set_style(template("{msg}"));
-                self.set(bar, format!("  {DIM}{}{DIM:#}", title(phase, back)));
-                bar.disable_steady_tick();
-            } else {
-                self.set(bar, self::present(deployment, now));
-                if self.present != Some(present) {
-                    bar.set_style(template("{spinner} {msg}"));
-                    bar.enable_steady_tick(Duration::from_millis(120));
-                }
-            }
-        }
-        self.present = Some(present);
-    }
-
+    /// Leaves what was reached on the screen. `good`: all phases were gone through; None: it is not over.
     pub(super) fn end(self, good: Option<bool>) {
-        for bar in &self.waits {
-            bar.finish_and_clear();
-        }
-        for (bar, phase) in self.phases.iter().zip(PHASES) {
-            bar.disable_steady_tick();
-            bar.set_style(template("{msg}"));
-            let reached = self.present.map(|(phase, _)| phase);
-            let mark = match good {
-                Some(true) => format!("{GOOD}✔{GOOD:#} {phase}"),
-                Some(false) if reached == Some(phase) => format!("{BAD}✘{BAD:#} {phase}"),
-                Some(false) => {
-                    bar.finish_and_clear();
-                    continue;
-                }
-                None => {
-                    bar.abandon();
-                    continue;
-                }
-            };
-            bar.finish_with_message(self.paint(mark));
-        }
+        let lines: Vec<String> = match good {
+            Some(true) => PHASES.iter().map(|phase| format!("{GOOD}✔{GOOD:#} {phase}")).collect(),
+            Some(false) => vec![format!("{BAD}✘{BAD:#} {}", self.reached)],
+            None => return self.screen.abandon(),
+        };
+        self.screen.finish_with_message(self.paint(lines.join("\n")));
     }
 }
 
@@ -136,13 +85,10 @@ fn present(deployment: &DeploymentStatus, now: Timestamp) -> String {
     };
     let paused = if deployment.paused { format!("  {CARE}paused{CARE:#}") } else { String::new() };
     let since = rough(now.since(deployment.phase_since));
-    format!("{STRONG}{}{STRONG:#}  {goal} {ready}  {since}{paused}", title(deployment.phase, back))
+    let (mark, title) = (format!("{CARE}▸{CARE:#}"), title(deployment.phase, back));
+    format!("{mark} {STRONG}{title}{STRONG:#}  {goal} {ready}  {since}{paused}")
 }
 
 fn title(phase: Phase, back: bool) -> String {
     if back && phase >= Phase::Shifting { format!("going back: {phase}") } else { phase.to_string() }
-}
-
-fn template(text: &str) -> ProgressStyle {
-    ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
