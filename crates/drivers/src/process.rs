@@ -20,6 +20,7 @@ mod start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -81,10 +82,7 @@ impl ProcessDriver {
         let changed = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|error| DriverError::io("waiting in", state)(error.into()))?;
         release::sweep(&layout).map_err(DriverError::io("cleaning", &layout.releases()))?;
-        // A crash may have come between the two halves of a removal.
-        for instance in layout::ids(&layout.removed()).map_err(DriverError::io("reading", state))? {
-            strip(&layout.removed_instance(instance));
-        }
+        sweep(&layout).map_err(DriverError::io("cleaning", state))?;
         Ok(ProcessDriver {
             layout,
             keeper,
@@ -184,6 +182,20 @@ impl ProcessDriver {
         }
         Ok(())
     }
+}
+
+/// Completes what a crash cut off: removals after their first half, and starts of which there is only a folder.
+fn sweep(layout: &Layout) -> io::Result<()> {
+    for instance in layout::ids(&layout.removed())? {
+        strip(&layout.removed_instance(instance));
+    }
+    for instance in layout::ids(&layout.instances())? {
+        let folder = layout.instance(instance);
+        if ![SpecRecord::FILE, KeeperRecord::FILE].iter().any(|file| folder.join(file).exists()) {
+            fs::remove_dir_all(folder)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes from the folder of a removed instance what may hold secrets, and what nobody needs any more.
@@ -301,11 +313,12 @@ impl Driver for ProcessDriver {
         if handles.len() < running.len() {
             return;
         }
-        let Ok(timeout) = Timespec::try_from(at_most) else { return };
+        // A length that the system can't express is as good as forever.
+        let timeout = Timespec::try_from(at_most).ok();
         let mut fds: Vec<PollFd<'_>> =
             handles.iter().map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)).collect();
         fds.push(PollFd::from_borrowed_fd(self.changed.as_fd(), PollFlags::IN));
-        let _ = poll(&mut fds, Some(&timeout));
+        let _ = poll(&mut fds, timeout.as_ref());
         let mut count = [0; 8];
         let _ = rustix::io::read(&self.changed, &mut count);
         self.reap();

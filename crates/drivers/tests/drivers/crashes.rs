@@ -73,6 +73,10 @@ fn a_start_that_was_cut_off_is_completed_by_the_next() {
     fs::create_dir_all(rig.instance(1)).unwrap();
     assert_eq!(rig.status(1), None);
     rig.serve(1);
+    // Never taken up again: the next controller clears it away, and nothing else.
+    fs::create_dir_all(rig.instance(3)).unwrap();
+    rig.successor();
+    assert!(!rig.instance(3).exists() && rig.status(1) == Some(RunStatus::Running));
     // Cut off after spec.json, before the keeper: as a copy of the other's, without what its keeper wrote.
     fs::create_dir_all(rig.instance(2)).unwrap();
     fs::copy(rig.instance(1).join("spec.json"), rig.instance(2).join("spec.json")).unwrap();
