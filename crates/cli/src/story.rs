@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use tandem_core::base::InstanceId;
+use tandem_core::fleet::Exit;
 use tandem_core::traffic::{Role, Table};
 use tandem_core::workflow::{Action, Diagnosis, Event, Outcome};
 use tandem_server::api::Status;
@@ -32,6 +33,7 @@ pub(crate) struct Line {
 pub(crate) struct Story {
     roles: BTreeMap<InstanceId, Role>,
     ordered: Option<Table>,
+    wanted: Option<u32>,
 }
 
 impl Story {
@@ -51,15 +53,16 @@ impl Story {
             Event::TurnedBack { deployment, reason } => {
                 (Tone::Bad, format!("{deployment} goes back: {reason}"))
             }
-            Event::Diagnosed(diagnosis) => {
-                (Tone::Bad, format!("{}: likely cause: {}", diagnosis.instance, diagnosis.cause))
+            // The first of these tells where capacity began, which is no news while it is whole.
+            Event::CapacityFell { serving, .. } if self.wanted.is_some_and(|wanted| *serving >= wanted) => {
+                return None;
             }
             Event::CapacityFell { serving, .. } => (Tone::Care, format!("capacity fell to {serving}")),
             Event::Prepared { version, digest } => {
                 (Tone::Plain, format!("{version} is ready to run (digest {})", digest.short()))
             }
             Event::Ready { instance } => (Tone::Good, format!("{instance} is ready")),
-            Event::Ended { instance, exit, crashes: 0 } => (Tone::Plain, format!("{instance} {exit}")),
+            Event::Ended { instance, exit, crashes: 0 } => (Tone::Plain, as_asked(*instance, exit)),
             Event::Ended { instance, exit, crashes } => {
                 (Tone::Bad, format!("{instance} {exit}, unasked (crash {crashes} in a row)"))
             }
@@ -69,7 +72,10 @@ impl Story {
             }
             Event::Done { outcome } => (Tone::Plain, self.done(outcome)?),
             Event::Failed { action, error } => (Tone::Bad, format!("could not {action}: {error}")),
-            Event::Begun { .. } | Event::Counted { .. } | Event::Finished { .. } => return None,
+            // What was found about a failed instance is told in full at the end.
+            Event::Begun { .. } | Event::Counted { .. } | Event::Diagnosed(_) | Event::Finished { .. } => {
+                return None;
+            }
         };
         Some(Line { tone, text: clean(&text).into_owned() })
     }
@@ -111,6 +117,7 @@ impl Story {
     /// Takes over how things stand, so that the next table can be compared with it.
     pub(crate) fn stands(&mut self, status: &Status) {
         use tandem_core::workflow::Stage;
+        self.wanted = Some(status.wanted);
         if !self.roles.is_empty() {
             return;
         }
@@ -127,6 +134,15 @@ impl Story {
                 Some((instance.instance, role))
             })
             .collect();
+    }
+}
+
+/// How an instance ended that was asked to. A signal is what was asked of it, so it is no bad news.
+fn as_asked(instance: InstanceId, exit: &Exit) -> String {
+    match exit {
+        Exit::Code(0) => format!("{instance} has ended"),
+        Exit::Signal(signal) => format!("{instance} has ended by signal {signal}"),
+        other => format!("{instance} {other}"),
     }
 }
 
