@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tandem_core::base::ServiceName;
@@ -22,6 +22,9 @@ const WATCH: Duration = Duration::from_secs(5);
 
 /// How often an absent proxy is looked for. A connection is refused at once.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How often counts are kept, beyond each new run of the proxy.
+const KEEP: Duration = Duration::from_secs(10);
 
 /// The proxy, as far as the engine has to do with it.
 pub(crate) struct ProxyTraffic {
@@ -71,12 +74,23 @@ pub(crate) struct Reports {
 struct Inner {
     latest: Option<TrafficReport>,
     totals: Totals,
+    /// When they were last kept.
+    kept: Option<Instant>,
     stop: bool,
+}
+
+impl Inner {
+    fn keep(&mut self, state: &StateFolder) {
+        self.kept = Some(Instant::now());
+        if let Err(error) = self.totals.write(state) {
+            tracing::warn!(%error, "the counts of the proxy can't be kept");
+        }
+    }
 }
 
 impl Reports {
     pub(crate) fn open(state: &StateFolder) -> Arc<Reports> {
-        let inner = Inner { latest: None, totals: Totals::read(state), stop: false };
+        let inner = Inner { latest: None, totals: Totals::read(state), kept: None, stop: false };
         Arc::new(Reports { inner: Mutex::new(inner), stopped: Condvar::new() })
     }
 
@@ -90,8 +104,11 @@ impl Reports {
     }
 
     /// Ends the watch.
-    pub(crate) fn stop(&self) {
-        self.lock().stop = true;
+    pub(crate) fn stop(&self, state: &StateFolder) {
+        let mut inner = self.lock();
+        inner.stop = true;
+        inner.keep(state);
+        drop(inner);
         self.stopped.notify_all();
     }
 
@@ -109,7 +126,7 @@ impl Reports {
                     }
                 }
             }
-            if self.lock().latest.take().is_some() {
+            if self.lock().latest.take().is_some() && !self.is_over() {
                 tracing::warn!("the proxy is away; nothing is stopped until it answers");
                 wake.wake();
             }
@@ -119,10 +136,8 @@ impl Reports {
 
     fn take(&self, state: &StateFolder, mut report: TrafficReport) {
         let mut inner = self.lock();
-        if inner.totals.take(&report)
-            && let Err(error) = inner.totals.write(state)
-        {
-            tracing::warn!(%error, "the counts of earlier runs of the proxy can't be kept");
+        if inner.totals.take(&report) || inner.kept.is_none_or(|at| at.elapsed() >= KEEP) {
+            inner.keep(state);
         }
         report.counts = inner.totals.sums();
         inner.latest = Some(report);
@@ -140,12 +155,13 @@ impl Reports {
     }
 }
 
-/// Counts over all runs of the proxy: those of finished runs, and of the present one.
+/// Counts over all runs of the proxy: those of finished runs, and of the present one. A run that ends while nobody
+/// looks counts as far as it was last kept.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Totals {
     run: u64,
     finished: BTreeMap<ServiceName, Counts>,
-    #[serde(skip)]
+    #[serde(default)]
     present: BTreeMap<ServiceName, Counts>,
 }
 
@@ -206,7 +222,8 @@ mod tests {
                 totals.write(&state).unwrap();
             }
         }
-        // A controller that was killed finds the same sums, in the same run.
+        // A controller that was killed finds the same sums, in the same run and in a later one.
+        assert!(Totals::read(&state).take(&report(10, 0)));
         let mut again = Totals::read(&state);
         assert!(!again.take(&report(9, 4)));
         assert_eq!(again.sums()[&"shop".parse().unwrap()].requests, 39);

@@ -1,6 +1,6 @@
 //! The threads of the controller: the engine's loop, and those that wake it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ pub(crate) struct Work {
     state: StateFolder,
     spec: ServiceSpec,
     reports: Arc<Reports>,
+    passes: Arc<Passes>,
     engine: JoinHandle<()>,
     /// Becomes ready when the engine's thread is over, for whatever reason.
     over: Option<oneshot::Receiver<()>>,
@@ -77,7 +78,8 @@ impl Work {
         let (publish, seen) = watch::channel(Arc::new(Seen::default()));
         let (over_sender, over) = oneshot::channel();
         let parts = (journal, instances, traffic);
-        let outside = World { inbox, clock, publish };
+        let passes = Arc::new(Passes::default());
+        let outside = World { inbox, clock, publish, passes: passes.clone() };
         let engine = begin_engine(spec.clone(), parts, outside, over_sender)?;
         let work = Work {
             wake,
@@ -88,6 +90,7 @@ impl Work {
             state: state.clone(),
             spec,
             reports,
+            passes,
             engine,
             over: Some(over),
         };
@@ -99,10 +102,14 @@ impl Work {
         let (reports, state, wake) = (self.reports.clone(), self.state.clone(), self.wake.clone());
         spawn("traffic", move || reports.watch(&state, &wake))?;
         let (driver, reports, wake) = (self.driver.clone(), self.reports.clone(), self.wake.clone());
+        let passes = self.passes.clone();
         spawn("instances", move || {
             while !reports.is_over() {
                 driver.wait(WATCH);
+                let before = passes.count();
                 wake.wake();
+                // A change is one until the engine has looked; asking again before that would run in a circle.
+                passes.await_after(before, WATCH);
             }
         })?;
         Ok(())
@@ -116,7 +123,7 @@ impl Work {
     /// Stops the engine between two passes; the instances run on.
     pub(crate) fn end(self) -> Result<Stopped, ControllerError> {
         self.wake.stop();
-        self.reports.stop();
+        self.reports.stop(&self.state);
         self.engine.join().map_err(|_| ControllerError::EngineEnded)?;
         Ok(Stopped { state: self.state, spec: self.spec, driver: self.driver, clock: self.clock })
     }
@@ -166,11 +173,36 @@ fn begin_engine(
     }
 }
 
+/// Counts the engine's passes, for threads that wait for the next.
+#[derive(Debug, Default)]
+struct Passes {
+    count: Mutex<u64>,
+    more: Condvar,
+}
+
+impl Passes {
+    fn count(&self) -> u64 {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn one_more(&self) {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.more.notify_all();
+    }
+
+    /// Waits until there were more than `before`.
+    fn await_after(&self, before: u64, at_most: Duration) {
+        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.more.wait_timeout_while(count, at_most, |count| *count <= before));
+    }
+}
+
 /// The world around the engine's loop.
 struct World {
     inbox: Inbox,
     clock: Clock,
     publish: watch::Sender<Arc<Seen>>,
+    passes: Arc<Passes>,
 }
 
 impl Outside for World {
@@ -181,5 +213,6 @@ impl Outside for World {
     fn publish(&mut self, view: &View, error: Option<&EngineError>) {
         let trouble = error.map(ToString::to_string);
         self.publish.send_replace(Arc::new(Seen { view: view.clone(), trouble }));
+        self.passes.one_more();
     }
 }

@@ -39,7 +39,7 @@ fn stand_in() {
             }
         }
         [part @ ("proxy" | "controller"), "--state", state, ..] => {
-            work(part, &StateFolder::at(Path::new(state)))
+            work(part, &StateFolder::at(Path::new(state)));
         }
         other => panic!("unknown stand-in {other:?}"),
     }
