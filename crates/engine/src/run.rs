@@ -62,7 +62,12 @@ pub fn run(engine: &mut Engine, outside: &mut dyn Outside) -> Stop {
         };
         match outside.next(until) {
             Message::Look => {}
-            Message::Command { command, answer } => answer(engine.command(&command)),
+            Message::Command { command, answer } => {
+                let taken = engine.command(&command);
+                // Whoever asked may look at once, and must find what was asked for.
+                outside.publish(engine.view(), None);
+                answer(taken);
+            }
             Message::Stop => return Stop,
         }
     }

@@ -6,16 +6,7 @@ use crate::stage::Stage;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_versions_are_explained_and_never_get_a_request() {
-    let stage = Stage::with_v1(|setup| {
-        setup.instances = 2;
-        setup.more = "[limits]\n".to_owned();
-    })
-    .await;
-    fs::write(
-        stage.folder().join("tandem.toml"),
-        fs::read_to_string(stage.folder().join("tandem.toml")).unwrap(),
-    )
-    .unwrap();
+    let stage = Stage::with_v1(|setup| setup.instances = 2).await;
     let load = stage.load(60.0);
     for (fault, told) in
         [("start", "refusing to start"), ("exit-after=0", "exited"), ("redirect", "redirect"), ("up", "500")]
@@ -71,8 +62,10 @@ async fn what_cannot_be_deployed_is_refused_with_a_reason() {
     let second = stage.deploy("v3", &[]).await;
     assert_eq!(second.code, Some(5), "{second:?}");
     assert!(second.err.contains("slow"), "{}", second.err);
-    let why = stage.daemon.tandem(&["why"]).await;
-    assert!(why.out.contains("not ready"), "{}", why.out);
+    let told = tandem_trial::until(std::time::Duration::from_secs(10), async || {
+        stage.daemon.tandem(&["why"]).await.out.contains("not ready").then_some(())
+    });
+    told.await.expect("`why` tells what is waited for");
     let abort = stage.daemon.tandem(&["abort"]).await;
     assert_eq!(abort.code, Some(0), "{abort:?}");
 

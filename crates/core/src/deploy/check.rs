@@ -152,7 +152,7 @@ fn number(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
     let wanted = input.wanted();
     let pools = Pools::of(input, input.state.goal());
     let limit = match &input.state.deployment {
-        Some(Deployment { request, phase: Phase::Shifting, .. })
+        Some(Deployment { request, phase: Phase::Shifting, from: Some(_), .. })
             if request.strategy.kind() == StrategyKind::Rolling =>
         {
             strategy::peak(&request.strategy, wanted)

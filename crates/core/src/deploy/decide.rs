@@ -54,7 +54,6 @@ fn never_begun(pools: &Pools) -> u32 {
 }
 
 fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision: &mut Decision) -> Moves {
-    let back = deployment.turned_back().is_some();
     match deployment.phase {
         Phase::Preparing => {
             let version = deployment.request.version.clone();
@@ -66,7 +65,7 @@ fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision
             // Until the new version is ready to run, the service is kept at the old one.
             steady_at_old(input, deployment)
         }
-        Phase::Shifting => strategy::shift(&deployment.request.strategy, pools, back),
+        Phase::Shifting => strategy::shift(deployment, pools),
         Phase::Baking => {
             let until = facts::baked_at(input, deployment);
             let bake_end = deployment.phase_since + input.spec.deploy.bake;

@@ -1,12 +1,13 @@
 //! What has become a fact since the last look: instances that are ready or ended, deployments that go on, go back or
 //! are over. Recorded before anything follows from it.
 
+use crate::base::{Millis, Timestamp};
 use crate::deploy::decision::Preparation;
 use crate::deploy::pools::Pools;
 use crate::deploy::{Input, backoff, guard, strategy};
 use crate::fleet::{Exit, RunStatus};
 use crate::spec::Strategy;
-use crate::workflow::{Deployment, Event, Instance, Outcome, Phase, Reason, Receipt, Stage};
+use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason, Receipt, Stage};
 
 /// So many deaths in a row of the version that a deployment goes back to, and the deployment is given up: the service
 /// is then held at that version like any other, without a deployment in the way of the next one.
@@ -86,6 +87,10 @@ fn preparation(input: &Input<'_>, deployment: &Deployment) -> Option<Vec<Event>>
     if deployment.phase != Phase::Preparing || deployment.turned_back().is_some() {
         return None;
     }
+    // What served before is ready to run; only what is handed over anew may be something else under a known label.
+    if deployment.request.kind == Kind::Rollback && input.state.releases.contains_key(version) {
+        return Some(vec![Event::Entered { deployment: id, phase: Phase::Shifting }]);
+    }
     match input.observed.prepared.get(version) {
         Some(Preparation::Ready(digest)) => Some(vec![
             Event::Prepared { version: version.clone(), digest: digest.clone() },
@@ -118,7 +123,7 @@ fn next_phase(input: &Input<'_>, deployment: &Deployment) -> Option<Event> {
             if back && goal_is_hopeless(input, deployment) {
                 return Some(finished(input, deployment));
             }
-            let complete = strategy::shift(&deployment.request.strategy, &pools, back).complete;
+            let complete = strategy::shift(deployment, &pools).complete;
             if complete { entered(if back { Phase::Retiring } else { Phase::Baking }) } else { None }
         }
         Phase::Baking => {
@@ -131,13 +136,15 @@ fn next_phase(input: &Input<'_>, deployment: &Deployment) -> Option<Event> {
     }
 }
 
-/// When the phase of baking is over: all that the strategy keeps warm included.
-pub(super) fn baked_at(input: &Input<'_>, deployment: &Deployment) -> crate::base::Timestamp {
-    let warm = match &deployment.request.strategy {
-        Strategy::Flip(flip) if deployment.from.is_some() => flip.warm,
-        Strategy::Flip(_) | Strategy::Rolling(_) => crate::base::Millis::ZERO,
+/// When the phase of baking is over: all that the strategy keeps warm included. A first version has nothing to go back
+/// to, and nothing to be compared with.
+pub(super) fn baked_at(input: &Input<'_>, deployment: &Deployment) -> Timestamp {
+    let bake = match &deployment.request.strategy {
+        _ if deployment.from.is_none() => Millis::ZERO,
+        Strategy::Flip(flip) => input.spec.deploy.bake.max(flip.warm),
+        Strategy::Rolling(_) => input.spec.deploy.bake,
     };
-    deployment.phase_since + input.spec.deploy.bake.max(warm)
+    deployment.phase_since + bake
 }
 
 fn goal_is_hopeless(input: &Input<'_>, deployment: &Deployment) -> bool {

@@ -7,6 +7,7 @@ use crate::base::InstanceId;
 use crate::deploy::decision::Wait;
 use crate::deploy::pools::Pools;
 use crate::spec::Strategy;
+use crate::workflow::Deployment;
 
 pub(super) use rolling::Limits;
 
@@ -27,11 +28,12 @@ pub struct Moves {
     pub complete: bool,
 }
 
-/// The moves of a deployment's strategy. `back` tells that it goes back to where it came from.
-pub fn shift(strategy: &Strategy, pools: &Pools, back: bool) -> Moves {
-    match strategy {
+/// The moves of a deployment's strategy. A first version replaces nothing, so there is nothing to be careful about.
+pub fn shift(deployment: &Deployment, pools: &Pools) -> Moves {
+    match &deployment.request.strategy {
+        _ if deployment.from.is_none() => hold(pools),
         Strategy::Rolling(spec) => rolling::moves(&Limits::of(spec, pools.wanted), pools),
-        Strategy::Flip(_) => flip::moves(pools, back),
+        Strategy::Flip(_) => flip::moves(pools, deployment.turned_back().is_some()),
     }
 }
 

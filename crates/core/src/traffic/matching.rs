@@ -93,8 +93,7 @@ mod tests {
 
     #[test]
     fn an_exact_host_goes_before_a_wildcard_before_all() {
-        let routes =
-            [route("a", &["shop.example.com"]), route("b", &["*.example.com"]), route("c", &[])];
+        let routes = [route("a", &["shop.example.com"]), route("b", &["*.example.com"]), route("c", &[])];
         let index = HostIndex::build(&routes).unwrap();
         assert_eq!(index.find("shop.example.com"), Some(0));
         assert_eq!(index.find("shop.example.com."), Some(0));
