@@ -1,26 +1,34 @@
 //! `tandem check`: everything that is wrong with the configuration, at once.
 
 use serde::Serialize;
+use tandem_server::config::ConfigError;
 
 use crate::args::Global;
 use crate::failure::Exit;
 use crate::place::{self, Place};
 use crate::problems;
-use crate::terminal::{GOOD, Terminal};
+use crate::terminal::{CARE, GOOD, Terminal};
 use crate::verb::Ending;
 
 #[derive(Serialize)]
 struct Good {
     config: String,
     problems: [(); 0],
+    /// Variables that `tandem up` would need and that are not set here.
+    unset: Vec<String>,
 }
 
 pub(crate) fn run(global: &Global, terminal: &Terminal) -> Ending {
     let place = Place::find(global)?;
     let spec = problems::read(&place.config, terminal)?;
     let config = place::shown(&place.config);
+    // No problem of the file: it may well be checked where its secrets are not.
+    let missing = match tandem_server::config::environment(&spec) {
+        Err(ConfigError::Environment { names }) => names,
+        _ => Vec::new(),
+    };
     if terminal.json {
-        terminal.object(&Good { config, problems: [] });
+        terminal.object(&Good { config, problems: [], unset: missing });
     } else {
         let (service, instances) = (&spec.service, spec.run.instances);
         let addresses: Vec<String> = spec.listen.iter().map(|listen| listen.address.to_string()).collect();
@@ -28,6 +36,12 @@ pub(crate) fn run(global: &Global, terminal: &Terminal) -> Ending {
             "{GOOD}✔{GOOD:#} {config} is good: {service}, {instances} instances behind {}",
             addresses.join(" and ")
         ));
+        if !missing.is_empty() {
+            terminal.say(format_args!(
+                "{CARE}!{CARE:#} not set here, and `tandem up` needs it: {}",
+                missing.join(", ")
+            ));
+        }
     }
     Ok(Exit::Done)
 }

@@ -46,11 +46,32 @@ tandem.toml:8:1: unknown key `btach` in [deploy]
 tandem.toml:9:12: `deploy.strategy` is "filp", which is not known here
   help: did you mean "flip"? Possible are "rolling", "flip"
 "###);
+    let up = tandem(folder.path(), &["up"]).output().unwrap();
+    assert_eq!(
+        (up.status.code(), up.stderr),
+        (Some(2), tandem(folder.path(), &["check"]).output().unwrap().stderr)
+    );
+    assert!(!folder.path().join(".tandem").exists());
     insta::assert_snapshot!(ran(folder.path(), &["check", "--json"]), @r###"
 exit 2
 --- stdout
 {"problems":[{"file":"tandem.toml","line":8,"column":1,"code":"unknown-key","message":"unknown key `btach` in [deploy]","help":"did you mean `batch`? Known here: strategy, batch, surge, floor, bake, flip, guard"},{"file":"tandem.toml","line":9,"column":12,"code":"bad-value","message":"`deploy.strategy` is \"filp\", which is not known here","help":"did you mean \"flip\"? Possible are \"rolling\", \"flip\""}]}
 --- stderr
+"###);
+}
+
+/// A file that is checked where its secrets are not is no worse for it.
+#[test]
+fn variables_that_are_missing_here_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("run.env = {{ A = \"env:TANDEM_TEST_IS_NOT_SET\", B = \"env:PATH\" }}\n{SMALL}");
+    fs::write(folder.path().join("tandem.toml"), text).unwrap();
+    insta::assert_snapshot!(ran(folder.path(), &["check"]), @r###"
+exit 0
+--- stdout
+--- stderr
+✔ tandem.toml is good: shop, 2 instances behind 127.0.0.1:8080
+! not set here, and `tandem up` needs it: TANDEM_TEST_IS_NOT_SET
 "###);
 }
 

@@ -190,6 +190,9 @@ d7
 d7 to v2 has begun: watch it with `tandem watch d7`
 "###);
     let paused = [("status", status(under_way("shifting", true), json!([])))];
+    daemon.answers_without_end("GET /v1/deployments/7/events", stream(&beginning()));
+    let told = deploys(folder.path(), &daemon, &["--timeout", "300ms"]);
+    assert!(told.starts_with("exit 124") && told.contains("d7 is not over yet and goes on"), "{told}");
     daemon.answers_with("GET /v1/deployments/7/events", 200, stream(&paused));
     insta::assert_snapshot!(deploys(folder.path(), &daemon, &[]), @r###"
 exit 4
