@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
@@ -95,10 +95,9 @@ async fn deployment_events(
 async fn deploy(
     State(office): Shared,
     headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    Body(body): Body,
     repeats: Arc<Repeats>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let body = body.map_err(|error| Problem::bad_request(error.body_text()))?;
     let request: DeployRequest = parse(&body)?;
     let key = headers.get("idempotency-key").map(|key| key.as_bytes().to_vec());
     // Held until the answer is known, so that the same request sent twice at once is done once.
@@ -116,7 +115,7 @@ async fn deploy(
     Ok((StatusCode::ACCEPTED, Json(Accepted { id })))
 }
 
-async fn rollback(State(office): Shared, body: Bytes) -> Result<(StatusCode, Json<Accepted>), Problem> {
+async fn rollback(State(office): Shared, Body(body): Body) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let request: RollbackRequest = parse(&body)?;
     let strategy = choose(&office, &request.how)?;
     let id = begun(&office, Command::Rollback { to: request.to, strategy }).await?;
@@ -145,13 +144,13 @@ async fn change(
     Ok(Json(Accepted { id }))
 }
 
-async fn scale(State(office): Shared, body: Bytes) -> Result<Json<Scale>, Problem> {
+async fn scale(State(office): Shared, Body(body): Body) -> Result<Json<Scale>, Problem> {
     let request: Scale = parse(&body)?;
     office.command(Command::Scale { instances: request.instances }).await?;
     Ok(Json(request))
 }
 
-async fn plan(State(office): Shared, body: Bytes) -> Result<Json<Forecast>, Problem> {
+async fn plan(State(office): Shared, Body(body): Body) -> Result<Json<Forecast>, Problem> {
     let request: PlanRequest = parse(&body)?;
     let strategy = choose(&office, &request.how)?;
     let version = match request.version {
@@ -207,6 +206,18 @@ fn known(office: &Office, id: &str) -> Result<DeploymentRecord, Problem> {
         .feed
         .deployment(id)
         .ok_or_else(|| Problem::new(ProblemCode::NotFound, format!("there is no deployment {id}")))
+}
+
+/// What came with a request.
+struct Body(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body, Problem> {
+        let read = Bytes::from_request(request, state).await;
+        read.map(Body).map_err(|error| Problem::bad_request(error.body_text()))
+    }
 }
 
 /// An empty body stands for a request without any wishes.

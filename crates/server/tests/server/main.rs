@@ -1,7 +1,9 @@
 //! The server package with real files, sockets and processes. Everything lies in temporary folders.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod api;
 mod config;
 mod state;
 mod store;
 mod supervisor;
+mod waiting;

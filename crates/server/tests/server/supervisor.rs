@@ -8,18 +8,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tandem_proxy::handover;
 use tandem_server::state::{Part, StateFolder};
 use tandem_server::supervisor::{SupervisorOptions, run};
 
+use crate::waiting::{LONG, wait_until};
+
 /// What a stand-in is to be, and with which arguments: a word and a state folder.
 const STAND_IN: &str = "TANDEM_TEST_STAND_IN";
-
-/// Longer than anything here takes.
-const LONG: Duration = Duration::from_secs(20);
 
 /// Not a test of its own: the processes of the tests below.
 #[test]
@@ -149,17 +147,6 @@ impl Drop for Up {
             let _ = child.kill();
             let _ = child.wait();
         }
-    }
-}
-
-fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + LONG;
-    loop {
-        if let Some(value) = condition() {
-            return value;
-        }
-        assert!(Instant::now() < until, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
