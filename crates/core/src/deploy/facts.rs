@@ -51,14 +51,15 @@ fn of_instances(input: &Input<'_>) -> Vec<Event> {
 }
 
 fn exit(input: &Input<'_>, id: crate::base::InstanceId, instance: &Instance) -> Option<Exit> {
-    if !instance.stage.is_alive() {
+    // A start that was never confirmed is repeated first, whatever it left behind.
+    let unconfirmed = instance.stage == Stage::Starting && instance.address.is_none();
+    if unconfirmed || !instance.stage.is_alive() {
         return None;
     }
     match input.observed.instances.get(&id).map(|seen| &seen.status) {
         Some(RunStatus::Exited(exit)) => Some(exit.clone()),
         Some(RunStatus::Running | RunStatus::Orphaned) => None,
-        // Never confirmed and not given up: it is started again. Otherwise nothing is left of it.
-        None => (instance.address.is_some() || instance.stage != Stage::Starting).then_some(Exit::Unknown),
+        None => Some(Exit::Unknown),
     }
 }
 
