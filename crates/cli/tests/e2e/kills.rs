@@ -21,8 +21,7 @@ async fn kill_once(stage: &mut Stage, load: &Load, kind: Kind, label: &str, afte
     }
     let settled = until(Duration::from_secs(60), async || {
         let status = stage.daemon.tandem(&["status", "--json"]).await;
-        let status = status.json();
-        (status.is_object() && status["deployment"].is_null()).then_some(())
+        (status.code == Some(0) && status.json()["deployment"].is_null()).then_some(())
     });
     if settled.await.is_none() {
         let status = stage.daemon.tandem(&["status"]).await;
