@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ fn serve(folder: &Path, backends: &[&str]) -> Result<(), Failure> {
 }
 
 /// Gives the proxy its table as soon as it listens for it.
-fn tell(control: &PathBuf, table: &Table) -> Result<(), Failure> {
+fn tell(control: &Path, table: &Table) -> Result<(), Failure> {
     for _ in 0..3000 {
         if let Ok(mut client) = Client::connect(control) {
             client.apply(table)?;
