@@ -16,10 +16,10 @@ pub fn choose(
 ) -> Option<usize> {
     let good = |at: usize| allowed(at) && up(at);
     let (first, second) = (random as u32 as usize, (random >> 32) as usize);
-    match nearest(count, first, &good) {
+    match nearest(count, first, good) {
         Some(one) => {
             // The second choice is drawn from the others, so that a pool of two is always compared.
-            let two = nearest(count, one + 1 + second % count.max(2).saturating_sub(1), &good).unwrap_or(one);
+            let two = nearest(count, one + 1 + second % count.max(2).saturating_sub(1), good).unwrap_or(one);
             Some(if load(two) < load(one) { two } else { one })
         }
         None => nearest(count, first, &allowed),
