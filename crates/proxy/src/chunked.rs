@@ -20,13 +20,56 @@ pub(crate) struct BadChunk(pub(crate) &'static str);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Size { digits: u32 },
-    Extension,
+    Extension(Extension),
     SizeEnd,
     Data,
     DataReturn,
     DataEnd,
     Trailer,
     Done,
+}
+
+/// Where in an extension: `;name`, `=value` or `="value"`. Nobody uses them but to confuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extension {
+    /// The name begins.
+    NameStart,
+    /// In the name.
+    Name,
+    /// The value begins.
+    ValueStart,
+    /// In a value that is a token.
+    Value,
+    /// Between quotes.
+    Quoted,
+    /// After a backslash between quotes.
+    Escaped,
+    /// After the closing quote.
+    Closed,
+}
+
+impl Extension {
+    /// Where it is after one more byte; none if that can't stand there.
+    fn after(self, byte: u8) -> Option<Self> {
+        let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let text = byte == b'\t' || byte >= b' ' && byte != 0x7f;
+        Some(match (self, byte) {
+            (Extension::NameStart | Extension::Name, _) if token => Extension::Name,
+            (Extension::Name, b'=') => Extension::ValueStart,
+            (Extension::Name | Extension::Value | Extension::Closed, b';') => Extension::NameStart,
+            (Extension::ValueStart | Extension::Value, _) if token => Extension::Value,
+            (Extension::ValueStart, b'"') => Extension::Quoted,
+            (Extension::Quoted, b'"') => Extension::Closed,
+            (Extension::Quoted, b'\\') => Extension::Escaped,
+            (Extension::Quoted | Extension::Escaped, _) if text => Extension::Quoted,
+            _ => return None,
+        })
+    }
+
+    /// Whether it may end here.
+    fn is_complete(self) -> bool {
+        matches!(self, Extension::Name | Extension::Value | Extension::Closed)
+    }
 }
 
 /// Where the reading of a chunked body stands.
@@ -93,14 +136,15 @@ impl Decoder {
                 self.left = self.left << 4 | u64::from((byte as char).to_digit(16).unwrap_or_default());
                 State::Size { digits: digits + 1 }
             }
-            (State::Size { digits: 1.. }, b';') => State::Extension,
-            (State::Size { digits: 1.. }, b'\r') | (State::Extension, b'\r') => State::SizeEnd,
-            (State::Extension, _) if byte == b'\t' || byte >= b' ' && byte != 0x7f => {
+            (State::Size { digits: 1.. }, b';') => State::Extension(Extension::NameStart),
+            (State::Size { digits: 1.. }, b'\r') => State::SizeEnd,
+            (State::Extension(at), b'\r') if at.is_complete() => State::SizeEnd,
+            (State::Extension(at), _) => {
                 self.extensions += 1;
                 if self.extensions > LONGEST_EXTENSIONS {
                     return Err(BadChunk("the chunk extensions are too long"));
                 }
-                State::Extension
+                State::Extension(at.after(byte).ok_or(BadChunk("a chunk extension is malformed"))?)
             }
             (State::SizeEnd, b'\n') if self.left == 0 => State::Trailer,
             (State::SizeEnd, b'\n') => State::Data,
@@ -183,6 +227,9 @@ mod tests {
             "5\r\nhelloXX0\r\n\r\n",
             "5\r\nhello\n0\r\n\r\n",
             "\r\n0\r\n\r\n",
+            "5;\r\nhello\r\n0\r\n\r\n",
+            "5;a=\r\nhello\r\n0\r\n\r\n",
+            "5;a=\"b\r\nhello\r\n0\r\n\r\n",
             "5;a\nb\r\nhello\r\n0\r\n\r\n",
             "10000000000000000\r\n",
             "fffffffffffffffff\r\n",

@@ -43,10 +43,10 @@ enum Absent {
 /// Serves a client until its connection ends.
 pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, listener: SocketAddr) {
     let limits = worker.limits().await;
-    let timeouts = worker.view().snapshot.table.routes.first().map_or_else(TimeoutSpec::default, |r| r.timeouts);
+    let timeouts =
+        worker.view().snapshot.table.routes.first().map_or_else(TimeoutSpec::default, |r| r.timeouts);
     let client = Client::new(peer, listener);
-    let mut connection =
-        Connection { worker, limits, stream, buffer: Buffer::default(), client, timeouts };
+    let mut connection = Connection { worker, limits, stream, buffer: Buffer::default(), client, timeouts };
     loop {
         if connection.buffer.is_empty() && connection.wait().await.is_err() {
             return;
@@ -143,8 +143,14 @@ impl Connection {
     /// Answers a request that was not accepted.
     async fn refuse(&mut self, refusal: Refusal, out: &mut Vec<u8>) {
         let json = false;
-        let own =
-            Own { status: refusal.status, why: refusal.why, id: None, json, is_head: false, keep_alive: false };
+        let own = Own {
+            status: refusal.status,
+            why: refusal.why,
+            id: None,
+            json,
+            is_head: false,
+            keep_alive: false,
+        };
         out.clear();
         own.write(out);
         let _gone = self.send(out).await;
@@ -163,7 +169,12 @@ impl Connection {
     /// unread bytes would reset the connection and take the answer with it.
     async fn linger(&mut self) {
         self.limits.set(Side::Answer, LINGER_MILLIS);
-        if self.limits.within(Side::Answer, |cx| std::pin::Pin::new(&mut self.stream).poll_shutdown(cx)).await.is_err() {
+        if self
+            .limits
+            .within(Side::Answer, |cx| std::pin::Pin::new(&mut self.stream).poll_shutdown(cx))
+            .await
+            .is_err()
+        {
             return;
         }
         let mut buffer = self.worker.buffers.small();

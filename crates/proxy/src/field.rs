@@ -57,10 +57,15 @@ pub(crate) fn classify(name: &str) -> Field {
 fn is_forwarding(name: &str) -> bool {
     let same = |known: &str| {
         name.len() == known.len()
-            && name.bytes().zip(known.bytes()).all(|(a, b)| a.eq_ignore_ascii_case(&b) || a == b'_' && b == b'-')
+            && name
+                .bytes()
+                .zip(known.bytes())
+                .all(|(a, b)| a.eq_ignore_ascii_case(&b) || a == b'_' && b == b'-')
     };
     (name.starts_with('x') || name.starts_with('X'))
-        && ["x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"].iter().any(|k| same(k))
+        && ["x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"]
+            .iter()
+            .any(|k| same(k))
 }
 
 /// Whether a `Connection` field may take the named field away: not those by which messages are framed, routed or

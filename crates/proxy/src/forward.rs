@@ -102,7 +102,9 @@ pub(crate) async fn forward(
                 choices += 1;
                 if Rc::ptr_eq(&newer, &view) || choices > CHOICES {
                     worker.count(counts, Count::Failed);
-                    return connection.answer(request, 503, "no instance is serving at the moment", out).await;
+                    return connection
+                        .answer(request, 503, "no instance is serving at the moment", out)
+                        .await;
                 }
                 at = same_route(&newer, request, out).unwrap_or(usize::MAX);
                 view = newer;
@@ -151,7 +153,7 @@ async fn attempt(
     request: &Request,
     member: &Rc<Member>,
     (route, counts): (&Route, &ServiceCounts),
-    head: &mut Vec<u8>,
+    head: &[u8],
 ) -> Result<Next, Failure> {
     let (timeouts, most) = (&route.timeouts, route.limits.body);
     // A request that must not be sent twice gets a connection that is surely open.
@@ -163,7 +165,9 @@ async fn attempt(
     let mut buffer = Buffer::default();
     let whole = match request.body {
         Framing::None => Some(0),
-        Framing::Length(length) => usize::try_from(length).ok().filter(|n| *n <= connection.buffer.filled().len()),
+        Framing::Length(length) => {
+            usize::try_from(length).ok().filter(|n| *n <= connection.buffer.filled().len())
+        }
         _ => None,
     };
     let outcome = match whole {
@@ -171,7 +175,8 @@ async fn attempt(
             exchange(connection, request, &mut upstream, &mut buffer, timeouts, body, head).await
         }
         _ => {
-            let exchange = upload::exchange(connection, request, &mut upstream, &mut buffer, timeouts, most, head);
+            let exchange =
+                upload::exchange(connection, request, &mut upstream, &mut buffer, timeouts, most, head);
             Box::pin(exchange).await
         }
     };
@@ -210,7 +215,8 @@ async fn connect(
     member: &Member,
     timeouts: &TimeoutSpec,
 ) -> Result<TcpStream, Failure> {
-    let failed = |cause| Failure { progress: Progress::NothingSent, replayable: true, answered: false, cause };
+    let failed =
+        |cause| Failure { progress: Progress::NothingSent, replayable: true, answered: false, cause };
     let limits = &connection.limits;
     limits.set(Side::Answer, timeouts.connect.0);
     let mut opening = Box::pin(TcpStream::connect(member.instance.address));
@@ -235,7 +241,7 @@ async fn exchange(
     buffer: &mut Buffer,
     timeouts: &TimeoutSpec,
     body: usize,
-    head: &mut Vec<u8>,
+    head: &[u8],
 ) -> Result<Delivered, Failure> {
     let worker = &connection.worker;
     let limits = &connection.limits;
@@ -251,7 +257,12 @@ async fn exchange(
     };
     if let Err(stop) = sent {
         let progress = if progress == 0 { Progress::NothingSent } else { Progress::SentOnReused };
-        return Err(Failure { progress, replayable: true, answered: false, cause: Cause::from_instance(stop) });
+        return Err(Failure {
+            progress,
+            replayable: true,
+            answered: false,
+            cause: Cause::from_instance(stop),
+        });
     }
     let keep_alive = !worker.shared.is_closing();
     let answer = Answer::new(request, worker, limits, timeouts, keep_alive);
@@ -357,7 +368,14 @@ impl Connection {
         self.write_own(request, status, why, false, out).await;
     }
 
-    async fn write_own(&mut self, request: &Request, status: u16, why: &str, keep_alive: bool, out: &mut Vec<u8>) {
+    async fn write_own(
+        &mut self,
+        request: &Request,
+        status: u16,
+        why: &str,
+        keep_alive: bool,
+        out: &mut Vec<u8>,
+    ) {
         out.clear();
         let (id, json) = (Some(request.id.as_bytes()), request.wants_json);
         Own { status, why, id, json, is_head: request.is_head, keep_alive }.write(out);

@@ -11,8 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
 };
 use serde::{Deserialize, Serialize};
 
@@ -50,12 +50,14 @@ struct Entry {
 
 /// Gives the sockets to the process at the other end; they stay open here.
 pub fn send(to: &UnixStream, listeners: &Listeners) -> Result<(), HandoverError> {
-    let entry = |(address, sockets): &(SocketAddr, Vec<OwnedFd>)| Entry { address: *address, sockets: sockets.len() };
+    let entry =
+        |(address, sockets): &(SocketAddr, Vec<OwnedFd>)| Entry { address: *address, sockets: sockets.len() };
     let line = Line { listeners: listeners.iter().map(entry).collect() };
     let mut line = serde_json::to_vec(&line).map_err(io::Error::from)?;
     line.push(b'\n');
     io::Write::write_all(&mut &*to, &line)?;
-    let all: Vec<BorrowedFd<'_>> = listeners.iter().flat_map(|(_, list)| list.iter().map(OwnedFd::as_fd)).collect();
+    let all: Vec<BorrowedFd<'_>> =
+        listeners.iter().flat_map(|(_, list)| list.iter().map(OwnedFd::as_fd)).collect();
     for batch in all.chunks(BATCH) {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(BATCH))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -89,7 +91,8 @@ pub fn receive(from: &UnixStream) -> Result<Listeners, HandoverError> {
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let mut byte = [0_u8];
         let mut parts = [IoSliceMut::new(&mut byte)];
-        let got = recvmsg(from, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC).map_err(io::Error::from)?;
+        let got =
+            recvmsg(from, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC).map_err(io::Error::from)?;
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(list) = message {
                 sockets.extend(list);
@@ -139,7 +142,8 @@ mod tests {
     #[test]
     fn a_sender_that_dies_is_an_error() {
         let (one, other) = UnixStream::pair().unwrap();
-        io::Write::write_all(&mut &one, b"{\"listeners\":[{\"address\":\"127.0.0.1:1\",\"sockets\":2}]}\n").unwrap();
+        io::Write::write_all(&mut &one, b"{\"listeners\":[{\"address\":\"127.0.0.1:1\",\"sockets\":2}]}\n")
+            .unwrap();
         drop(one);
         assert!(receive(&other).is_err());
     }

@@ -46,10 +46,15 @@ impl Member {
 
     /// Counts a request on the instance, unless it takes none any more.
     pub(crate) fn permit(self: &Rc<Self>) -> Option<Permit> {
-        self.instance.flights.begin(self.thread).then(|| {
+        if self.instance.flights.begin(self.thread) {
             self.instance.given(self.thread);
-            Permit { member: Rc::clone(self), class: Cell::new(Class::Request) }
-        })
+            return Some(Permit { member: Rc::clone(self), class: Cell::new(Class::Request) });
+        }
+        // The attempt was counted for an instant, and may have hidden from the last request that it was the last.
+        if self.instance.flights.total() == 0 {
+            self.shared.change();
+        }
+        None
     }
 
     /// An idle connection that was open a moment ago. `surely`: ask the system, not only what it told already.

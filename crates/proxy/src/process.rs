@@ -69,7 +69,7 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     }
     let (checked, runtime) = (Arc::clone(&shared), runtime()?);
     spawn("prober".to_owned(), move || LocalSet::new().block_on(&runtime, prober::run(checked)))?;
-    let (asked, table) = (Arc::clone(&shared), options.table.clone());
+    let (asked, table) = (Arc::clone(&shared), options.table);
     spawn("control".to_owned(), move || control::serve(asked, &socket, listeners, table))?;
     // Nobody may be listening any more; that is no reason not to serve.
     let _orphaned = (&parent).write_all(b"ready\n");
@@ -139,7 +139,11 @@ fn serve(runtime: &Runtime, shared: Arc<Shared>, thread: usize, sockets: Vec<(So
         for (address, socket) in sockets {
             match listen(socket) {
                 Ok(listener) => {
-                    tokio::task::spawn_local(listener::accept(std::rc::Rc::clone(&worker), listener, address));
+                    tokio::task::spawn_local(listener::accept(
+                        std::rc::Rc::clone(&worker),
+                        listener,
+                        address,
+                    ));
                 }
                 Err(error) => tracing::error!(%address, %error, "a listening socket cannot be used"),
             }
@@ -169,7 +173,8 @@ fn wait_for_end(shared: &Arc<Shared>) -> io::Result<()> {
     let drain = shared.snapshot.load().table.routes.iter().map(|route| route.drain.longest()).max();
     let mut left = drain.unwrap_or_default().to_std();
     let step = Duration::from_millis(100);
-    while !(shared.is_idle() && shared.connections.load(Ordering::Relaxed) == 0) && !left.is_zero() {
+    let done = || shared.is_idle() && shared.connections.load(Ordering::Relaxed) == 0;
+    while !done() && !left.is_zero() {
         shared.watch(u64::MAX, step.min(left));
         left = left.saturating_sub(step);
     }

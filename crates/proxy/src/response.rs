@@ -62,7 +62,9 @@ pub(crate) fn translate(
             return Err(BadAnswer("the head of the answer is too large"));
         }
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(httparse::Error::TooManyHeaders) => return Err(BadAnswer("the answer has too many header fields")),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(BadAnswer("the answer has too many header fields"));
+        }
         Err(_) => return Err(BadAnswer("the head of the answer is malformed")),
     };
     if !has_clean_lines(bytes.get(..head).unwrap_or_default()) {

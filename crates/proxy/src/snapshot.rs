@@ -164,7 +164,8 @@ impl Shared {
     pub(crate) fn report(&self) -> TrafficReport {
         let mut known = lock(&self.known);
         let snapshot = self.snapshot.load();
-        let in_table = |id: &InstanceId| snapshot.routes.iter().any(|r| r.instances.iter().any(|i| i.id == *id));
+        let in_table =
+            |id: &InstanceId| snapshot.routes.iter().any(|r| r.instances.iter().any(|i| i.id == *id));
         known.instances.retain(|id, instance| instance.flights.total() > 0 || in_table(id));
         TrafficReport {
             run: self.run,

@@ -73,7 +73,9 @@ pub(crate) async fn relay(
                 (Some(Err(Stop::Cut)), _) | (_, Some(Err(Stop::Cut))) => Poll::Ready(Ended::ByDrain),
                 (Some(Err(_)), _) | (_, Some(Err(_))) | (Some(_), Some(_)) => Poll::Ready(Ended::BySides),
                 (up, down) => {
-                    if (up.is_some() || down.is_some()) && silence.replace(HALF_OPEN_MILLIS) != HALF_OPEN_MILLIS {
+                    if (up.is_some() || down.is_some())
+                        && silence.replace(HALF_OPEN_MILLIS) != HALF_OPEN_MILLIS
+                    {
                         let open = if up.is_some() { Side::Answer } else { Side::Request };
                         limits.set(open, HALF_OPEN_MILLIS);
                     }

@@ -31,8 +31,7 @@ struct Server {
 /// Answers on the control socket for as long as the process lives.
 pub(crate) fn serve(shared: Arc<Shared>, socket: &UnixListener, listeners: Listeners, table: PathBuf) {
     let writing = std::sync::Mutex::new(());
-    let server =
-        Arc::new(Server { shared, listeners, table, writing, connections: AtomicUsize::new(0) });
+    let server = Arc::new(Server { shared, listeners, table, writing, connections: AtomicUsize::new(0) });
     loop {
         let Ok((stream, _)) = socket.accept() else {
             // Out of descriptors, most likely: wait for some to come back.

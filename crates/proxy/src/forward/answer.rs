@@ -162,7 +162,8 @@ impl<'a> Answer<'a> {
             if buffer.room().is_empty() {
                 buffer.grow(LARGEST_HEAD);
             }
-            let progress = if buffer.is_empty() && interim == 0 { Progress::SentOnReused } else { Progress::Begun };
+            let progress =
+                if buffer.is_empty() && interim == 0 { Progress::SentOnReused } else { Progress::Begun };
             match self.limits.read(Side::Answer, from, buffer).await {
                 Ok(0) => {
                     let end = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
@@ -170,7 +171,9 @@ impl<'a> Answer<'a> {
                 }
                 Ok(_) => {}
                 // The instance does not ask for the body, perhaps because it never does: it is asked for here.
-                Err(Stop::Elapsed) if self.upload.get() == Upload::Waiting => self.interim(100, to, out).await?,
+                Err(Stop::Elapsed) if self.upload.get() == Upload::Waiting => {
+                    self.interim(100, to, out).await?;
+                }
                 Err(stop @ Stop::Io(_)) => return Err(self.failure(progress, Cause::from_instance(stop))),
                 Err(stop) => return Err(self.failure(Progress::Begun, Cause::from_instance(stop))),
             }
@@ -201,10 +204,9 @@ impl<'a> Answer<'a> {
         self.write(to, out).await
     }
 
-    async fn write<W: AsyncWrite + Unpin>(&self, to: &mut W, out: &mut Vec<u8>) -> Result<(), Failure> {
+    async fn write<W: AsyncWrite + Unpin>(&self, to: &mut W, out: &[u8]) -> Result<(), Failure> {
         let mut progress = 0;
-        let written =
-            self.limits.write_all(Side::Answer, to, &mut [IoSlice::new(out)], &mut progress).await;
+        let written = self.limits.write_all(Side::Answer, to, &mut [IoSlice::new(out)], &mut progress).await;
         written.map_err(|stop| self.failure(Progress::Begun, Cause::from_client(&stop)))
     }
 

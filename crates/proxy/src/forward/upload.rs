@@ -106,7 +106,9 @@ impl From<BodyError> for Up {
             BodyError::Write(Stop::Io(_)) => Up::Refused,
             BodyError::Write(Stop::Elapsed) => Up::Failed(Cause::Silent("it did not take the body in time")),
             BodyError::Write(Stop::Cut) | BodyError::Read(Stop::Cut) => Up::Failed(Cause::Cut),
-            BodyError::Read(Stop::Elapsed) => Up::Failed(Cause::Refused(408, "the body did not come in time")),
+            BodyError::Read(Stop::Elapsed) => {
+                Up::Failed(Cause::Refused(408, "the body did not come in time"))
+            }
             BodyError::Read(Stop::Io(_)) | BodyError::Truncated => Up::Failed(Cause::Client),
             BodyError::Malformed(why) => Up::Failed(Cause::Refused(400, why)),
             BodyError::TooLarge => Up::Failed(Cause::Refused(413, "the body is too large")),

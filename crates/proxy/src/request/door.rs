@@ -38,7 +38,9 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
         Ok(httparse::Status::Complete(head)) => head,
         Ok(httparse::Status::Partial) => return partial(bytes),
         Err(httparse::Error::TooManyHeaders) => return refuse(431, "too many header fields"),
-        Err(httparse::Error::Version) => return refuse(505, "only HTTP/1.0 and HTTP/1.1 are spoken here"),
+        Err(httparse::Error::Version) if names_version(bytes) => {
+            return refuse(505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+        }
         Err(_) => return refuse(400, "the head of the request is malformed"),
     };
     if !has_clean_lines(bytes.get(..head).unwrap_or_default()) {
@@ -94,6 +96,15 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
     }))
 }
 
+/// Whether the first line ends in a version, if one that is not spoken here.
+fn names_version(bytes: &[u8]) -> bool {
+    let line = bytes.split(|&b| b == b'\r').next().unwrap_or_default();
+    let mut parts = line.split(|&b| b == b' ');
+    let version = parts.nth(2).unwrap_or_default();
+    let digits = version.strip_prefix(b"HTTP/").unwrap_or_default();
+    parts.next().is_none() && matches!(digits, [a, b'.', b] if a.is_ascii_digit() && b.is_ascii_digit())
+}
+
 /// A head that is not complete yet may already be known to be wrong.
 fn partial(bytes: &[u8]) -> Result<Option<Request>, Refusal> {
     let line = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
@@ -117,7 +128,9 @@ impl<'a> Findings<'a> {
                 }
             }
             Field::ContentLength => {
-                let Some(length) = parse_length(value) else { return refuse(400, "the Content-Length is not valid") };
+                let Some(length) = parse_length(value) else {
+                    return refuse(400, "the Content-Length is not valid");
+                };
                 if self.length.replace(length).is_some() {
                     return refuse(400, "the Content-Length is given twice");
                 }
@@ -142,7 +155,8 @@ impl<'a> Findings<'a> {
             return refuse(400, "the Transfer-Encoding is given twice");
         }
         if !value.eq_ignore_ascii_case(b"chunked") {
-            let known = tokens(value).any(|coding| coding.eq_ignore_ascii_case(b"chunked")) || value.is_empty();
+            let known =
+                tokens(value).any(|coding| coding.eq_ignore_ascii_case(b"chunked")) || value.is_empty();
             return refuse(if known { 400 } else { 501 }, "the only Transfer-Encoding understood is chunked");
         }
         self.chunked = true;
@@ -235,7 +249,11 @@ fn is_host(host: &[u8]) -> bool {
         },
     };
     let fits = |b: &u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(b);
-    !name.is_empty() && name.len() <= 255 && name.iter().all(fits) && port.len() <= 5 && port.iter().all(u8::is_ascii_digit)
+    !name.is_empty()
+        && name.len() <= 255
+        && name.iter().all(fits)
+        && port.len() <= 5
+        && port.iter().all(u8::is_ascii_digit)
 }
 
 /// Whether the host field and the authority of the target say the same.
