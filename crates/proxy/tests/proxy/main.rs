@@ -1,0 +1,12 @@
+//! The whole proxy, as a process of its own, between real sockets: scripted clients on one side, scripted instances
+//! on the other. Each test starts its own proxy; none depends on the speed of the machine.
+#![allow(missing_docs)]
+
+mod control;
+mod drain;
+mod exchange;
+mod health;
+mod instance;
+mod proxy;
+mod relay;
+mod strict;
