@@ -74,11 +74,9 @@ impl RequestId {
 
     /// A new id of 32 hexadecimal digits.
     pub(crate) fn from_random(random: [u64; 2]) -> Self {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; LONGEST_ID];
-        let bits = (u128::from(random[0]) << 64) | u128::from(random[1]);
-        for (at, digit) in text.iter_mut().take(32).enumerate() {
-            *digit = HEX[(bits >> (124 - 4 * at)) as usize & 15];
+        for (digits, bits) in text.chunks_exact_mut(8).zip(random.into_iter().flat_map(halves)) {
+            digits.copy_from_slice(&hex(bits));
         }
         RequestId { text, len: 32 }
     }
@@ -87,6 +85,21 @@ impl RequestId {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.text.get(..self.len).unwrap_or_default()
     }
+}
+
+fn halves(bits: u64) -> [u32; 2] {
+    [(bits >> 32) as u32, bits as u32]
+}
+
+/// The eight hexadecimal digits of a number, all at once: each byte of a word holds one.
+fn hex(bits: u32) -> [u8; 8] {
+    let mut wide = u64::from(bits);
+    wide = (wide | wide << 16) & 0x0000_ffff_0000_ffff;
+    wide = (wide | wide << 8) & 0x00ff_00ff_00ff_00ff;
+    wide = (wide | wide << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 1 in each byte that is 10 or more: there the letters begin.
+    let letters = (wide + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    (wide + 0x3030_3030_3030_3030 + letters * 0x27).to_be_bytes()
 }
 
 /// What is known of an accepted request. Its head for the instance is in the text that `admit` wrote.

@@ -77,8 +77,14 @@ pub(crate) fn translate(
         return Err(BadAnswer("the status is not one"));
     }
     let mut found = Findings::default();
-    for field in parsed.headers.iter() {
-        found.take(classify(field.name), field.value)?;
+    let mut passed = [0_u64; MOST_FIELDS / 64];
+    for (at, field) in parsed.headers.iter().enumerate() {
+        let kind = classify(field.name);
+        found.take(kind, field.value)?;
+        let passes = matches!(kind, Field::Other | Field::Accept | Field::RequestId | Field::Forwarded);
+        if let (true, Some(word)) = (passes, passed.get_mut(at / 64)) {
+            *word |= 1 << (at % 64);
+        }
     }
     if found.chunked && (found.length.is_some() || version == 0) {
         return Err(BadAnswer("the length of the answer is given in two ways"));
@@ -95,10 +101,9 @@ pub(crate) fn translate(
     let reusable = body != Framing::Close && if version == 0 { found.keep_alive } else { !found.close };
     let keep_alive = keep_alive && request.keep_alive && encoding != Framing::Close;
     write_line(out, status, parsed.reason.unwrap_or_default());
-    for field in parsed.headers.iter() {
-        let kind = classify(field.name);
-        let passed = matches!(kind, Field::Other | Field::Accept | Field::RequestId | Field::Forwarded);
-        if passed && !found.is_nominated(field.name) {
+    for (at, field) in parsed.headers.iter().enumerate() {
+        let passes = passed.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1);
+        if passes && !found.is_nominated(field.name) {
             write_field(out, field.name, field.value);
         }
     }

@@ -63,11 +63,13 @@ impl HostIndex {
         Ok(index)
     }
 
+    /// The position of the route that takes all hosts, if there is no other: then the host needs no look.
+    pub fn only(&self) -> Option<usize> {
+        self.any.filter(|_| self.exact.is_empty() && self.wildcard.is_empty())
+    }
+
     /// The position of the route for `host` (lower case, without port): an exact name before a wildcard before "all".
     pub fn find(&self, host: &str) -> Option<usize> {
-        if self.exact.is_empty() && self.wildcard.is_empty() {
-            return self.any;
-        }
         let host = host.strip_suffix('.').unwrap_or(host);
         let wildcard = || self.wildcard.get(host.split_once('.')?.1);
         self.exact.get(host).or_else(wildcard).copied().or(self.any)

@@ -51,8 +51,15 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
     };
     let http10 = version == 0;
     let mut found = Findings::default();
-    for field in parsed.headers.iter() {
-        found.take(classify(field.name), field.value, http10)?;
+    let mut passed = [0_u64; MOST_FIELDS / 64];
+    for (at, field) in parsed.headers.iter().enumerate() {
+        let kind = classify(field.name);
+        if !matches!(kind, Field::Other) {
+            found.take(kind, field.value, http10)?;
+        }
+        if let (Field::Other | Field::Accept, Some(word)) = (kind, passed.get_mut(at / 64)) {
+            *word |= 1 << (at % 64);
+        }
     }
     let (target, authority) = origin_form(method, target)?;
     let host = match (found.host, authority) {
@@ -78,7 +85,7 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
     let upgrade = found.protocol(method, http10, body);
     let id = found.id.unwrap_or_else(|| RequestId::from_random(door.random));
     let host_at = write_line(out, method, target, host);
-    write_fields(out, parsed.headers, &found, &id);
+    write_fields(out, parsed.headers, &passed, &found, &id);
     write_own(out, door, host, body, upgrade, &found);
     Ok(Some(Request {
         head,
@@ -264,6 +271,9 @@ fn same_host(host: &[u8], authority: &[u8]) -> bool {
 
 /// The route for a host as it was sent: in any case, with or without port.
 fn find_route(door: &Door<'_>, host: &[u8]) -> Option<usize> {
+    if let Some(only) = door.hosts.only() {
+        return Some(only);
+    }
     let end = match host.first() {
         Some(b'[') => memchr::memchr(b']', host).map_or(host.len(), |at| at + 1),
         _ => memchr::memchr(b':', host).unwrap_or(host.len()),
@@ -288,10 +298,17 @@ fn write_line(out: &mut Vec<u8>, method: &str, target: &str, host: &[u8]) -> usi
     at
 }
 
-/// Writes the client's fields that are passed on.
-fn write_fields(out: &mut Vec<u8>, fields: &[httparse::Header<'_>], found: &Findings<'_>, id: &RequestId) {
-    for field in fields {
-        if matches!(classify(field.name), Field::Other | Field::Accept) && !found.is_nominated(field.name) {
+/// Writes the client's fields that are passed on: those whose bit is set.
+fn write_fields(
+    out: &mut Vec<u8>,
+    fields: &[httparse::Header<'_>],
+    passed: &[u64],
+    found: &Findings<'_>,
+    id: &RequestId,
+) {
+    for (at, field) in fields.iter().enumerate() {
+        let passes = passed.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1);
+        if passes && !found.is_nominated(field.name) {
             write_field(out, field.name, field.value);
         }
     }

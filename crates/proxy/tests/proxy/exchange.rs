@@ -114,7 +114,7 @@ fn large_bodies_pass_whole_in_both_directions() {
         true
     });
     let proxy = Proxy::start(&[upstream]);
-    let data: Vec<u8> = (0..SIZE).map(|at| (at * 31 >> 7) as u8).collect();
+    let data: Vec<u8> = (0..SIZE).map(|at| ((at * 31) >> 7) as u8).collect();
     let mut raw = proxy.connect();
     let mut sender = raw.stream.get_ref().try_clone().unwrap();
     let expected = sum(&data);
