@@ -264,8 +264,7 @@ async fn exchange(
             cause: Cause::from_instance(stop),
         });
     }
-    let keep_alive = !worker.shared.is_closing();
-    let answer = Answer::new(request, worker, limits, timeouts, keep_alive);
+    let answer = Answer::new(request, worker, limits, timeouts);
     // The head stays as it is until an answer came: the try may have to be repeated.
     let mut text = worker.buffers.text();
     let outcome = answer.receive(upstream, buffer, &mut connection.stream, &mut text).await;
@@ -308,7 +307,9 @@ impl Connection {
             // A connection that had been idle may end at any time; that is nobody's fault.
             Cause::Instance(_) if failure.progress == Progress::SentOnReused => {}
             Cause::Instance(why) => member.failed(why),
-            Cause::Silent(why) => member.failed(why),
+            // An answer that takes too long says little of the instance: some requests are slow.
+            Cause::Silent(why) if failure.progress == Progress::NothingSent => member.failed(why),
+            Cause::Silent(_) => member.tally_failure(),
             Cause::Cut | Cause::Client | Cause::Refused(..) => {}
         }
     }

@@ -101,11 +101,16 @@ impl Instance {
         }
     }
 
-    /// A request on it failed by its fault, as said. True if that changed its health.
-    pub(crate) fn failed(&self, thread: usize, why: &str) -> bool {
+    /// Counts a request that failed on it. Only the given thread itself may call this.
+    pub(crate) fn tally_failure(&self, thread: usize) {
         if let Some(tally) = self.tallies.get(thread) {
             tally.failed.store(tally.failed.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         }
+    }
+
+    /// A request on it failed by its fault, as said. True if that changed its health.
+    pub(crate) fn failed(&self, thread: usize, why: &str) -> bool {
+        self.tally_failure(thread);
         let row = self.failures_in_row.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if row < REQUEST_FAILURES || !self.is_up() {
             return false;

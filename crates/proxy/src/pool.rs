@@ -88,6 +88,11 @@ impl Member {
         self.idle.borrow_mut().clear();
     }
 
+    /// A request on it failed in a way that says nothing of its health.
+    pub(crate) fn tally_failure(&self) {
+        self.instance.tally_failure(self.thread);
+    }
+
     /// A request on it failed by its fault.
     pub(crate) fn failed(&self, why: &str) {
         if self.instance.failed(self.thread, why) {

@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
 use crate::handover::{self, HandoverError, Listeners};
@@ -164,9 +165,16 @@ fn listen(socket: OwnedFd) -> io::Result<tokio::net::TcpListener> {
 fn wait_for_end(shared: &Arc<Shared>) -> io::Result<()> {
     let runtime = runtime()?;
     runtime.block_on(async {
-        let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        term.recv().await;
-        io::Result::Ok(())
+        let mut end = signal(SignalKind::terminate())?;
+        // What a terminal sends to everything that was started from it is meant for `tandem up`, not for the proxy.
+        let (mut interrupt, mut hang_up) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+        loop {
+            tokio::select! {
+                _ = end.recv() => return io::Result::Ok(()),
+                _ = interrupt.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+        }
     })?;
     shared.closing.store(true, Ordering::Relaxed);
     shared.wakers.iter().for_each(tokio::sync::Notify::notify_one);

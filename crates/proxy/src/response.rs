@@ -126,6 +126,8 @@ impl<'a> Findings<'a> {
                 }
                 self.chunked = true;
             }
+            Field::Connection if value.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
+            Field::Connection if value.eq_ignore_ascii_case(b"close") => self.close = true,
             Field::Connection => {
                 for token in tokens(value) {
                     self.close |= token.eq_ignore_ascii_case(b"close");

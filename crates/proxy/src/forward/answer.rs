@@ -40,7 +40,6 @@ pub(super) struct Answer<'a> {
     limits: &'a Limits,
     timeouts: &'a TimeoutSpec,
     pub(super) upload: Cell<Upload>,
-    keep_alive: bool,
     /// Something of the final answer went to the client.
     pub(super) answered: Cell<bool>,
 }
@@ -62,7 +61,6 @@ impl<'a> Answer<'a> {
         worker: &'a Worker,
         limits: &'a Limits,
         timeouts: &'a TimeoutSpec,
-        keep_alive: bool,
     ) -> Self {
         Answer {
             request,
@@ -70,7 +68,6 @@ impl<'a> Answer<'a> {
             limits,
             timeouts,
             upload: Cell::new(Upload::Done),
-            keep_alive,
             answered: Cell::new(false),
         }
     }
@@ -141,7 +138,7 @@ impl<'a> Answer<'a> {
         loop {
             out.clear();
             let wrong = |why: &str| self.failure(Progress::Begun, Cause::Instance(why.to_owned()));
-            let keep_alive = self.keep_alive && self.upload.get() == Upload::Done;
+            let keep_alive = !self.worker.shared.is_closing() && self.upload.get() == Upload::Done;
             let response = match buffer.is_empty() {
                 true => None,
                 false => translate(buffer.filled(), self.request, keep_alive, out).map_err(|e| wrong(e.0))?,

@@ -42,7 +42,7 @@ pub(super) async fn exchange(
     let worker = &*connection.worker;
     let limits = &*connection.limits;
     let waits = request.expects && connection.buffer.is_empty();
-    let answer = Answer::new(request, worker, limits, timeouts, !worker.shared.is_closing());
+    let answer = Answer::new(request, worker, limits, timeouts);
     answer.upload.set(if waits { Upload::Waiting } else { Upload::Running });
     limits.reclass(Class::Upload);
     limits.set(Side::Request, timeouts.body.0);

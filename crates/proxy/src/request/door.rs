@@ -237,6 +237,35 @@ fn origin_form<'a>(method: &str, target: &'a str) -> Result<(&'a str, Option<&'a
     }
 }
 
+/// The bytes that may stand in a host name.
+const HOST_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < 256 {
+        let b = at as u8;
+        let mark = matches!(
+            b,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'%'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b';'
+                | b'='
+        );
+        table[at] = b.is_ascii_alphanumeric() || mark;
+        at += 1;
+    }
+    table
+};
+
 /// Whether `host` is a name, an IPv4 address or a bracketed IPv6 address, with or without a port.
 fn is_host(host: &[u8]) -> bool {
     let (name, port) = match host {
@@ -255,7 +284,7 @@ fn is_host(host: &[u8]) -> bool {
             None => (host, &b"0"[..]),
         },
     };
-    let fits = |b: &u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(b);
+    let fits = |b: &u8| HOST_BYTES.get(usize::from(*b)).copied().unwrap_or_default();
     !name.is_empty()
         && name.len() <= 255
         && name.iter().all(fits)

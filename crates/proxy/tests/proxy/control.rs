@@ -6,7 +6,7 @@ use std::time::Duration;
 use tandem_core::base::Generation;
 use tandem_proxy::control::ControlError;
 
-use super::instance::named;
+use super::instance::{gate, instance, named};
 use super::proxy::{Proxy, status};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -62,6 +62,42 @@ fn a_killed_proxy_serves_again_from_its_file_before_anyone_tells_it() {
     std::fs::write(&path, text.replace("shop", "ship")).unwrap();
     proxy.restart();
     assert_eq!(status(&proxy.ask(GET)), 404);
+}
+
+#[test]
+fn told_to_end_it_finishes_what_it_began_and_leaves_the_rest_in_the_queue() {
+    let (reached, wait) = gate();
+    let upstream = instance(move |arrived| {
+        if arrived.path() == "/slow" {
+            wait.wait();
+        }
+        arrived.reply("done");
+        true
+    });
+    let mut proxy = Proxy::start(&[upstream]);
+    let (mut idle, mut busy) = (proxy.connect(), proxy.connect());
+    idle.send(GET);
+    assert_eq!(idle.answer().1, b"done");
+    busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+    reached.reached();
+    let send = |name: &str| {
+        let pid = proxy.child.id().to_string();
+        assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
+    };
+    // These two are what a closing terminal sends; they are not for it.
+    send("-INT");
+    send("-HUP");
+    send("-TERM");
+    assert_eq!(idle.rest(), (Vec::new(), true));
+    let mut late = proxy.connect();
+    late.send(GET);
+    reached.open();
+    let (head, body) = busy.answer();
+    assert!(head.contains("Connection: close\r\n"), "{head}");
+    assert_eq!((body.as_slice(), busy.rest()), (&b"done"[..], (Vec::new(), true)));
+    assert!(proxy.child.wait().unwrap().success());
+    proxy.restart();
+    assert_eq!(late.answer().1, b"done");
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl Proxy {
 
     /// Kills the process and starts another one on the same sockets and the same folder.
     pub fn restart(&mut self) {
-        self.child.kill().unwrap();
+        let _gone_already = self.child.kill();
         self.child.wait().unwrap();
         self.child = spawn(&self.folder, self.address, &self.sockets);
     }
