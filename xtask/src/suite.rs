@@ -75,7 +75,10 @@ fn tests(root: &Path) -> Result<(), String> {
     match (status.success(), count.ignored) {
         (true, 0) => Ok(()),
         (true, ignored) => Err(format!("{ignored} tests were skipped: nothing is skipped silently")),
-        (false, _) => Err(format!("cargo test failed ({status})")),
+        // A test program that was killed or crashed counts none of its tests as failed.
+        (false, _) => {
+            Err(format!("cargo test failed ({status}); see the lines `error: test failed` and FAILED above"))
+        }
     }
 }
 
