@@ -21,6 +21,9 @@ use crate::worker::{View, Worker};
 const LINGER_MILLIS: u64 = 2000;
 const LINGER_BYTES: usize = 512 * 1024;
 
+/// After so long without a request a connection is put to sleep, in milliseconds.
+const NAP_MILLIS: u64 = 1000;
+
 /// A client's connection.
 pub(crate) struct Connection {
     pub(crate) worker: Rc<Worker>,
@@ -47,36 +50,48 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         worker.view().snapshot.table.routes.first().map_or_else(TimeoutSpec::default, |r| r.timeouts);
     let client = Client::new(peer, listener);
     let mut connection = Connection { worker, limits, stream, buffer: Buffer::default(), client, timeouts };
-    loop {
-        if connection.buffer.is_empty() && connection.wait().await.is_err() {
-            return;
-        }
-        let mut out = connection.worker.buffers.text();
-        let next = connection.exchange(&mut out).await;
-        let worker = &connection.worker;
-        worker.buffers.put_text(out);
-        if connection.buffer.is_empty() {
-            worker.buffers.put(std::mem::take(&mut connection.buffer));
-        }
-        match next {
+    while connection.wait(u64::MAX).await.is_ok() {
+        // A conversation needs some kilobytes of state; a connection that sleeps is not to carry them.
+        match Box::pin(connection.converse()).await {
             Next::Continue if connection.worker.shared.is_closing() => return,
             Next::Continue => {}
             Next::Close => return,
-            Next::Linger => return connection.linger().await,
+            Next::Linger => return Box::pin(connection.linger()).await,
         }
     }
 }
 
 impl Connection {
-    /// Waits for the first byte of a request, then takes a buffer.
-    async fn wait(&mut self) -> Result<(), Stop> {
-        self.limits.set(Side::Request, self.timeouts.idle.0);
+    /// Waits for the first byte of a request, at most so many milliseconds, then takes a buffer.
+    async fn wait(&mut self, at_most: u64) -> Result<(), Stop> {
+        self.limits.set(Side::Request, self.timeouts.idle.0.min(at_most));
         self.limits.set_idle(true);
         let readable = self.limits.readable(Side::Request, &self.stream).await;
         self.limits.set_idle(false);
         readable?;
         self.buffer = self.worker.buffers.small();
         Ok(())
+    }
+
+    /// Answers requests until none has come for a while (then it goes on with the next one) or the end.
+    async fn converse(&mut self) -> Next {
+        loop {
+            let mut out = self.worker.buffers.text();
+            let next = self.exchange(&mut out).await;
+            self.worker.buffers.put_text(out);
+            if next != Next::Continue || self.worker.shared.is_closing() {
+                return next;
+            }
+            if !self.buffer.is_empty() {
+                continue;
+            }
+            self.worker.buffers.put(std::mem::take(&mut self.buffer));
+            match self.wait(NAP_MILLIS).await {
+                Ok(()) => {}
+                Err(Stop::Elapsed) if self.timeouts.idle.0 > NAP_MILLIS => return Next::Continue,
+                Err(_) => return Next::Close,
+            }
+        }
     }
 
     /// Takes one request and answers it.
