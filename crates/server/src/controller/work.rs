@@ -104,6 +104,8 @@ impl Work {
         let (driver, reports, wake) = (self.driver.clone(), self.reports.clone(), self.wake.clone());
         let passes = self.passes.clone();
         spawn("instances", move || {
+            // The driver watches what it has seen: before the first pass that is nothing.
+            passes.await_after(LOADED, WATCH);
             while !reports.is_over() {
                 driver.wait(WATCH);
                 let before = passes.count();
@@ -173,7 +175,10 @@ fn begin_engine(
     }
 }
 
-/// Counts the engine's passes, for threads that wait for the next.
+/// The first publication tells what was loaded, before any pass.
+const LOADED: u64 = 1;
+
+/// Counts the engine's publications, one after each pass, for threads that wait for the next.
 #[derive(Debug, Default)]
 struct Passes {
     count: Mutex<u64>,
