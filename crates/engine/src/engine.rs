@@ -40,6 +40,8 @@ pub enum EngineError {
 pub struct Pass {
     /// How many events were recorded. Zero: nothing happened.
     pub events: usize,
+    /// Whether something could not be done: it is tried again, but not at once.
+    pub failed: bool,
     /// When to look again even if nothing happens.
     pub wake_at: Option<Timestamp>,
 }
@@ -113,7 +115,8 @@ impl Engine {
             let begun = decision.actions.iter().map(|action| Event::Begun { action: action.clone() });
             pass.events += self.record(begun.collect())?;
             let ended = self.act(decision.actions);
-            if ended.iter().any(|event| matches!(event, Event::Failed { .. })) {
+            pass.failed = ended.iter().any(|event| matches!(event, Event::Failed { .. }));
+            if pass.failed {
                 let retry = self.ports.clock.now() + RETRY_AFTER;
                 pass.wake_at = Some(pass.wake_at.map_or(retry, |at| at.min(retry)));
             }

@@ -47,8 +47,8 @@ pub fn run(engine: &mut Engine, outside: &mut dyn Outside) -> Stop {
             Ok(pass) => {
                 outside.publish(engine.view(), None);
                 let now = engine.view().at;
-                // What was done has changed the world: look at once.
-                if pass.events > 0 {
+                // What was done has changed the world: look at once. What failed would fail again.
+                if pass.events > 0 && !pass.failed {
                     now
                 } else {
                     pass.wake_at.unwrap_or(now + LOOK_AGAIN).min(now + LOOK_AGAIN)
