@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,21 +27,32 @@ const KEEP: Duration = Duration::from_secs(10);
 
 /// The proxy, as far as the engine has to do with it.
 pub(crate) struct ProxyTraffic {
-    socket: PathBuf,
+    state: StateFolder,
     client: Option<Client>,
     reports: Arc<Reports>,
 }
 
 impl ProxyTraffic {
     pub(crate) fn new(state: &StateFolder, reports: Arc<Reports>) -> ProxyTraffic {
-        ProxyTraffic { socket: state.proxy_socket(), client: None, reports }
+        ProxyTraffic { state: state.clone(), client: None, reports }
+    }
+
+    fn connected(&mut self) -> Result<Client, ControlError> {
+        match self.client.take() {
+            Some(client) => Ok(client),
+            None => Client::connect(&self.state.proxy_socket()),
+        }
+    }
+
+    fn try_report(&mut self) -> Result<TrafficReport, ControlError> {
+        let mut client = self.connected()?;
+        let (_, report) = client.watch(0, Duration::ZERO)?;
+        self.client = Some(client);
+        Ok(report)
     }
 
     fn try_apply(&mut self, table: &Table) -> Result<(), ControlError> {
-        let mut client = match self.client.take() {
-            Some(client) => client,
-            None => Client::connect(&self.socket)?,
-        };
+        let mut client = self.connected()?;
         client.apply(table)?;
         self.client = Some(client);
         Ok(())
@@ -60,19 +70,26 @@ impl Traffic for ProxyTraffic {
         applied.map_err(|error| PortError(format!("the proxy did not take {}: {error}", table.generation)))
     }
 
+    /// Asked anew each time: the watch says at once that something happened, but its counts may be seconds old.
     fn observe(&mut self) -> Option<TrafficReport> {
-        self.reports.latest()
+        let kept = self.client.is_some();
+        let report = match self.try_report() {
+            Err(_) if kept => self.try_report(),
+            result => result,
+        };
+        report.ok().map(|report| self.reports.take(&self.state, report))
     }
 }
 
-/// The latest report, kept up to date by a thread that asks for changes.
+/// The counts over all runs of the proxy, and the thread that asks for changes.
 pub(crate) struct Reports {
     inner: Mutex<Inner>,
     stopped: Condvar,
 }
 
 struct Inner {
-    latest: Option<TrafficReport>,
+    /// Whether the proxy answered when it was last asked for changes.
+    known: bool,
     totals: Totals,
     /// When they were last kept.
     kept: Option<Instant>,
@@ -90,12 +107,8 @@ impl Inner {
 
 impl Reports {
     pub(crate) fn open(state: &StateFolder) -> Arc<Reports> {
-        let inner = Inner { latest: None, totals: Totals::read(state), kept: None, stop: false };
+        let inner = Inner { known: false, totals: Totals::read(state), kept: None, stop: false };
         Arc::new(Reports { inner: Mutex::new(inner), stopped: Condvar::new() })
-    }
-
-    pub(crate) fn latest(&self) -> Option<TrafficReport> {
-        self.lock().latest.clone()
     }
 
     /// Whether the watch was told to stop.
@@ -126,7 +139,7 @@ impl Reports {
                     }
                 }
             }
-            if self.lock().latest.take().is_some() && !self.is_over() {
+            if std::mem::take(&mut self.lock().known) && !self.is_over() {
                 tracing::warn!("the proxy is away; nothing is stopped until it answers");
                 wake.wake();
             }
@@ -134,13 +147,14 @@ impl Reports {
         }
     }
 
-    fn take(&self, state: &StateFolder, mut report: TrafficReport) {
+    fn take(&self, state: &StateFolder, mut report: TrafficReport) -> TrafficReport {
         let mut inner = self.lock();
         if inner.totals.take(&report) || inner.kept.is_none_or(|at| at.elapsed() >= KEEP) {
             inner.keep(state);
         }
         report.counts = inner.totals.sums();
-        inner.latest = Some(report);
+        inner.known = true;
+        report
     }
 
     fn await_stop(&self, at_most: Duration) {
