@@ -232,3 +232,52 @@ fn widest(table: &Table) -> LimitSpec {
         connections: a.connections.max(b.connections),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use tandem_core::spec::{DrainSpec, HttpProbe, TimeoutSpec};
+    use tandem_core::traffic::Member;
+
+    use super::*;
+
+    fn table(generation: u64, roles: &[Role]) -> Table {
+        let member = |(at, role): (usize, &Role)| Member {
+            instance: InstanceId(at as u64 + 1),
+            version: "v1".parse().unwrap(),
+            address: "127.0.0.1:1".parse().unwrap(),
+            role: *role,
+        };
+        let route = Route {
+            service: "shop".parse().unwrap(),
+            hosts: Vec::new(),
+            probe: HttpProbe::default(),
+            drain: DrainSpec::default(),
+            timeouts: TimeoutSpec::default(),
+            limits: LimitSpec::default(),
+            members: roles.iter().enumerate().map(member).collect(),
+        };
+        Table { generation: Generation(generation), routes: vec![route] }
+    }
+
+    #[test]
+    fn a_thread_with_the_old_table_is_refused_by_what_left_and_its_begun_requests_are_told() {
+        let shared = Shared::new(2, 1);
+        shared.apply(table(1, &[Role::Serve, Role::Standby]), false).unwrap();
+        let old = shared.snapshot.load_full();
+        let [one, two] = old.routes[0].instances.as_slice() else { panic!("two instances") };
+        assert!(one.flights.begin(0), "it serves");
+        assert!(!two.flights.begin(1), "it does not serve yet");
+        for (generation, roles) in
+            [(2, vec![Role::Standby, Role::Serve]), (3, vec![Role::Drain, Role::Serve]), (4, Vec::new())]
+        {
+            shared.apply(table(generation, &roles), false).unwrap();
+            assert!(!one.flights.begin(1), "table {generation}: it left, but takes a request");
+            assert_eq!(shared.report().instances[&one.id].in_flight.total(), 1);
+        }
+        assert!(one.flights.end(0), "the last one is told");
+        assert!(shared.report().instances.is_empty());
+        shared.apply(table(5, &[Role::Serve]), true).unwrap();
+        let again = shared.snapshot.load();
+        assert!(again.routes[0].instances[0].is_up() && again.routes[0].instances[0].flights.begin(0));
+    }
+}
