@@ -1,11 +1,10 @@
 //! The admin API: HTTP and JSON over the Unix socket `admin.sock` in the state folder.
 //!
-//! `message` holds what goes over it, `route` what is answered. Must not decide anything: what changes the service
+//! `crate::message` holds what goes over it, `route` what is answered. Must not decide anything: what changes the service
 //! goes to the engine as a command and is answered when it is recorded. Tested in `tests/server/api.rs`.
 
 mod choice;
 mod log;
-mod message;
 mod refusal;
 mod repeat;
 mod route;
@@ -17,12 +16,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use message::{
+pub use crate::message::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, InstanceStatus, JournalEvent,
     PlanRequest, Problem, ProblemCode, RollbackRequest, Scale, Status, StrategyChoice, WaitStatus, Why,
 };
 
-use crate::controller::office::Office;
+use crate::office::Office;
 
 /// Listens on the socket.
 pub(crate) fn listen(path: &Path) -> io::Result<socket::AdminSocket> {

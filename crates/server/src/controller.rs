@@ -3,10 +3,7 @@
 //! It can be killed at any time: requests are served on, and the next one takes up the work from the journal. Must not
 //! decide anything itself. Tested end to end in `crates/cli`.
 
-pub(crate) mod feed;
-pub(crate) mod office;
 mod shutdown;
-pub(crate) mod wake;
 mod work;
 
 use std::io;
@@ -91,7 +88,7 @@ pub fn run(options: ControllerOptions) -> Result<ExitCode, ControllerError> {
     let program = KeeperCommand::this_program();
     let driver: Arc<dyn Driver> = Arc::new(ProcessDriver::open(state.path(), program)?);
     let mut work = work::Work::begin(&state, &config, driver)?;
-    let office = office::Office::new(&options.config, config, &state, &work)?;
+    let office = work.office(&options.config, config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

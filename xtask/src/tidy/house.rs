@@ -134,14 +134,6 @@ pub(super) const KNOWN_CIRCLES: &[(&str, &str, &str, &str)] = &[
         "forward",
         "one life of a connection in several files; a value between them parts it",
     ),
-    (
-        "tandem-server",
-        "adapter",
-        "api",
-        "the journal's event is shown as it is stored; its type is to move below both",
-    ),
-    ("tandem-server", "adapter", "controller", "feed and wake are to be modules of their own, below both"),
-    ("tandem-server", "api", "controller", "the office is to be a module of its own, below both"),
 ];
 
 /// Files that may hold `unsafe`, and the measured need.

@@ -141,7 +141,8 @@ pub struct DrainSpec {
     pub uploads: Millis,
     /// Answers that are being sent: downloads, server-sent events.
     pub streams: Millis,
-    /// Connections that were upgraded.
+    /// Connections that were upgraded. They are closed one after the other over the last quarter of this time, so that
+    /// their clients do not all come back at once.
     pub websockets: Millis,
 }
 

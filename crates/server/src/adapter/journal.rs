@@ -7,8 +7,8 @@ use tandem_core::base::{DeploymentId, ServiceName};
 use tandem_core::workflow::{Event, Recorded};
 use tandem_engine::{Journal, PortError};
 
-use crate::api::JournalEvent;
-use crate::controller::feed::Feed;
+use crate::feed::Feed;
+use crate::message::JournalEvent;
 use crate::store::{NewEvent, Store, StoreError, StoredEvent};
 
 /// How many events are read at a time.

@@ -13,8 +13,8 @@ use tandem_core::traffic::{Counts, Table, TrafficReport};
 use tandem_engine::{PortError, Traffic};
 use tandem_proxy::control::{Client, ControlError};
 
-use crate::controller::wake::Wake;
 use crate::state::{StateFolder, write_file};
+use crate::wake::Wake;
 
 /// How long the proxy keeps a question open when it has nothing new to tell.
 const WATCH: Duration = Duration::from_secs(5);

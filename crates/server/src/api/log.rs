@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use super::stream::{Over, Queue};
 use super::{Problem, ProblemCode};
-use crate::controller::office::Office;
+use crate::office::Office;
 
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;

@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 use tandem_core::deploy::Refusal;
 
 use super::{Problem, ProblemCode};
-use crate::controller::office::CommandError;
+use crate::office::CommandError;
 
 impl Problem {
     /// A problem of the given kind; `detail` is for people.

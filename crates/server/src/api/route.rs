@@ -20,7 +20,7 @@ use super::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, PlanRequest, Problem, ProblemCode,
     RollbackRequest, Scale, Status, StrategyChoice, Why, log, stream,
 };
-use crate::controller::office::Office;
+use crate::office::Office;
 
 /// The largest request that is read, in bytes.
 const LARGEST: usize = 64 * 1024;

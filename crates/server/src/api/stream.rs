@@ -19,7 +19,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::{JournalEvent, Status};
 use crate::adapter::journal::decode;
-use crate::controller::office::Office;
+use crate::office::Office;
 
 /// So many messages may wait for a reader.
 const QUEUE: usize = 16;

@@ -18,10 +18,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::STOP_ALL;
-use super::feed::Feed;
-use crate::adapter::instances::Preparations;
 use crate::adapter::journal::StoreJournal;
 use crate::clock::Clock;
+use crate::feed::Feed;
+use crate::preparations::Preparations;
 use crate::state::StateFolder;
 use crate::store::Store;
 

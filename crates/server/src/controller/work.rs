@@ -1,5 +1,6 @@
 //! The threads of the controller: the engine's loop, and those that wake it.
 
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,27 +12,21 @@ use tandem_engine::{Engine, EngineError, Message, Outside, Ports, View};
 use tokio::sync::{oneshot, watch};
 
 use super::ControllerError;
-use super::feed::Feed;
 use super::shutdown::Stopped;
-use super::wake::{Inbox, Wake, bell};
-use crate::adapter::instances::{DriverInstances, Preparations};
+use crate::adapter::instances::DriverInstances;
 use crate::adapter::journal::StoreJournal;
 use crate::adapter::traffic::{ProxyTraffic, Reports};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::feed::Feed;
+use crate::office::{Office, Seen};
+use crate::preparations::Preparations;
 use crate::state::StateFolder;
 use crate::store::Store;
+use crate::wake::{Inbox, Wake, bell};
 
 /// How long the driver is asked to wait for a change; then it is asked again.
 const WATCH: Duration = Duration::from_secs(5);
-
-/// How things stood after the last pass.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
-    pub(crate) view: View,
-    /// What went wrong in it.
-    pub(crate) trouble: Option<String>,
-}
 
 /// The running threads.
 pub(crate) struct Work {
@@ -96,6 +91,20 @@ impl Work {
         };
         work.begin_watchers()?;
         Ok(work)
+    }
+
+    /// Where the admin API gets its answers; `path` is the configuration as the team edits it.
+    pub(crate) fn office(&self, path: &Path, config: Config) -> Result<Office, ControllerError> {
+        Ok(Office {
+            config,
+            feed: self.feed.clone(),
+            driver: self.driver.clone(),
+            seen: self.seen.clone(),
+            wake: self.wake.clone(),
+            clock: self.clock,
+            path: path.to_owned(),
+            store: Mutex::new(Store::open(&self.state.database())?),
+        })
     }
 
     fn begin_watchers(&self) -> Result<(), ControllerError> {

@@ -1,36 +1,42 @@
 //! Where the admin API gets its answers: the last view, the history, the store; and where its commands go.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tandem_core::deploy::{Command, Refusal};
 use tandem_core::spec;
 use tandem_core::workflow::Event;
 use tandem_drivers::Driver;
-use tandem_engine::{EngineError, Message};
+use tandem_engine::{EngineError, Message, View};
 use tokio::sync::{oneshot, watch};
 
-use super::feed::Feed;
-use super::wake::Wake;
-use super::work::{Seen, Work};
-use crate::api::{ConfigInForce, Status};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::state::StateFolder;
-use crate::store::{Store, StoreError};
+use crate::feed::Feed;
+use crate::message::{ConfigInForce, Status};
+use crate::store::Store;
+use crate::wake::Wake;
+
+/// How things stood after the last pass.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) view: View,
+    /// What went wrong in it.
+    pub(crate) trouble: Option<String>,
+}
 
 /// Everything that the admin API has to do with.
 pub(crate) struct Office {
     pub(crate) config: Config,
     pub(crate) feed: Arc<Feed>,
     pub(crate) driver: Arc<dyn Driver>,
-    seen: watch::Receiver<Arc<Seen>>,
-    wake: Wake,
-    clock: Clock,
+    pub(crate) seen: watch::Receiver<Arc<Seen>>,
+    pub(crate) wake: Wake,
+    pub(crate) clock: Clock,
     /// The configuration as the team edits it.
-    path: PathBuf,
-    store: Mutex<Store>,
+    pub(crate) path: PathBuf,
+    pub(crate) store: Mutex<Store>,
 }
 
 /// Why a command was not taken.
@@ -47,24 +53,6 @@ pub(crate) enum CommandError {
 }
 
 impl Office {
-    pub(crate) fn new(
-        path: &Path,
-        config: Config,
-        state: &StateFolder,
-        work: &Work,
-    ) -> Result<Office, StoreError> {
-        Ok(Office {
-            config,
-            feed: work.feed.clone(),
-            driver: work.driver.clone(),
-            seen: work.seen.clone(),
-            wake: work.wake.clone(),
-            clock: work.clock,
-            path: path.to_owned(),
-            store: Mutex::new(Store::open(&state.database())?),
-        })
-    }
-
     /// How things stood after the last pass.
     pub(crate) fn seen(&self) -> Arc<Seen> {
         self.seen.borrow().clone()

@@ -7,8 +7,8 @@ use tandem_core::base::DeploymentId;
 use tandem_core::workflow::Event;
 use tokio::sync::broadcast;
 
-use crate::adapter::instances::Preparations;
-use crate::api::{DeploymentRecord, JournalEvent};
+use crate::message::{DeploymentRecord, JournalEvent};
+use crate::preparations::Preparations;
 
 /// A listener that is more than so many events behind reads them from the store.
 const BEHIND: usize = 256;
