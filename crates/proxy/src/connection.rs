@@ -11,8 +11,9 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use crate::buffer::Buffer;
-use crate::deadline::{Limits, Side, Stop};
-use crate::forward::{Next, forward};
+use crate::client::{Connection, Next};
+use crate::deadline::{Side, Stop};
+use crate::forward::forward;
 use crate::request::{Client, Door, Refusal, Request, admit};
 use crate::respond::Own;
 use crate::worker::{View, Worker};
@@ -23,17 +24,6 @@ const LINGER_BYTES: usize = 512 * 1024;
 
 /// After so long without a request a connection is put to sleep, in milliseconds.
 const NAP_MILLIS: u64 = 1000;
-
-/// A client's connection.
-pub(crate) struct Connection {
-    pub(crate) worker: Rc<Worker>,
-    pub(crate) limits: Rc<Limits>,
-    pub(crate) stream: TcpStream,
-    /// What arrived and was not used yet.
-    pub(crate) buffer: Buffer,
-    client: Client,
-    timeouts: TimeoutSpec,
-}
 
 /// Why no request came out of what arrived.
 enum Absent {
@@ -171,15 +161,6 @@ impl Connection {
         let _gone = self.send(out).await;
     }
 
-    /// Sends an answer of the proxy's own.
-    pub(crate) async fn send(&mut self, text: &[u8]) -> Result<(), Stop> {
-        self.limits.set(Side::Answer, self.timeouts.stream.0);
-        let mut parts = [std::io::IoSlice::new(text)];
-        let sent = self.limits.write_all(Side::Answer, &mut self.stream, &mut parts, &mut 0).await;
-        self.limits.clear(Side::Answer);
-        sent
-    }
-
     /// Ends the connection so that the client can read the last answer although it is still sending: a close with
     /// unread bytes would reset the connection and take the answer with it.
     async fn linger(&mut self) {
@@ -202,11 +183,5 @@ impl Connection {
             }
         }
         self.worker.buffers.put(buffer);
-    }
-
-    /// The connection will end with a reset: for answers whose end is the end of the connection, where anything else
-    /// would look complete.
-    pub(crate) fn reset_on_close(&self) {
-        let _best_effort = self.stream.set_zero_linger();
     }
 }

@@ -17,7 +17,7 @@ use tandem_core::traffic::retry::{Attempt, Progress, may_retry};
 use tokio::net::TcpStream;
 
 use crate::buffer::Buffer;
-use crate::connection::Connection;
+use crate::client::{Connection, Next};
 use crate::counts::{Count, ServiceCounts};
 use crate::deadline::{Side, Stop};
 use crate::inflight::Class;
@@ -31,17 +31,6 @@ use answer::{Answer, Delivered};
 
 /// So often a table may change under a request before it is answered with 503.
 const CHOICES: u32 = 8;
-
-/// What becomes of the client's connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// It goes on.
-    Continue,
-    /// It ends now.
-    Close,
-    /// It ends once the client had time to read the answer.
-    Linger,
-}
 
 /// A try that failed.
 #[derive(Debug)]

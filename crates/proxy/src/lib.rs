@@ -13,6 +13,7 @@ pub mod process;
 mod body;
 mod buffer;
 mod chunked;
+mod client;
 mod connection;
 mod counts;
 mod deadline;

@@ -17,9 +17,8 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use crate::buffer::{Buffer, Buffers};
-use crate::connection::Connection;
+use crate::client::{Connection, Next};
 use crate::deadline::{Limits, Side, Stop};
-use crate::forward::Next;
 use crate::inflight::Class;
 use crate::request::Request;
 use frames::Frames;

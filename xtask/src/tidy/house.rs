@@ -115,26 +115,7 @@ pub(super) const MAY_SLEEP: &[(&str, &str)] = &[
 ];
 
 /// Uses of one module by another (package, from, to) that close a circle and are left for now, and why.
-pub(super) const KNOWN_CIRCLES: &[(&str, &str, &str, &str)] = &[
-    (
-        "tandem-proxy",
-        "forward",
-        "connection",
-        "one life of a connection in several files; a value between them parts it",
-    ),
-    (
-        "tandem-proxy",
-        "upgrade",
-        "connection",
-        "one life of a connection in several files; a value between them parts it",
-    ),
-    (
-        "tandem-proxy",
-        "upgrade",
-        "forward",
-        "one life of a connection in several files; a value between them parts it",
-    ),
-];
+pub(super) const KNOWN_CIRCLES: &[(&str, &str, &str, &str)] = &[];
 
 /// Files that may hold `unsafe`, and the measured need.
 pub(super) const MAY_BE_UNSAFE: &[(&str, &str)] = &[];

@@ -16,7 +16,7 @@ use super::answer::{Answer, Delivered, Upload};
 use super::{Cause, Failure, class_of};
 use crate::body::{Body, BodyError, Way};
 use crate::buffer::Buffer;
-use crate::connection::Connection;
+use crate::client::Connection;
 use crate::deadline::{Side, Stop};
 use crate::inflight::Class;
 use crate::request::Request;

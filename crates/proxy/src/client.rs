@@ -1,0 +1,52 @@
+//! A client's connection as a value: the stream, what arrived on it, its deadlines, and how to answer on it.
+//!
+//! `connection` serves it, `forward` and `upgrade` carry its requests out. Tested through the whole proxy.
+
+use std::rc::Rc;
+
+use tandem_core::spec::TimeoutSpec;
+use tokio::net::TcpStream;
+
+use crate::buffer::Buffer;
+use crate::deadline::{Limits, Side, Stop};
+use crate::request::Client;
+use crate::worker::Worker;
+
+/// A client's connection.
+pub(crate) struct Connection {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) limits: Rc<Limits>,
+    pub(crate) stream: TcpStream,
+    /// What arrived and was not used yet.
+    pub(crate) buffer: Buffer,
+    pub(crate) client: Client,
+    pub(crate) timeouts: TimeoutSpec,
+}
+
+/// What becomes of the client's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It goes on.
+    Continue,
+    /// It ends now.
+    Close,
+    /// It ends once the client had time to read the answer.
+    Linger,
+}
+
+impl Connection {
+    /// Sends an answer of the proxy's own.
+    pub(crate) async fn send(&mut self, text: &[u8]) -> Result<(), Stop> {
+        self.limits.set(Side::Answer, self.timeouts.stream.0);
+        let mut parts = [std::io::IoSlice::new(text)];
+        let sent = self.limits.write_all(Side::Answer, &mut self.stream, &mut parts, &mut 0).await;
+        self.limits.clear(Side::Answer);
+        sent
+    }
+
+    /// The connection will end with a reset: for answers whose end is the end of the connection, where anything else
+    /// would look complete.
+    pub(crate) fn reset_on_close(&self) {
+        let _best_effort = self.stream.set_zero_linger();
+    }
+}
