@@ -1,4 +1,4 @@
-//! The commands for everybody who works on Tandem: `cargo xtask test`, `demo`, `tidy`, `bench`.
+//! The commands for everybody who works on Tandem: `cargo xtask test`, `demo`, `tidy`, `bench`, `trial`.
 //!
 //! One file per command. Knows the packages only from outside, by their commands and files.
 //! Tested in place; `cargo xtask test` runs the whole.
@@ -14,6 +14,7 @@ mod demo;
 mod machine;
 mod suite;
 mod tidy;
+mod trial;
 
 /// Commands for working on Tandem.
 #[derive(Parser)]
@@ -35,6 +36,9 @@ enum Command {
     /// Measure Tandem beside its peers.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Try the promises many times over, and show the figures.
+    #[command(subcommand)]
+    Trial(trial::Trial),
     /// Run the whole suite: format, house rules, lints, documentation, tests.
     Test,
 }
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         Command::Tidy { folder } => tidy::run(&folder.unwrap_or_else(root)),
         Command::Demo(options) => demo::run(&root(), &options),
         Command::Bench(bench) => bench::run(&root(), &bench),
+        Command::Trial(trial) => trial::run(&root(), &trial),
         Command::Test => suite::run(&root()),
     };
     match done {

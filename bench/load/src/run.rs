@@ -85,17 +85,22 @@ impl Load {
     /// sent later counts as wrong.
     pub fn watch_flip(&self, old: &str, new: &str) {
         self.end_watch();
-        let since = micros(self.shared.start.elapsed());
+        let since = self.now();
         let watch = FlipWatch { old: old.to_owned(), new: new.to_owned(), since, until: None };
         self.shared.book().flips.push(watch);
     }
 
     /// Ends the watch that `watch_flip` began: say so before the versions change again.
     pub fn end_watch(&self) {
-        let now = micros(self.shared.start.elapsed());
+        let now = self.now();
         if let Some(last) = self.shared.book().flips.last_mut() {
             last.until.get_or_insert(now);
         }
+    }
+
+    /// The time since the start in microseconds, as records have it.
+    pub fn now(&self) -> u64 {
+        micros(self.shared.start.elapsed())
     }
 
     /// Waits until so many requests have ended since the start, or the run is over.

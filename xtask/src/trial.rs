@@ -1,0 +1,84 @@
+//! `cargo xtask trial`: the promises of Tandem tried many times over, from outside, with figures.
+//!
+//! Each trial runs the real program under open-loop load, prints a table and fails if a promise was broken. Knows
+//! Tandem only by its command line, its processes and its answers. What is tried here often is tried once in
+//! `crates/cli/tests/e2e`; the judging is tested in place.
+
+mod kills;
+mod table;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::machine;
+
+/// The trials.
+#[derive(clap::Subcommand)]
+pub(crate) enum Trial {
+    /// Kill each kind of process with SIGKILL at random moments of deployments under load.
+    Kills(kills::Options),
+}
+
+/// What every trial needs.
+struct Stage<'a> {
+    /// The repository.
+    root: &'a Path,
+    /// Where the programs were built.
+    binaries: PathBuf,
+}
+
+/// Runs one.
+pub(crate) fn run(root: &Path, trial: &Trial) -> Result<(), String> {
+    machine::ensure_rust()?;
+    machine::ensure(machine::SUITE)?;
+    match trial {
+        Trial::Kills(options) => {
+            let stage = Stage::build(root, options.release)?;
+            block_on(kills::run(&stage, options))
+        }
+    }
+}
+
+impl Stage<'_> {
+    fn build(root: &Path, release: bool) -> Result<Stage<'_>, String> {
+        println!("── building tandem and the shop");
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(root).args(["build", "--quiet", "--package", "tandem", "--package", "shop"]);
+        if release {
+            cargo.arg("--release");
+        }
+        machine::run(&mut cargo)?;
+        let binaries = machine::target(root).join(if release { "release" } else { "debug" });
+        Ok(Stage { root, binaries })
+    }
+
+    fn tandem(&self) -> PathBuf {
+        self.binaries.join("tandem")
+    }
+
+    fn shop(&self) -> PathBuf {
+        self.binaries.join("shop")
+    }
+}
+
+/// Runs a trial to its end, or until Ctrl-C; what it started ends with it.
+fn block_on(trial: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|why| format!("no runtime: {why}"))?;
+    runtime.block_on(async {
+        tokio::select! {
+            tried = trial => tried,
+            _ = tokio::signal::ctrl_c() => Err("interrupted; everything was stopped".to_owned()),
+        }
+    })
+}
+
+/// A folder of its own for one daemon.
+fn folder() -> Result<tempfile::TempDir, String> {
+    let made = tempfile::Builder::new().prefix("tandem-trial-").tempdir();
+    made.map_err(|why| format!("no folder: {why}"))
+}
