@@ -179,7 +179,7 @@ impl Client {
     }
 
     fn unreachable(&self, error: &std::io::Error) -> Failure {
-        use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+        use std::io::ErrorKind::{ConnectionRefused, InvalidInput, NotFound, PermissionDenied};
         match error.kind() {
             NotFound | ConnectionRefused => {
                 Failure::new(Exit::NoDaemon, format!("no daemon is running for {}", self.name))
@@ -188,6 +188,13 @@ impl Client {
             PermissionDenied => {
                 Failure::failed(format!("the daemon of {} belongs to somebody else", self.name))
                     .help(format!("only the owner of {} may use it", shown(&self.socket)))
+            }
+            InvalidInput => {
+                let socket = shown(&self.socket);
+                Failure::new(
+                    Exit::NoDaemon,
+                    format!("no daemon can run for {}: {socket} is too long a path for a socket", self.name),
+                )
             }
             _ => Failure::failed(format!("{} can't be reached: {error}", shown(&self.socket))),
         }

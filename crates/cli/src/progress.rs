@@ -104,11 +104,3 @@ fn sentences(status: &Status, now: Timestamp) -> impl Iterator<Item = String> + 
         status.waits.iter().map(move |wait| crate::terminal::clean(&wait.wait.sentence(now)).into_owned());
     trouble.chain(waits)
 }
-
-/// A length of time to a tenth of a second, or to a second where it is long.
-pub(crate) fn rough(length: Millis) -> String {
-    if length.0 < 10_000 {
-        return format!("{}.{}s", length.0 / 1000, length.0 % 1000 / 100);
-    }
-    Millis::from_secs(length.0 / 1000).to_string()
-}

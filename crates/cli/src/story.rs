@@ -33,7 +33,7 @@ pub(crate) struct Line {
 pub(crate) struct Story {
     roles: BTreeMap<InstanceId, Role>,
     ordered: Option<Table>,
-    wanted: Option<u32>,
+    capacity: Option<u32>,
 }
 
 impl Story {
@@ -44,6 +44,7 @@ impl Story {
                 (Tone::Plain, format!("{instances} instances are wanted from now on"))
             }
             Event::Requested(request) => {
+                self.capacity = None;
                 let (id, version) = (request.deployment, &request.version);
                 (Tone::Plain, format!("{id} to {version} by {} begins", request.strategy.kind().name()))
             }
@@ -53,16 +54,19 @@ impl Story {
             Event::TurnedBack { deployment, reason } => {
                 (Tone::Bad, format!("{deployment} goes back: {reason}"))
             }
-            // The first of these tells where capacity began, which is no news while it is whole.
-            Event::CapacityFell { serving, .. } if self.wanted.is_some_and(|wanted| *serving >= wanted) => {
-                return None;
+            Event::CapacityFell { serving, .. } => {
+                // The first of these tells where capacity began.
+                let before = self.capacity.replace(*serving)?;
+                (Tone::Care, format!("capacity fell from {before} to {serving}"))
             }
-            Event::CapacityFell { serving, .. } => (Tone::Care, format!("capacity fell to {serving}")),
             Event::Prepared { version, digest } => {
                 (Tone::Plain, format!("{version} is ready to run (digest {})", digest.short()))
             }
             Event::Ready { instance } => (Tone::Good, format!("{instance} is ready")),
             Event::Ended { instance, exit, crashes: 0 } => (Tone::Plain, as_asked(*instance, exit)),
+            Event::Ended { instance, exit: exit @ Exit::NotExecuted(_), .. } => {
+                (Tone::Bad, format!("{instance} {exit}"))
+            }
             Event::Ended { instance, exit, crashes } => {
                 (Tone::Bad, format!("{instance} {exit}, unasked (crash {crashes} in a row)"))
             }
@@ -117,7 +121,6 @@ impl Story {
     /// Takes over how things stand, so that the next table can be compared with it.
     pub(crate) fn stands(&mut self, status: &Status) {
         use tandem_core::workflow::Stage;
-        self.wanted = Some(status.wanted);
         if !self.roles.is_empty() {
             return;
         }
@@ -160,7 +163,9 @@ fn some_of(all: &[String]) -> String {
 pub(crate) fn diagnosis(found: &Diagnosis) -> Vec<String> {
     let mut lines = vec![format!("likely cause: {}", found.cause)];
     let findings = &found.findings;
-    if let Some(exit) = &findings.exit {
+    // What could not be executed is the cause, and wrote nothing.
+    let executed = !matches!(findings.exit, Some(Exit::NotExecuted(_)));
+    if let (true, Some(exit)) = (executed, &findings.exit) {
         lines.push(format!("{} {exit}", found.instance));
     }
     match &found.health {
@@ -173,9 +178,9 @@ pub(crate) fn diagnosis(found: &Diagnosis) -> Vec<String> {
         let listens: Vec<String> = findings.listens.iter().map(ToString::to_string).collect();
         lines.push(format!("it listens on {}", listens.join(", ")));
     }
-    if findings.log.is_empty() {
+    if findings.log.is_empty() && executed {
         lines.push(format!("{} wrote nothing", found.instance));
-    } else {
+    } else if !findings.log.is_empty() {
         lines.push(format!("the last lines that {} wrote:", found.instance));
         lines.extend(findings.log.iter().map(|line| format!("  | {line}")));
     }
@@ -185,7 +190,7 @@ pub(crate) fn diagnosis(found: &Diagnosis) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tandem_core::base::Generation;
+    use tandem_core::base::{DeploymentId, Generation};
     use tandem_core::traffic::{Member, Route};
 
     fn table(members: &[(u64, &str, Role)]) -> Event {
@@ -234,6 +239,17 @@ mod tests {
         );
         let many: Vec<_> = (10..20).map(|id| (id, "v3", Role::Serve)).collect();
         assert!(told(&mut story, &table(&many)).ends_with("i15 (v3) and 4 more"));
+    }
+
+    #[test]
+    fn capacity_falls_from_where_it_began() {
+        let mut story = Story::default();
+        let mut fell = |serving| {
+            let event = Event::CapacityFell { deployment: DeploymentId(1), serving };
+            story.tell(&event).map(|line| line.text)
+        };
+        assert_eq!(fell(4), None);
+        assert_eq!(fell(3).as_deref(), Some("capacity fell from 4 to 3"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use tandem_core::base::Timestamp;
 use tandem_core::workflow::Phase;
 use tandem_server::api::{DeploymentStatus, Status};
 
-use super::{painted, rough, sentences};
+use super::{painted, sentences};
 use crate::story::{Line, Tone};
 use crate::terminal::{BAD, CARE, DIM, GOOD, STRONG};
 
@@ -84,7 +84,7 @@ fn present(deployment: &DeploymentStatus, now: Timestamp) -> String {
         None => "readiness not known".to_owned(),
     };
     let paused = if deployment.paused { format!("  {CARE}paused{CARE:#}") } else { String::new() };
-    let since = rough(now.since(deployment.phase_since));
+    let since = now.since(deployment.phase_since).rough();
     let (mark, title) = (format!("{CARE}▸{CARE:#}"), title(deployment.phase, back));
     format!("{mark} {STRONG}{title}{STRONG:#}  {goal} {ready}  {since}{paused}")
 }

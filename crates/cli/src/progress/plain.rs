@@ -7,7 +7,7 @@ use tandem_core::base::{Millis, Timestamp};
 use tandem_core::deploy::Wait;
 use tandem_server::api::Status;
 
-use super::{painted, rough};
+use super::painted;
 use crate::story::{Line, Tone};
 use crate::terminal::{Terminal, clean};
 
@@ -29,7 +29,7 @@ impl<'t> Plain<'t> {
 
     pub(super) fn line(&mut self, at: Timestamp, line: &Line) {
         let began = *self.began.get_or_insert(at);
-        self.terminal.say(format_args!("{:>8} {}", rough(at.since(began)), painted(line)));
+        self.terminal.say(format_args!("{:>8} {}", at.since(began).rough(), painted(line)));
     }
 
     pub(super) fn remark(&self, line: &Line) {

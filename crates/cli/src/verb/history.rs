@@ -10,7 +10,6 @@ use crate::args::Global;
 use crate::client::Client;
 use crate::columns::{Cell, Columns, bad, care, good, number, text};
 use crate::failure::Exit;
-use crate::progress::rough;
 use crate::terminal::Terminal;
 use crate::verb::Ending;
 
@@ -54,10 +53,10 @@ fn row(record: &DeploymentRecord) -> Vec<Cell> {
         text(record.version.as_str()),
         text(from.map_or("-", |from| from.as_str())),
         text(&kind),
-        number(receipt.map(|receipt| rough(receipt.took))),
+        number(receipt.map(|receipt| receipt.took.rough())),
         number(counts.map(|counts| counts.requests)),
         number(counts.map(|counts| counts.failed)),
-        number(receipt.map(|receipt| rough(receipt.mixed_state))),
+        number(receipt.map(|receipt| receipt.mixed_state.rough())),
         result,
     ]
 }

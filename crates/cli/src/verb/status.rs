@@ -8,7 +8,6 @@ use crate::args::Global;
 use crate::client::Client;
 use crate::columns::{Cell, Columns, bad, care, good, number, text};
 use crate::failure::{Exit, Failure};
-use crate::progress::rough;
 use crate::terminal::{BAD, CARE, STRONG, Terminal, clean};
 use crate::verb::Ending;
 
@@ -87,7 +86,7 @@ fn summary(status: &Status) -> String {
 
 fn under_way(deployment: &DeploymentStatus, status: &Status) -> String {
     let from = deployment.from.as_ref().map_or("nothing", |from| from.as_str());
-    let since = rough(status.at.since(deployment.phase_since));
+    let since = status.at.since(deployment.phase_since).rough();
     let ready =
         deployment.ready.map_or_else(String::new, |ready| format!(", {ready}/{} ready", deployment.wanted));
     let paused = if deployment.paused { format!(", {CARE}paused{CARE:#}") } else { String::new() };
@@ -121,6 +120,6 @@ fn row(instance: &InstanceStatus, status: &Status) -> Vec<Cell> {
         number(instance.requests),
         number(instance.failed),
         text(&instance.address.map_or_else(|| "-".to_owned(), |address| address.to_string())),
-        number(Some(rough(status.at.since(instance.since)))),
+        number(Some(status.at.since(instance.since).rough())),
     ]
 }

@@ -104,7 +104,7 @@ fn a_deployment_is_told_line_by_line_and_ends_with_its_receipt() {
     insta::assert_snapshot!(deploys(folder.path(), &daemon, &["--strategy", "rolling", "--batch", "50%"]), @r###"
 exit 0
 --- stdout
-✔ v1 → v2 in 12s 340ms: 48 210 requests, 0 failed, 1 retried, 3 WebSockets moved, capacity never below 2/2, mixed state 4s
+✔ v1 → v2 in 12.3s: 48 210 requests, 0 failed, 1 retried, 3 WebSockets moved, capacity never below 2/2, mixed state 4.0s
 --- stderr
 d7: deploying v2 from shop-v2
     0.0s   v2 is ready to run (digest abababababab)
@@ -147,7 +147,7 @@ fn a_deployment_that_went_back_by_itself_shows_why() {
     insta::assert_snapshot!(deploys(folder.path(), &daemon, &[]), @r###"
 exit 3
 --- stdout
-✘ v1 → v2 rolled back to v1 after 12s 340ms, because i2 exited with code 1 before it was ready: 48 210 requests, 0 failed, 1 retried, 3 WebSockets moved, capacity never below 2/2, mixed state 4s
+✘ v1 → v2 rolled back to v1 after 12.3s, because i2 exited with code 1 before it was ready: 48 210 requests, 0 failed, 1 retried, 3 WebSockets moved, capacity never below 2/2, mixed state 4.0s
 --- stderr
 d7: deploying v2 from shop-v2
     0.0s   v2 is ready to run (digest abababababab)
@@ -246,8 +246,8 @@ d7 v1 → v2 by rolling: shifting for 5.0s, 1/2 ready
   waiting: i2 is not ready yet (500 Oops); it has 40s left
 
 INSTANCE  VERSION  STATE     HEALTH    IN FLIGHT  REQUESTS  FAILED  ADDRESS          SINCE
-i1        v1       serving   up                4      1200       0  127.0.0.1:20001    40s
-i2        v2       starting  500 Oops          4      1200       0  127.0.0.1:20002    40s
+i1        v1       serving   up                4      1200       0  127.0.0.1:20001  40.0s
+i2        v2       starting  500 Oops          4      1200       0  127.0.0.1:20002  40.0s
 --- stderr
 "###);
     daemon.answers("GET /v1/status", 200, &stands);
@@ -293,8 +293,8 @@ exit 0
     insta::assert_snapshot!(ran(folder, &["history"]), @r###"
 exit 0
 --- stdout
-ID  BEGAN                VERSION  FROM  BY       TOOK  REQUESTS  FAILED  MIXED  RESULT
-d7  2023-11-14 22:13:20  v2       v1    rolling   12s     48210       0   4.0s  settled
+ID  BEGAN                VERSION  FROM  BY        TOOK  REQUESTS  FAILED  MIXED  RESULT
+d7  2023-11-14 22:13:20  v2       v1    rolling  12.3s     48210       0   4.0s  settled
 --- stderr
 "###);
     let step = |what: &str, new: u32, old: u32| json!({ "what": what, "new": new, "old": old, "running": 3 });

@@ -50,6 +50,17 @@ impl Millis {
         Millis(secs * 1000)
     }
 
+    /// For people to read at a glance: `0.3s`, `4.1s`, `3m 12s`, `1h 5m`.
+    pub fn rough(self) -> String {
+        let tenths = (self.0 + 50) / 100;
+        let secs = (self.0 + 500) / 1000;
+        match (tenths, secs) {
+            (0..600, _) => format!("{}.{}s", tenths / 10, tenths % 10),
+            (_, 0..3600) => format!("{}m {}s", secs / 60, secs % 60),
+            _ => format!("{}h {}m", secs / 3600, secs / 60 % 60),
+        }
+    }
+
     /// The same length for the standard library.
     pub const fn to_std(self) -> Duration {
         Duration::from_millis(self.0)
@@ -135,6 +146,22 @@ mod tests {
     fn what_is_written_is_read_back() {
         for millis in [0, 1, 999, 1000, 61_001, 3_600_000, 90_061_001] {
             assert_eq!(Millis(millis).to_string().parse(), Ok(Millis(millis)));
+        }
+    }
+
+    #[test]
+    fn at_a_glance_nobody_wants_milliseconds() {
+        for (millis, text) in [
+            (0, "0.0s"),
+            (16, "0.0s"),
+            (4088, "4.1s"),
+            (59_940, "59.9s"),
+            (59_960, "1m 0s"),
+            (192_400, "3m 12s"),
+            (3_599_700, "1h 0m"),
+            (3_900_000, "1h 5m"),
+        ] {
+            assert_eq!(Millis(millis).rough(), text);
         }
     }
 

@@ -73,7 +73,7 @@ pub enum Refusal {
         active: DeploymentId,
     },
     /// The version serves already.
-    #[error("{0} serves already")]
+    #[error("{0} serves already: give other content a label of its own with --version")]
     Serves(VersionLabel),
     /// There is no version to go back to.
     #[error("there is no earlier version to go back to")]

@@ -27,8 +27,8 @@ fn exited(exit: &Exit) -> String {
     }
 }
 
-fn silent(probe: &HttpProbe, port: Option<u16>, health: &Health, findings: &Findings) -> String {
-    let port = port.map_or("its port".to_owned(), |port| format!("port {port}"));
+fn silent(probe: &HttpProbe, number: Option<u16>, health: &Health, findings: &Findings) -> String {
+    let port = number.map_or("its port".to_owned(), |port| format!("port {port}"));
     if let Some(stranger) = &findings.stranger {
         return format!("{port} is held by {stranger}, which is not the instance");
     }
@@ -36,6 +36,14 @@ fn silent(probe: &HttpProbe, port: Option<u16>, health: &Health, findings: &Find
     let path = &probe.path;
     if last.contains("refused") || matches!(health, Health::Unknown) {
         let others: Vec<String> = findings.listens.iter().map(ToString::to_string).collect();
+        let right_port: Vec<String> =
+            findings.listens.iter().filter(|a| Some(a.port()) == number).map(ToString::to_string).collect();
+        if !right_port.is_empty() {
+            return format!(
+                "it listens on {} only: the app must bind 127.0.0.1 (or 0.0.0.0)",
+                right_port.join(", ")
+            );
+        }
         return if others.is_empty() {
             format!("it never listened on {port}: the app must bind the port in $PORT, on 127.0.0.1")
         } else {
@@ -58,5 +66,24 @@ fn silent(probe: &HttpProbe, port: Option<u16>, health: &Health, findings: &Find
         }
         Some(500..=599) => format!("{path} fails inside the app ({last}): its last log lines say why"),
         _ => format!("{path}: {last}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(listens: &[&str]) -> String {
+        let listens = listens.iter().map(|address| address.parse().unwrap()).collect();
+        let health = Health::Failing { last: "connection refused".to_owned() };
+        let findings = Findings { listens, ..Findings::default() };
+        likely_cause(&HttpProbe::default(), Some(20_000), &health, &findings)
+    }
+
+    #[test]
+    fn whoever_refuses_connections_listens_elsewhere_or_nowhere() {
+        assert!(cause(&[]).contains("never listened on port 20000"));
+        assert!(cause(&["127.0.0.1:3000"]).contains("on 127.0.0.1:3000 and not on port 20000"));
+        assert!(cause(&["[::1]:20000"]).contains("on [::1]:20000 only: the app must bind 127.0.0.1"));
     }
 }

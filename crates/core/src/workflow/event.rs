@@ -233,6 +233,9 @@ impl fmt::Display for Reason {
             Reason::NotReady { instance, within, health } => {
                 write!(f, "{instance} was not ready within {within}: {}", last_answer(health))
             }
+            Reason::EndedEarly { instance, exit: exit @ Exit::NotExecuted(_) } => {
+                write!(f, "{instance} {exit}")
+            }
             Reason::EndedEarly { instance, exit } => write!(f, "{instance} {exit} before it was ready"),
             Reason::Crashed { instance, crashes, limit } => {
                 write!(f, "crashes {crashes} > {limit}: {instance} was the last")

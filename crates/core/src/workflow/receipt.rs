@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Timestamp, VersionLabel};
 use crate::traffic::Counts;
-use crate::workflow::Deployment;
+use crate::workflow::{Deployment, Reason};
 
 /// How a deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +19,8 @@ pub enum Verdict {
         /// Why it went back.
         reason: String,
     },
-    /// It was the first version, and it did not come up: nothing serves.
+    /// The deliverable could not be used, and what ran before was never touched; or it was the first version and did
+    /// not come up, and nothing serves.
     Failed {
         /// Why.
         reason: String,
@@ -53,8 +54,10 @@ impl Receipt {
     pub fn of(deployment: &Deployment, wanted: u32, counts: Option<Counts>, now: Timestamp) -> Receipt {
         let verdict = match (deployment.turned_back(), &deployment.from) {
             (None, _) => Verdict::Settled,
+            (Some(reason @ Reason::NotPrepared { .. }), _) | (Some(reason), None) => {
+                Verdict::Failed { reason: reason.to_string() }
+            }
             (Some(reason), Some(_)) => Verdict::RolledBack { reason: reason.to_string() },
-            (Some(reason), None) => Verdict::Failed { reason: reason.to_string() },
         };
         Receipt {
             verdict,
@@ -73,16 +76,21 @@ impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let from = self.from.as_ref().map_or("nothing", VersionLabel::as_str);
         match &self.verdict {
-            Verdict::Settled => write!(f, "{from} → {} in {}", self.to, self.took)?,
+            Verdict::Settled => write!(f, "{from} → {} in {}", self.to, self.took.rough())?,
             Verdict::RolledBack { reason } => {
                 write!(
                     f,
                     "{from} → {} rolled back to {from} after {}, because {reason}",
-                    self.to, self.took
+                    self.to,
+                    self.took.rough()
                 )?;
             }
             Verdict::Failed { reason } => {
-                write!(f, "{} failed after {}, because {reason}", self.to, self.took)?;
+                write!(f, "{} failed after {}, because {reason}", self.to, self.took.rough())?;
+                // Nothing of it ever ran beside the version from before: there is no more to tell.
+                if let Some(from) = &self.from {
+                    return write!(f, "; {from} serves on, untouched");
+                }
             }
         }
         match &self.counts {
@@ -100,7 +108,7 @@ impl fmt::Display for Receipt {
             write!(f, ", capacity never below {lowest}/{}", self.wanted)?;
         }
         if self.from.is_some() {
-            write!(f, ", mixed state {}", self.mixed_state)?;
+            write!(f, ", mixed state {}", self.mixed_state.rough())?;
         }
         Ok(())
     }
@@ -119,5 +127,50 @@ impl fmt::Display for Grouped {
             write!(f, "{digit}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::DeploymentId;
+    use crate::spec::{FlipSpec, Strategy};
+    use crate::workflow::{Direction, Kind, Phase, Request};
+
+    fn turned_back(reason: Reason) -> Deployment {
+        Deployment {
+            request: Request {
+                deployment: DeploymentId(2),
+                kind: Kind::Deploy,
+                version: "v2".parse().unwrap(),
+                source: "/v2".to_owned(),
+                strategy: Strategy::Flip(FlipSpec::default()),
+            },
+            from: Some("v1".parse().unwrap()),
+            requested_at: Timestamp(1_000),
+            phase: Phase::Retiring,
+            phase_since: Timestamp(1_000),
+            direction: Direction::Back { reason },
+            paused: false,
+            baseline: None,
+            lowest_capacity: Some(4),
+            crashes: 0,
+            mixed_since: None,
+            last_left_at: None,
+        }
+    }
+
+    #[test]
+    fn what_never_ran_failed_and_what_ran_was_rolled_back() {
+        let unusable = turned_back(Reason::NotPrepared { error: "it is empty".to_owned() });
+        let receipt = Receipt::of(&unusable, 4, None, Timestamp(1_321));
+        assert!(matches!(receipt.verdict, Verdict::Failed { .. }));
+        assert_eq!(
+            receipt.to_string(),
+            "v2 failed after 0.3s, because the deliverable can't be used: it is empty; v1 serves on, untouched"
+        );
+        let receipt = Receipt::of(&turned_back(Reason::Asked), 4, None, Timestamp(1_321));
+        assert!(matches!(receipt.verdict, Verdict::RolledBack { .. }));
+        assert!(receipt.to_string().starts_with("v1 → v2 rolled back to v1 after 0.3s, because"));
     }
 }
