@@ -64,8 +64,11 @@ pub fn run(engine: &mut Engine, outside: &mut dyn Outside) -> Stop {
             Message::Look => {}
             Message::Command { command, answer } => {
                 let taken = engine.command(&command);
-                // Whoever asked may look at once, and must find what was asked for.
-                outside.publish(engine.view(), None);
+                // Whoever asked may look at once, and must find what was asked for. A refusal changes nothing, and says
+                // nothing of what went wrong before.
+                if taken.is_ok() {
+                    outside.publish(engine.view(), None);
+                }
                 answer(taken);
             }
             Message::Stop => return Stop,
