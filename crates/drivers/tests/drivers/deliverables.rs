@@ -67,9 +67,16 @@ fn what_is_refused_leaves_nothing_and_says_which_deliverable() {
     let archive = rig.pack("whole.tar.gz");
     let bytes = fs::read(&archive).unwrap();
     fs::write(rig.path().join("cut.tar.gz"), &bytes[..bytes.len() / 2]).unwrap();
-    for (name, message) in
-        [("cut.tar.gz", "truncated"), ("missing", "no such file"), ("/dev/null", "neither")]
-    {
+    fs::create_dir(rig.path().join("nothing")).unwrap();
+    let pipe = Command::new("mkfifo").arg(rig.path().join("pipe")).status().unwrap();
+    assert!(pipe.success());
+    for (name, message) in [
+        ("cut.tar.gz", "truncated"),
+        ("missing", "no such file"),
+        ("/dev/null", "neither"),
+        ("nothing", "it is empty"),
+        ("pipe", "neither"),
+    ] {
         let error = rig.driver.prepare(&version("v1"), &rig.path().join(name)).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains(message), "{error}");
     }

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -51,7 +52,9 @@ pub(crate) fn unpack(source: &Path, sink: &mut Sink, limits: &Limits) -> Result<
 }
 
 fn open(source: &Path) -> Result<File, Refused> {
-    let file = File::open(source).map_err(Refused::Reading)?;
+    // Opening a pipe would wait for somebody to write to it.
+    let options = File::options().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32).clone();
+    let file = options.open(source).map_err(Refused::Reading)?;
     if !file.metadata().map_err(Refused::Reading)?.is_file() {
         return Err(Refused::because("it is neither a file nor a folder"));
     }
@@ -99,7 +102,12 @@ impl Watch<'_> {
             return Err(Refused::because("the archive is truncated: its end mark is missing"));
         }
         // What follows the end mark is padding; reading it also proves the checksum of a packed archive.
-        io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(|error| self.explain(error))?;
+        io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(|error| {
+            if error.to_string().contains(USED_UP) {
+                return Refused::because("more than 1 MiB follows the end of the archive");
+            }
+            self.explain(error)
+        })?;
         Ok(())
     }
 

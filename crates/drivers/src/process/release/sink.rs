@@ -124,6 +124,9 @@ impl Sink {
 
     /// Makes the links and takes the right to write from all folders.
     pub(crate) fn finish(self) -> Result<(), Refused> {
+        if self.placed.is_empty() {
+            return Err(Refused::because("it is empty: did the build fail?"));
+        }
         let Some(root) = &self.root else { return Ok(()) };
         for (path, placed) in &self.placed {
             if let Placed::Link(target) = placed {

@@ -169,5 +169,8 @@ fn bombs_stop_at_the_limits() {
 fn what_is_no_archive_says_so() {
     assert!(Place::new().unpack(b"").unwrap_err().contains("empty"));
     assert!(Place::new().unpack(b"PK\x03\x04 and so on").unwrap_err().contains("pack it as one of these"));
+    assert!(Place::new().unpack(&gzip(&archive(&[]))).unwrap_err().contains("it is empty"));
+    let after_the_end = gzip(&vec![0; 3 << 20]);
+    assert!(Place::new().unpack(&after_the_end).unwrap_err().contains("follows the end"));
     assert!(Place::new().unpack(&gzip(b"just text, no tar at all")).is_err());
 }
