@@ -318,8 +318,10 @@ fn ready(mut line: &UnixStream, process: &mut Watched, signals: &Signals) -> Res
                 if let Some(how) = process.ended() {
                     return Err(how);
                 }
+                // It closes its end while it ends, before it has ended.
                 if *said {
-                    return Err("closed its standard input".to_owned());
+                    let _ = wait_for(&[process.handle()], Some(until));
+                    return Err(process.ended().unwrap_or_else(|| "closed its standard input".to_owned()));
                 }
             }
             _ if Instant::now() >= until => {
