@@ -42,9 +42,13 @@ pub trait Outside {
 
 /// Runs until it is told to stop. Whatever goes wrong is published and tried again.
 pub fn run(engine: &mut Engine, outside: &mut dyn Outside) -> Stop {
+    let mut trouble: Option<String> = None;
     loop {
         let until = match engine.pass() {
             Ok(pass) => {
+                if trouble.take().is_some() {
+                    tracing::info!("passes succeed again");
+                }
                 outside.publish(engine.view(), None);
                 let now = engine.view().at;
                 // What was done has changed the world: look at once. What failed would fail again.
@@ -55,7 +59,12 @@ pub fn run(engine: &mut Engine, outside: &mut dyn Outside) -> Stop {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "a pass failed and is tried again");
+                // A full disk fails once a second, and is no news after the first time.
+                let text = error.to_string();
+                if trouble.as_ref() != Some(&text) {
+                    tracing::warn!(%error, "a pass failed and is tried again until it succeeds");
+                }
+                trouble = Some(text);
                 outside.publish(engine.view(), Some(&error));
                 engine.view().at + RETRY_AFTER
             }
