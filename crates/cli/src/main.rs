@@ -19,6 +19,8 @@ mod verb;
 
 use std::process::ExitCode;
 
+use failure::Exit;
+
 /// The keeper's verb. It is not an ordinary one: a keeper has to begin before anything else does, and what comes after
 /// the verb is its own affair.
 const KEEPER: &str = "keeper";
@@ -33,9 +35,13 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let terminal = terminal::Terminal::new(args.global.json, args.global.no_color);
-    match verb::run(&args, &terminal) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
+    match (verb::run(&args, &terminal), terminal.unwritten()) {
+        (Ok(_), Some(error)) => {
+            terminal.error(&format!("the output could not be written: {error}"));
+            Exit::Failed.into()
+        }
+        (Ok(exit), None) => exit.into(),
+        (Err(failure), _) => {
             failure.tell(&terminal);
             failure.exit.into()
         }

@@ -45,6 +45,13 @@ impl<'t> Progress<'t> {
 
     pub(crate) fn stands(&mut self, status: Status) {
         self.story.stands(&status);
+        let told = self.last.as_ref().is_some_and(|(last, _)| last.config_changed);
+        if status.config_changed && !told {
+            self.remark(
+                "the configuration on the disk has changed; this uses the one from before, until `tandem up` is \
+                 restarted",
+            );
+        }
         self.last = Some((status, Instant::now()));
         self.tick();
     }

@@ -5,10 +5,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use tokio::io::Interest;
+use tokio::net::unix::pipe::Sender;
 
 /// Good news.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
@@ -30,6 +34,8 @@ pub(crate) struct Terminal {
     /// Somebody looks at stderr.
     pub(crate) progress_is_seen: bool,
     colors: bool,
+    /// The first failure to write data.
+    unwritten: OnceLock<io::Error>,
 }
 
 impl Terminal {
@@ -38,13 +44,14 @@ impl Terminal {
         if no_color {
             anstream::ColorChoice::Never.write_global();
         }
-        let choice = anstream::AutoStream::choice(&std::io::stderr());
+        let choice = anstream::AutoStream::choice(&io::stderr());
         let named = std::env::var("TERM").map_or(true, |term| term != "dumb");
         Terminal {
             json,
-            data_is_seen: std::io::stdout().is_terminal(),
-            progress_is_seen: std::io::stderr().is_terminal() && named,
+            data_is_seen: io::stdout().is_terminal(),
+            progress_is_seen: io::stderr().is_terminal() && named,
             colors: choice != anstream::ColorChoice::Never,
+            unwritten: OnceLock::new(),
         }
     }
 
@@ -53,16 +60,37 @@ impl Terminal {
         self.colors
     }
 
-    /// A line of data. A closed pipe is no failure: nobody reads any more.
+    /// A line of data.
     pub(crate) fn line(&self, line: impl fmt::Display) {
-        let mut out = anstream::stdout().lock();
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        self.data(format_args!("{line}\n"));
     }
 
     /// Data that has its line ends already.
     pub(crate) fn text(&self, text: &str) {
+        self.data(format_args!("{text}"));
+    }
+
+    fn data(&self, data: fmt::Arguments<'_>) {
         let mut out = anstream::stdout().lock();
-        let _ = write!(out, "{text}").and_then(|()| out.flush());
+        if let Err(error) = out.write_fmt(data).and_then(|()| out.flush()) {
+            // Only the first one is told.
+            let _ = self.unwritten.set(error);
+        }
+    }
+
+    /// Why data did not get where it should. A closed pipe is no failure: nobody reads any more.
+    pub(crate) fn unwritten(&self) -> Option<&io::Error> {
+        self.unwritten.get().filter(|error| error.kind() != ErrorKind::BrokenPipe)
+    }
+
+    /// Ends when nobody can read our data any more: a pipe whose reader is gone.
+    pub(crate) async fn unread(&self) {
+        // A file can't be waited for, and is always there.
+        let out = io::stdout().as_fd().try_clone_to_owned().and_then(Sender::from_owned_fd_unchecked);
+        match out {
+            Ok(out) if out.ready(Interest::ERROR).await.is_ok() => {}
+            _ => std::future::pending().await,
+        }
     }
 
     /// Data as one JSON document: indented for people, on one line otherwise.

@@ -45,10 +45,14 @@ pub(crate) async fn run(
             tokio::spawn(read(instance, body, sender.clone()));
         }
         drop(sender);
-        while let Some((instance, line)) = lines.recv().await {
+        loop {
+            let line = tokio::select! {
+                line = lines.recv() => line,
+                () = terminal.unread() => None,
+            };
+            let Some((instance, line)) = line else { return Ok(Exit::Done) };
             show(instance, &line, named, terminal);
         }
-        return Ok(Exit::Done);
     }
     drop(sender);
     for instance in instances {

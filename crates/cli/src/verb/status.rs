@@ -18,7 +18,12 @@ pub(crate) async fn run(watch: bool, global: &Global, terminal: &Terminal) -> En
         return Ok(Exit::Done);
     }
     let mut messages = client.messages("/v1/events", None).await?;
-    while let Some(message) = messages.next().await {
+    loop {
+        let message = tokio::select! {
+            message = messages.next() => message,
+            () = terminal.unread() => return Ok(Exit::Done),
+        };
+        let Some(message) = message else { break };
         if message.kind != "status" {
             continue;
         }

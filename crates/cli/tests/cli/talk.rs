@@ -1,7 +1,9 @@
 //! What is asked of the daemon, what is shown of its answers, and the exit codes that follow.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -229,6 +231,19 @@ error: d6 to v1 is under way: watch it with `tandem watch`
     }
 }
 
+/// `tandem status --watch | head -1` ends, though nothing happens any more.
+#[test]
+fn whoever_watches_for_nobody_ends() {
+    let (folder, daemon) = start();
+    let stands = status(Value::Null, json!([]));
+    daemon.answers_without_end("GET /v1/events", stream(&[("status", stands)]));
+    let mut watch = tandem(folder.path(), &["status", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(watch.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.starts_with("shop: v1"), "{first}");
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn status_shows_what_runs() {
     let (folder, daemon) = start();
@@ -349,8 +364,7 @@ fn an_interrupt_detaches() {
     let (folder, daemon) = start();
     daemon.answers("POST /v1/deployments", 202, &json!({ "id": 7 }));
     daemon.answers_without_end("GET /v1/deployments/7/events", stream(&beginning()));
-    let child =
-        tandem(folder.path(), &["deploy", "shop-v2"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let child = tandem(folder.path(), &["deploy", "shop-v2"]).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     while !daemon.asked().iter().any(|asked| asked.what.ends_with("/events")) {
         assert!(std::time::Instant::now() < deadline, "the events were never asked for");
