@@ -140,7 +140,7 @@ impl Reports {
                 }
             }
             if std::mem::take(&mut self.lock().known) && !self.is_over() {
-                tracing::warn!("the proxy is away; nothing is stopped until it answers");
+                tracing::info!("the proxy is away; nothing is stopped until it answers");
                 wake.wake();
             }
             self.await_stop(LOOK);
