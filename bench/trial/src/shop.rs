@@ -22,14 +22,17 @@ pub struct Setup {
     pub bake: &'static str,
     /// `deploy.flip.warm`
     pub warm: &'static str,
+    /// `run.stop.drain`
+    pub drain: &'static str,
     /// More lines for the config, at its end.
     pub more: String,
 }
 
 impl Setup {
-    /// Four instances, one second to bake, one to keep warm.
+    /// Four instances, one second to bake, one to keep warm; what lasts is cut after five.
     pub fn new(address: SocketAddr) -> Setup {
-        Setup { address, instances: 4, bake: "1s", warm: "1s", more: String::new() }
+        let drain = r#"{ requests = "30s", uploads = "60s", streams = "5s", websockets = "5s" }"#;
+        Setup { address, instances: 4, bake: "1s", warm: "1s", drain, more: String::new() }
     }
 }
 
@@ -58,7 +61,7 @@ command   = ["bin/shop"]
 instances = {}
 env       = {{ SHOP_DATA = "{}" }}
 ready     = {{ http = "/up", within = "20s" }}
-stop      = {{ drain = {{ requests = "30s", uploads = "60s", streams = "5s", websockets = "5s" }}, grace = "10s" }}
+stop      = {{ drain = {}, grace = "10s" }}
 
 [[listen]]
 address = "{}"
@@ -71,6 +74,7 @@ warm = "{}"
 {}"#,
             setup.instances,
             self.folder.join("data").display(),
+            setup.drain,
             setup.address,
             setup.bake,
             setup.warm,
