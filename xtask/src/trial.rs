@@ -5,7 +5,10 @@
 //! `crates/cli/tests/e2e`; the judging is tested in place.
 
 mod kills;
+mod lasting;
+mod strangers;
 mod table;
+mod wire;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -18,6 +21,10 @@ use crate::machine;
 pub(crate) enum Trial {
     /// Kill each kind of process with SIGKILL at random moments of deployments under load.
     Kills(kills::Options),
+    /// Deploy services that nobody here wrote, by every strategy, under the load that they bear.
+    Strangers(strangers::Options),
+    /// Keep slow requests, large transfers, events and WebSockets open across a deployment.
+    Lasting(lasting::Options),
 }
 
 /// What every trial needs.
@@ -36,6 +43,14 @@ pub(crate) fn run(root: &Path, trial: &Trial) -> Result<(), String> {
         Trial::Kills(options) => {
             let stage = Stage::build(root, options.release)?;
             block_on(kills::run(&stage, options))
+        }
+        Trial::Strangers(options) => {
+            let stage = Stage::build(root, options.release)?;
+            block_on(strangers::run(&stage, options))
+        }
+        Trial::Lasting(options) => {
+            let stage = Stage::build(root, options.release)?;
+            block_on(lasting::run(&stage, options))
         }
     }
 }
