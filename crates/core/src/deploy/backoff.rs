@@ -27,6 +27,8 @@ pub(super) fn count(restart: &RestartSpec, record: Option<&CrashRecord>, lived: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::InstanceId;
+    use crate::fleet::Exit;
 
     #[test]
     fn waits_double_up_to_the_longest() {
@@ -38,7 +40,8 @@ mod tests {
     #[test]
     fn a_long_life_is_forgiven() {
         let restart = RestartSpec::default();
-        let record = CrashRecord { count: 7, last: Timestamp(0) };
+        let (instance, exit) = (InstanceId(7), Exit::Code(1));
+        let record = CrashRecord { count: 7, last: Timestamp(0), instance, exit };
         assert_eq!(count(&restart, Some(&record), Some(restart.forget)), 1);
         assert_eq!(count(&restart, Some(&record), Some(Millis(1))), 8);
         assert_eq!(count(&restart, None, None), 1);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Digest, InstanceId, Millis, Timestamp, VersionLabel};
-use crate::fleet::ObservedInstances;
+use crate::fleet::{Exit, ObservedInstances};
 use crate::spec::ServiceSpec;
 use crate::traffic::{Health, InFlight, InstanceReport, TrafficReport};
 use crate::workflow::{Action, Event, State};
@@ -117,6 +117,10 @@ pub enum Wait {
         version: VersionLabel,
         /// How often it died in a row.
         crashes: u32,
+        /// The last that died.
+        instance: InstanceId,
+        /// How it died.
+        exit: Exit,
         /// When it is started again.
         until: Timestamp,
     },
@@ -181,9 +185,9 @@ impl Wait {
             }
             Wait::Baking { .. } => format!("the new version is watched for another {left}"),
             Wait::Warm { .. } => format!("the old pool is kept warm for another {left}"),
-            Wait::Backoff { version, crashes, .. } => {
-                format!("{version} died {crashes} times in a row; it is started again in {left}")
-            }
+            Wait::Backoff { version, crashes, instance, exit, .. } => format!(
+                "{version} died {crashes} times in a row (the last: {instance} {exit}); it is started again in {left}"
+            ),
             Wait::PoolNotReady { ready, wanted } => {
                 format!("the flip waits until the whole pool is ready: {ready}/{wanted}")
             }

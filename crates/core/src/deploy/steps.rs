@@ -25,8 +25,9 @@ pub(super) fn starts(input: &Input<'_>, moves: &Moves, decision: &mut Decision) 
     if let Some(record) = input.state.crashes.get(version) {
         let until = backoff::not_before(&input.spec.run.restart, record);
         if input.now < until {
-            let version = version.clone();
-            decision.wait(Wait::Backoff { version, crashes: record.count, until });
+            let (version, record) = (version.clone(), record.clone());
+            let (crashes, instance, exit) = (record.count, record.instance, record.exit);
+            decision.wait(Wait::Backoff { version, crashes, instance, exit, until });
             return;
         }
     }

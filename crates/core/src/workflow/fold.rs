@@ -4,8 +4,8 @@ use crate::base::{Generation, InstanceId, Timestamp, VersionLabel};
 use crate::fleet::Exit;
 use crate::traffic::{Role, Table};
 use crate::workflow::{
-    Action, Deployment, Direction, Event, Instance, Outcome, Phase, Recorded, Release, Request, Stage, State,
-    Verdict,
+    Action, CrashRecord, Deployment, Direction, Event, Instance, Outcome, Phase, Recorded, Release, Request,
+    Stage, State, Verdict,
 };
 
 /// An event that does not fit the state before it. The journal is damaged, or a decision was wrong.
@@ -164,8 +164,8 @@ impl State {
         instance.move_to(Stage::Ended, at);
         let (version, was_ready) = (instance.version.clone(), instance.ready_at.is_some());
         if crashes > 0 {
-            let record = self.crashes.entry(version.clone()).or_default();
-            (record.count, record.last) = (crashes, at);
+            let record = CrashRecord { count: crashes, last: at, instance: id, exit: exit.clone() };
+            self.crashes.insert(version.clone(), record);
         }
         if let Some(deployment) = &mut self.deployment {
             let forward = deployment.turned_back().is_none();
@@ -291,11 +291,12 @@ impl State {
     /// that is observed.
     fn failed(&mut self, at: Timestamp, action: &Action, error: &str) -> Result<(), Illegal> {
         let Action::Start { instance, version } = action else { return Ok(()) };
-        let instance = self.alive(*instance)?;
-        instance.exit = Some(Exit::NotExecuted(error.to_owned()));
+        let (id, exit) = (*instance, Exit::NotExecuted(error.to_owned()));
+        let instance = self.alive(id)?;
+        instance.exit = Some(exit.clone());
         instance.move_to(Stage::Stopping, at);
-        let record = self.crashes.entry(version.clone()).or_default();
-        (record.count, record.last) = (record.count.saturating_add(1), at);
+        let count = self.crashes.get(version).map_or(0, |record| record.count).saturating_add(1);
+        self.crashes.insert(version.clone(), CrashRecord { count, last: at, instance: id, exit });
         Ok(())
     }
 }

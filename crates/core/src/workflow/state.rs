@@ -50,12 +50,16 @@ pub struct Release {
 }
 
 /// Deaths that nobody asked for, of one version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrashRecord {
     /// How many in a row.
     pub count: u32,
     /// When the last one was seen.
     pub last: Timestamp,
+    /// Who it was.
+    pub instance: InstanceId,
+    /// How it died.
+    pub exit: Exit,
 }
 
 /// One instance.
