@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tandem_core::base::{DeploymentId, Millis};
-use tandem_core::workflow::{Event, Reason, Receipt, Verdict};
+use tandem_core::workflow::{Event, Kind, Reason, Receipt, Verdict};
 use tandem_server::api::{DeploymentRecord, JournalEvent, Status};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -177,7 +177,7 @@ pub(crate) fn tell(record: &DeploymentRecord, undo: bool, terminal: &Terminal) -
         terminal.say(format_args!("{} is over, but its receipt is missing", record.id));
         return Exit::Failed;
     };
-    let exit = exit_of(receipt, undo);
+    let exit = exit_of(receipt, record.kind, undo);
     if terminal.json {
         terminal.object(record);
         return exit;
@@ -198,12 +198,50 @@ pub(crate) fn tell(record: &DeploymentRecord, undo: bool, terminal: &Terminal) -
     exit
 }
 
-fn exit_of(receipt: &Receipt, undo: bool) -> Exit {
+fn exit_of(receipt: &Receipt, kind: Kind, undo: bool) -> Exit {
     match &receipt.verdict {
         Verdict::Settled => Exit::Done,
-        Verdict::RolledBack { .. } if undo => Exit::Done,
-        Verdict::RolledBack { reason } if *reason == Reason::Asked.to_string() => Exit::Failed,
-        Verdict::RolledBack { .. } => Exit::RolledBack,
+        Verdict::RolledBack { reason } => {
+            let asked = *reason == Reason::Asked.to_string();
+            match (undo, asked) {
+                // A deployment under way was turned back; but a rollback of its own that failed is no success.
+                (true, true) => Exit::Done,
+                (true, false) if kind == Kind::Deploy => Exit::Done,
+                (false, true) => Exit::Failed,
+                (_, false) => Exit::RolledBack,
+            }
+        }
         Verdict::Failed { .. } => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_back_is_a_success_only_for_who_wanted_it() {
+        let exit = |reason: &str, kind, undo| {
+            let verdict = Verdict::RolledBack { reason: reason.to_owned() };
+            let to = "v2".parse().unwrap();
+            let (took, mixed_state) = (Millis::ZERO, Millis::ZERO);
+            let receipt = Receipt {
+                verdict,
+                from: None,
+                to,
+                took,
+                counts: None,
+                lowest_capacity: None,
+                wanted: 1,
+                mixed_state,
+            };
+            exit_of(&receipt, kind, undo)
+        };
+        let asked = Reason::Asked.to_string();
+        assert_eq!(exit(&asked, Kind::Deploy, true), Exit::Done);
+        assert_eq!(exit("crashes", Kind::Deploy, true), Exit::Done);
+        assert_eq!(exit("crashes", Kind::Rollback, true), Exit::RolledBack);
+        assert_eq!(exit(&asked, Kind::Deploy, false), Exit::Failed);
+        assert_eq!(exit("crashes", Kind::Deploy, false), Exit::RolledBack);
     }
 }
