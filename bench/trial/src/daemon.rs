@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
-use crate::processes::{Kind, kill, of_folder, terminate};
+use crate::processes::{Kind, Process, kill, of_folder, terminate};
 use crate::until;
 
 /// How long starting, and stopping, may take.
@@ -53,11 +53,18 @@ impl Daemon {
         &self.folder
     }
 
-    /// Starts `tandem up` and waits until it answers. May be called again after it was killed.
+    /// Starts `tandem up` and waits until its own controller answers. May be called again after it was killed: then its
+    /// end is waited for first, as whoever starts it anew would.
     ///
     /// # Errors
     /// It could not be started, or does not answer; with the end of what it said.
     pub async fn up(&mut self) -> Result<(), String> {
+        if let Some(mut before) = self.up.take()
+            && tokio::time::timeout(PATIENCE, before.wait()).await.is_err()
+        {
+            self.up = Some(before);
+            return Err(self.with_log("`tandem up` still runs"));
+        }
         let log = OpenOptions::new().create(true).append(true).open(self.log_file());
         let log = log.map_err(|why| format!("can't write a log: {why}"))?;
         // In a group of its own, so that a Ctrl-C at the terminal reaches only whoever uses this, who then ends it.
@@ -75,7 +82,11 @@ impl Daemon {
             if let Some(Ok(Some(status))) = self.up.as_mut().map(Child::try_wait) {
                 return Some(Err(format!("`tandem up` ended by itself ({status})")));
             }
-            (self.tandem(&["status", "--json"]).await.code == Some(0)).then_some(Ok(()))
+            // One that was left behind may still answer.
+            let up = self.up.as_ref().and_then(Child::id);
+            let own = |process: &Process| process.kind == Kind::Controller && Some(process.parent) == up;
+            let there = of_folder(&self.folder).iter().any(own);
+            (there && self.tandem(&["status", "--json"]).await.code == Some(0)).then_some(Ok(()))
         });
         let answered = answered.await;
         answered

@@ -42,6 +42,8 @@ impl Kind {
 pub struct Process {
     /// Its number.
     pub pid: u32,
+    /// The number of the process that started it, or of the one that took it on after that one's end.
+    pub parent: u32,
     /// What it is for.
     pub kind: Kind,
     /// Its command line.
@@ -69,7 +71,13 @@ fn process(pid: u32, folder: &Path) -> Option<Process> {
         read("cmdline").split(|b| *b == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
     // A process that is gone but for its exit status has no arguments any more.
     let command = arguments.join(" ").trim_end().to_owned();
-    (!command.is_empty()).then(|| Process { pid, kind: kind(&arguments), command })
+    let parent = parent(&String::from_utf8_lossy(&read("stat"))).unwrap_or(0);
+    (!command.is_empty()).then(|| Process { pid, parent, kind: kind(&arguments), command })
+}
+
+/// From `/proc/PID/stat`: `PID (NAME) STATE PARENT …`, where the name may hold anything.
+fn parent(stat: &str) -> Option<u32> {
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
 fn kind(arguments: &[String]) -> Kind {
@@ -95,5 +103,15 @@ pub fn kill(pid: u32) -> bool {
 pub(crate) fn terminate(pid: u32) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parent_is_found_behind_any_name() {
+        assert_eq!(parent("12 (a) R 9 (b) S 7 0 0"), Some(7));
     }
 }
