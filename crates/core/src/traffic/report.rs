@@ -92,7 +92,7 @@ pub struct Counts {
     pub retried: u64,
     /// Upgraded connections that were closed by draining.
     pub websockets_moved: u64,
-    /// Requests that a drain deadline ended.
+    /// Of the failed ones, those that a drain deadline ended.
     pub cut: u64,
 }
 

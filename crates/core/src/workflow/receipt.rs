@@ -94,14 +94,14 @@ impl fmt::Display for Receipt {
             }
         }
         match &self.counts {
-            Some(c) => write!(
-                f,
-                ": {} requests, {} failed, {} retried, {} WebSockets moved",
-                Grouped(c.requests),
-                Grouped(c.failed),
-                Grouped(c.retried),
-                Grouped(c.websockets_moved)
-            )?,
+            Some(c) => {
+                write!(f, ": {} requests, {} failed", Grouped(c.requests), Grouped(c.failed))?;
+                if c.cut > 0 {
+                    write!(f, " (of these {} at the drain deadline)", Grouped(c.cut))?;
+                }
+                let (retried, moved) = (Grouped(c.retried), Grouped(c.websockets_moved));
+                write!(f, ", {retried} retried, {moved} WebSockets moved")?;
+            }
             None => f.write_str(": requests not counted")?,
         }
         if let Some(lowest) = self.lowest_capacity {
