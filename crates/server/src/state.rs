@@ -7,11 +7,18 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
 /// The form of the state folder that this version of Tandem reads and writes.
 pub const FORMAT: u32 = 1;
 
 /// The longest path of a Unix socket on Linux, in bytes.
 const LONGEST_SOCKET_PATH: usize = 107;
+
+/// How long a process that holds a lock may take to end before the lock counts as held.
+const ENDING: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// The state folder of one service, by absolute path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,8 +224,11 @@ impl StateFolder {
             .mode(0o600)
             .open(&path)
             .map_err(failed("open", &path))?;
-        let taken = file.try_lock();
+        let mut taken = file.try_lock();
         let pid = read_pid(&mut file);
+        if matches!(taken, Err(fs::TryLockError::WouldBlock)) && pid.is_some_and(ends_soon) {
+            taken = file.try_lock();
+        }
         match taken {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
@@ -241,6 +251,19 @@ impl StateFolder {
             Err(fs::TryLockError::WouldBlock) => read_pid(&mut file),
             _ => None,
         }
+    }
+}
+
+/// Waits a moment for the end of a process: one that was just killed still holds its locks while it is taken down. The
+/// number may belong to somebody else by now; then the wait was for nothing, and nothing else.
+fn ends_soon(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => {
+            let mut handles = [PollFd::new(&handle, PollFlags::IN)];
+            poll(&mut handles, Some(&ENDING)).is_ok_and(|ended| ended > 0)
+        }
+        Err(error) => error == Errno::SRCH,
     }
 }
 
