@@ -169,12 +169,17 @@ mod tests {
                 flights.set_open(true);
                 std::thread::yield_now();
                 flights.set_open(false);
-                while flights.total() != 0 {
+                // Bounded, so that a thread that failed is seen as a failure. A refused request may be counted for an
+                // instant, so only a zero says something.
+                let empty = |_| {
                     std::thread::yield_now();
+                    flights.total() == 0
+                };
+                if !(0..1_000_000).any(empty) {
+                    break;
                 }
                 settled.fetch_add(1, Ordering::SeqCst);
                 std::thread::yield_now();
-                assert_eq!(flights.total(), 0);
                 settled.fetch_add(1, Ordering::SeqCst);
             }
             stop.store(true, Ordering::Relaxed);
