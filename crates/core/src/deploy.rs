@@ -24,8 +24,3 @@ pub use decide::decide;
 pub use decision::{Decision, Input, Observed, Preparation, Wait};
 pub use diagnosis::likely_cause;
 pub use forecast::{Forecast, Step, forecast};
-
-/// The facts that drivers report; see [`crate::fleet`].
-pub mod observed {
-    pub use crate::fleet::*;
-}
