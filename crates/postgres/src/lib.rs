@@ -1,0 +1,4 @@
+//! PostgreSQL, done and not decided: catalogs are read, scratch copies made, plans carried out.
+//!
+//! What a change means is decided by `tandem-schema`; here its statements are run, one step at a time, under lock limits.
+//! Blocking by design: a caller gives it a thread. Tested in `tests/postgres` on real servers.
