@@ -209,7 +209,29 @@ impl Catalog {
     }
 }
 
+impl Column {
+    /// Whether the values are of another kind.
+    pub fn differs_in_type(&self, other: &Column) -> bool {
+        self.type_oid != other.type_oid || self.collation != other.collation
+    }
+}
+
 impl Relation {
+    /// The word for it in ALTER and DROP.
+    pub fn word(&self) -> &'static str {
+        match self.kind {
+            RelationKind::Table | RelationKind::Partitioned => "TABLE",
+            RelationKind::View => "VIEW",
+            RelationKind::Materialized => "MATERIALIZED VIEW",
+            RelationKind::Foreign => "FOREIGN TABLE",
+        }
+    }
+
+    /// Gets its columns from a parent.
+    pub fn inherits(&self) -> bool {
+        self.partition_of.is_some() || !self.inherits.is_empty()
+    }
+
     /// The column of a number.
     pub fn column(&self, number: i16) -> Option<&Column> {
         self.columns.iter().find(|column| column.number == number)
