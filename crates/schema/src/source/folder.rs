@@ -96,6 +96,10 @@ pub fn read(files: &[File]) -> Result<Vec<Migration>, Vec<SourceError>> {
             Err(error) => errors.push(error),
         }
     }
+    // These tools look only at their folders' files of one name; what lies beside them never ran.
+    if !all.is_empty() && all.iter().all(|(_, named)| is_by_folders(named.framework)) {
+        errors.retain(|error| error.place.as_ref().is_some_and(|place| place.file.ends_with("/up.sql")));
+    }
     all.sort_by(|left, right| order(&left.1, &right.1).then_with(|| left.0.path.cmp(&right.0.path)));
     errors.extend(mixed(&all));
     for pair in all.windows(2) {
@@ -116,6 +120,10 @@ pub fn read(files: &[File]) -> Result<Vec<Migration>, Vec<SourceError>> {
         }
     }
     if errors.is_empty() { Ok(migrations) } else { Err(errors) }
+}
+
+fn is_by_folders(framework: Framework) -> bool {
+    matches!(framework, Framework::Diesel | Framework::Prisma)
 }
 
 /// As the framework itself orders them: by text where it does so, else by number.
@@ -253,6 +261,8 @@ mod tests {
             "00000000000000_diesel_initial_setup/up.sql",
             "2016-12-31-193625_create/metadata.toml",
             "2017-10-08-193625_more/up.sql",
+            "2017-10-08-193625_more/data.sql",
+            "seed.sql",
         ]);
         let expected = [
             ("00000000000000_diesel_initial_setup", "00000000000000"),
@@ -261,6 +271,11 @@ mod tests {
             ("2017-10-08-193625_more", "20171008193625"),
         ];
         assert_eq!(found, pairs(&expected));
+    }
+
+    #[test]
+    fn a_folder_without_a_version_is_no_stray() {
+        assert_eq!(wrong(&[("2017_a/up.sql", ""), ("b/up.sql", "")]), ["b has no version at its start"]);
     }
 
     #[test]
