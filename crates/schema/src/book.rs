@@ -142,7 +142,11 @@ fn book(framework: Framework, relation: &Relation, migrations: &[&Migration]) ->
         return Some(Book {
             table: table.clone(),
             framework,
-            view: format!("SELECT {}", row.list(relation, true).1),
+            view: format!(
+                "SELECT * FROM (SELECT {}) AS b ({})",
+                row.list(relation, true).1,
+                columns.join(", ")
+            ),
             settle: vec![format!("DELETE FROM {table} WHERE {elsewhere}"), insert(relation, &row)],
         });
     }

@@ -111,7 +111,10 @@ fn golang_migrate_has_one_row() {
     );
     assert_eq!(
         (book.framework, book.view.as_str()),
-        (Framework::GolangMigrate, "SELECT CAST(2 AS bigint), CAST(false AS boolean)")
+        (
+            Framework::GolangMigrate,
+            "SELECT * FROM (SELECT CAST(2 AS bigint), CAST(false AS boolean)) AS b (\"version\", \"dirty\")"
+        )
     );
     assert_eq!(
         book.settle[0],
