@@ -8,8 +8,11 @@
 //!
 //! Tested in place for texts and decisions; as a whole on a real PostgreSQL by `tandem-postgres`.
 
+pub mod book;
+pub mod expression;
 pub mod fingerprint;
 pub mod model;
 pub mod name;
 pub mod plan;
 pub mod source;
+mod syntax;

@@ -1,4 +1,11 @@
-//! What a statement does to rows.
+//! What a statement does to rows, and the parts of it that are kept as they were written.
+//!
+//! The tree says what there is; the texts come from the tokens, because the tree doesn't know where an expression ends.
+
+use serde_json::Value;
+
+use crate::expression::{is_constant_in, reads_tables_in};
+use crate::syntax::{self, Parsed, Token, flag, list, part, word};
 
 /// What sort of writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,4 +41,348 @@ pub struct DataStatement {
     pub constant_rows: bool,
     /// INSERT … ON CONFLICT or has RETURNING.
     pub returning_or_conflict: bool,
+    /// Further tables (schema where written, name) whose rows it writes: of TRUNCATE, or in its WITH.
+    pub others: Vec<(Option<String>, String)>,
+}
+
+/// A statement with its tree and its own tokens.
+pub(super) struct Sight<'a> {
+    text: &'a str,
+    tree: &'a Value,
+    base: usize,
+    tokens: Vec<Token>,
+    end: usize,
+}
+
+impl<'a> Sight<'a> {
+    pub(super) fn new(text: &'a str, tokens: &[Token], parsed: &Parsed, tree: &'a Value) -> Sight<'a> {
+        let own =
+            |token: &&Token| token.start >= parsed.start && token.end <= parsed.end && !token.is_comment();
+        let tokens = tokens.iter().filter(own).copied().collect();
+        Sight { text, tree, base: parsed.base, tokens, end: parsed.end }
+    }
+
+    /// What it does to rows.
+    pub(super) fn data(&self) -> Option<DataStatement> {
+        let (kind, fields) = syntax::node(self.tree)?;
+        match verb(kind) {
+            Some(verb) => self.written(verb, fields),
+            None if kind == "SelectStmt" => {
+                let (kind, fields) = writers(self.tree).into_iter().next()?;
+                let mut data = self.written(verb(kind)?, fields)?;
+                data.own_rows_only = false;
+                data.set.clear();
+                Some(data)
+            }
+            None => None,
+        }
+    }
+
+    fn written(&self, verb: Verb, fields: &Value) -> Option<DataStatement> {
+        let mut tables = targets(verb, fields).into_iter();
+        let first = tables.next()?;
+        let (schema, table) = table_name(first);
+        let alias = part(first, "alias").map_or("", |alias| word(alias, "aliasname"));
+        let others = tables.map(table_name).chain(
+            writers(self.tree)
+                .into_iter()
+                .filter(|(_, inner)| !std::ptr::eq(*inner, fields))
+                .filter_map(|(kind, inner)| verb_tables(kind, inner)),
+        );
+        let top = syntax::node(self.tree).is_some_and(|(_, top)| std::ptr::eq(top, fields));
+        let set = if verb == Verb::Update && top { self.set(fields) } else { Vec::new() };
+        let condition = if top { self.condition(fields) } else { None };
+        let returning =
+            part(fields, "returning_clause").is_some() || part(fields, "on_conflict_clause").is_some();
+        Some(DataStatement {
+            verb,
+            alias: if alias.is_empty() { table.clone() } else { alias.to_owned() },
+            schema,
+            table,
+            set,
+            condition,
+            own_rows_only: own_rows_only(fields),
+            constant_rows: verb == Verb::Insert && constant_rows(fields),
+            returning_or_conflict: returning,
+            others: others.collect(),
+        })
+    }
+
+    /// Tokens outside of all parentheses and brackets, with their index among all.
+    fn outer(&self) -> Vec<(usize, &Token)> {
+        let mut depth = 0_usize;
+        let mut found = Vec::new();
+        for (index, token) in self.tokens.iter().enumerate() {
+            if token.is_sign(b')') || token.is_sign(b']') {
+                depth = depth.saturating_sub(1);
+            } else if token.is_sign(b'(') || token.is_sign(b'[') {
+                depth += 1;
+            } else if depth == 0 {
+                found.push((index, token));
+            }
+        }
+        found
+    }
+
+    /// Whether a token is this keyword and not a name after a dot.
+    fn is_keyword(&self, index: usize, keyword: &str) -> bool {
+        let before = index.checked_sub(1).and_then(|at| self.tokens.get(at));
+        let named = before.is_some_and(|token| token.is_sign(b'.'));
+        let distinct = keyword == "from" && before.is_some_and(|token| token.is_word(self.text, "distinct"));
+        !named && !distinct && self.tokens.get(index).is_some_and(|token| token.is_word(self.text, keyword))
+    }
+
+    /// Where a clause that stands outside of all parentheses begins, after a byte.
+    fn clause(&self, keyword: &str, after: usize) -> Option<Token> {
+        let outer = self.outer();
+        let mut matching = outer.iter().filter(|(_, token)| token.start >= after);
+        matching.find(|(index, _)| self.is_keyword(*index, keyword)).map(|(_, token)| **token)
+    }
+
+    fn slice(&self, from: usize, to: usize) -> String {
+        let own = |token: &&Token| token.start >= from && token.end <= to;
+        let mut inner = self.tokens.iter().filter(own);
+        let Some(first) = inner.next() else { return String::new() };
+        let end = inner.next_back().unwrap_or(first).end;
+        self.text.get(first.start..end).unwrap_or_default().to_owned()
+    }
+
+    fn after_relation(&self, fields: &Value) -> usize {
+        let relation = part(fields, "relation").and_then(|relation| syntax::location(relation, self.base));
+        relation.unwrap_or_default()
+    }
+
+    fn condition(&self, fields: &Value) -> Option<String> {
+        part(fields, "where_clause")?;
+        let from = self.clause("where", self.after_relation(fields))?;
+        let to = self.clause("returning", from.end).map_or(self.end, |token| token.start);
+        Some(self.slice(from.end, to))
+    }
+
+    /// Nothing unless each assignment is of one whole column.
+    fn set(&self, fields: &Value) -> Vec<(String, String)> {
+        let mut starts = Vec::new();
+        for target in list(fields, "target_list") {
+            let Some((_, target)) = syntax::node(target) else { return Vec::new() };
+            let kind = part(target, "val").and_then(syntax::node).map(|(kind, _)| kind);
+            let plain = list(target, "indirection").is_empty();
+            let simple = !matches!(kind, None | Some("MultiAssignRef" | "SetToDefault"));
+            match (syntax::location(target, self.base), plain && simple) {
+                (Some(start), true) => starts.push((word(target, "name").to_owned(), start)),
+                _ => return Vec::new(),
+            }
+        }
+        let last = starts.last().map_or(0, |(_, start)| *start);
+        let clauses = ["from", "where", "returning"];
+        let stop = clauses.iter().filter_map(|word| self.clause(word, last)).map(|token| token.start).min();
+        let mut ends: Vec<usize> =
+            starts.iter().skip(1).map(|(_, start)| self.before_comma(*start)).collect();
+        ends.push(stop.unwrap_or(self.end));
+        let texts = starts.into_iter().zip(ends);
+        texts
+            .filter_map(|((column, start), end)| {
+                let equals = self.tokens.iter().find(|token| token.start >= start && token.is_sign(b'='))?;
+                Some((column, self.slice(equals.end, end)))
+            })
+            .collect()
+    }
+
+    /// Where the comma before a byte stands.
+    fn before_comma(&self, start: usize) -> usize {
+        let mut before = self.tokens.iter().rev().skip_while(|token| token.start >= start);
+        before.next().map_or(start, |token| token.start)
+    }
+
+    /// What follows USING in each ALTER COLUMN … TYPE.
+    pub(super) fn using(&self) -> Vec<(Option<String>, String, String, String)> {
+        let Some(("AlterTableStmt", fields)) = syntax::node(self.tree) else { return Vec::new() };
+        let Some((schema, table)) = part(fields, "relation").map(table_name) else { return Vec::new() };
+        let commands = list(fields, "cmds");
+        let mut bounds: Vec<usize> = self
+            .outer()
+            .iter()
+            .filter(|(_, token)| token.is_sign(b','))
+            .map(|(_, token)| token.start)
+            .collect();
+        bounds.insert(0, self.after_relation(fields));
+        bounds.push(self.end);
+        if bounds.len() != commands.len() + 1 {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for (command, bound) in commands.iter().zip(bounds.windows(2)) {
+            let (Some((_, command)), [from, to]) = (syntax::node(command), bound) else { continue };
+            let definition = part(command, "def").and_then(syntax::node);
+            let Some(("ColumnDef", definition)) = definition else { continue };
+            let retyped = command.get("subtype").and_then(Value::as_i64) == Some(ALTER_COLUMN_TYPE);
+            if !retyped || part(definition, "raw_default").is_none() {
+                continue;
+            }
+            if let Some(using) = self.clause("using", *from).filter(|token| token.start < *to) {
+                let expression = self.slice(using.end, *to);
+                found.push((schema.clone(), table.clone(), word(command, "name").to_owned(), expression));
+            }
+        }
+        found
+    }
+}
+
+const ALTER_COLUMN_TYPE: i64 = pg_query::protobuf::AlterTableType::AtAlterColumnType as i64;
+
+fn verb(kind: &str) -> Option<Verb> {
+    match kind {
+        "InsertStmt" => Some(Verb::Insert),
+        "UpdateStmt" => Some(Verb::Update),
+        "DeleteStmt" => Some(Verb::Delete),
+        "TruncateStmt" => Some(Verb::Truncate),
+        _ => None,
+    }
+}
+
+/// All statements in a tree that write rows.
+fn writers(tree: &Value) -> Vec<(&str, &Value)> {
+    let mut found = Vec::new();
+    syntax::walk(tree, &mut |kind, fields| {
+        if verb(kind).is_some() {
+            found.push((kind, fields));
+        }
+        true
+    });
+    found
+}
+
+fn targets(verb: Verb, fields: &Value) -> Vec<&Value> {
+    match verb {
+        Verb::Truncate => {
+            let nodes = list(fields, "relations").iter().filter_map(syntax::node);
+            nodes.map(|(_, relation)| relation).collect()
+        }
+        _ => part(fields, "relation").into_iter().collect(),
+    }
+}
+
+fn verb_tables(kind: &str, fields: &Value) -> Option<(Option<String>, String)> {
+    targets(verb(kind)?, fields).into_iter().next().map(table_name)
+}
+
+/// The schema where written, and the name.
+fn table_name(relation: &Value) -> (Option<String>, String) {
+    let schema = word(relation, "schemaname");
+    ((!schema.is_empty()).then(|| schema.to_owned()), word(relation, "relname").to_owned())
+}
+
+/// The relation that is written to is no `RangeVar` node but a field: each node is another table that is read.
+fn own_rows_only(fields: &Value) -> bool {
+    let read = |name: &str| !list(fields, name).is_empty();
+    let parts = ["target_list", "where_clause", "select_stmt", "on_conflict_clause", "returning_clause"];
+    part(fields, "with_clause").is_none()
+        && !read("from_clause")
+        && !read("using_clause")
+        && !parts.iter().filter_map(|name| part(fields, name)).any(reads_tables_in)
+}
+
+fn constant_rows(fields: &Value) -> bool {
+    let Some(("SelectStmt", select)) = part(fields, "select_stmt").and_then(syntax::node) else {
+        return false;
+    };
+    let rows = list(select, "values_lists");
+    let constant =
+        |row: &Value| syntax::node(row).is_some_and(|(_, row)| list(row, "items").iter().all(is_constant_in));
+    !rows.is_empty() && part(fields, "with_clause").is_none() && rows.iter().all(constant)
+}
+
+/// How a statement is run, by its kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Manner {
+    pub(super) alone: bool,
+    pub(super) transaction_control: bool,
+    pub(super) opaque: bool,
+    pub(super) setting: bool,
+}
+
+/// How a statement is run.
+pub(super) fn manner(tree: &Value) -> Manner {
+    let Some((kind, fields)) = syntax::node(tree) else { return Manner::default() };
+    let plain = Manner::default();
+    match kind {
+        "TransactionStmt" => Manner { transaction_control: true, ..plain },
+        "VariableSetStmt" if word(fields, "name").contains("TRANSACTION") => {
+            Manner { transaction_control: true, ..plain }
+        }
+        "VariableSetStmt" | "ConstraintsSetStmt" => Manner { setting: true, ..plain },
+        "DiscardStmt" => Manner { setting: true, alone: true, ..plain },
+        "IndexStmt" | "DropStmt" => Manner { alone: flag(fields, "concurrent"), ..plain },
+        "AlterTableStmt" => Manner { alone: detaches_concurrently(fields), ..plain },
+        "ReindexStmt" => Manner { alone: reindexes_alone(fields), opaque: true, ..plain },
+        "VacuumStmt" => Manner { alone: flag(fields, "is_vacuumcmd"), opaque: true, ..plain },
+        "ClusterStmt" => Manner { alone: part(fields, "relation").is_none(), opaque: true, ..plain },
+        "CreatedbStmt"
+        | "DropdbStmt"
+        | "AlterDatabaseStmt"
+        | "CreateTableSpaceStmt"
+        | "DropTableSpaceStmt"
+        | "AlterSystemStmt"
+        | "CreateSubscriptionStmt"
+        | "AlterSubscriptionStmt"
+        | "DropSubscriptionStmt" => Manner { alone: true, opaque: true, ..plain },
+        // A query that makes a table is seen in the catalog.
+        "SelectStmt" => {
+            Manner { opaque: part(fields, "into_clause").is_none() && writers(tree).is_empty(), ..plain }
+        }
+        _ => Manner { opaque: OPAQUE.contains(&kind), ..plain },
+    }
+}
+
+/// Kinds of statements whose effects the catalog can't show.
+const OPAQUE: &[&str] = &[
+    "DoStmt",
+    "CallStmt",
+    "CopyStmt",
+    "MergeStmt",
+    "ListenStmt",
+    "UnlistenStmt",
+    "NotifyStmt",
+    "PrepareStmt",
+    "ExecuteStmt",
+    "DeallocateStmt",
+    "DeclareCursorStmt",
+    "FetchStmt",
+    "ClosePortalStmt",
+    "LoadStmt",
+    "LockStmt",
+    "ExplainStmt",
+    "VariableShowStmt",
+    "RefreshMatViewStmt",
+    "CheckPointStmt",
+    "CreateRoleStmt",
+    "AlterRoleStmt",
+    "AlterRoleSetStmt",
+    "DropRoleStmt",
+    "GrantRoleStmt",
+    "AlterDatabaseSetStmt",
+    "AlterDatabaseRefreshCollStmt",
+    "DropOwnedStmt",
+    "ReassignOwnedStmt",
+];
+
+fn detaches_concurrently(fields: &Value) -> bool {
+    let mut found = false;
+    syntax::walk(fields, &mut |kind, fields| {
+        found |= kind == "PartitionCmd" && flag(fields, "concurrent");
+        true
+    });
+    found
+}
+
+fn reindexes_alone(fields: &Value) -> bool {
+    let named = list(fields, "params").iter().filter_map(syntax::node);
+    let concurrently = named.into_iter().any(|(_, option)| word(option, "defname") == "concurrently");
+    // SCHEMA, SYSTEM and DATABASE, which name no relation.
+    concurrently || part(fields, "relation").is_none()
+}
+
+/// The same for what is nested too deeply to be looked at, by its first word: data statements and queries can't be seen through.
+pub(super) fn manner_by_word(first: &str) -> Manner {
+    let clear = ["create", "alter", "drop", "comment", "grant", "revoke"];
+    Manner { opaque: !clear.iter().any(|word| first.eq_ignore_ascii_case(word)), ..Manner::default() }
 }
