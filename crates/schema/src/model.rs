@@ -190,19 +190,33 @@ pub struct Object {
 impl Catalog {
     /// The relation of a name.
     pub fn relation(&self, name: &Name) -> Option<(Oid, &Relation)> {
-        self.relations.iter().find(|(_, relation)| relation.name == *name).map(|(oid, relation)| (*oid, relation))
+        self.relations
+            .iter()
+            .find(|(_, relation)| relation.name == *name)
+            .map(|(oid, relation)| (*oid, relation))
     }
 
     /// The objects that belong to a relation.
     pub fn on(&self, relation: Oid) -> impl Iterator<Item = (Kind, Oid, &Object)> {
         let owned = move |object: &Object| object.on == Some(relation);
-        self.objects.iter().filter(move |(_, object)| owned(object)).map(|((kind, oid), object)| (*kind, *oid, object))
+        self.objects
+            .iter()
+            .filter(move |(_, object)| owned(object))
+            .map(|((kind, oid), object)| (*kind, *oid, object))
     }
 
     /// Whether a name for relations (tables, views, indexes, sequences, composite types share one space) is taken.
     pub fn is_taken(&self, name: &Name) -> bool {
         let spaced = |kind: Kind| {
-            matches!(kind, Kind::Sequence | Kind::Index | Kind::PrimaryKey | Kind::Unique | Kind::Exclusion | Kind::Composite)
+            matches!(
+                kind,
+                Kind::Sequence
+                    | Kind::Index
+                    | Kind::PrimaryKey
+                    | Kind::Unique
+                    | Kind::Exclusion
+                    | Kind::Composite
+            )
         };
         self.relations.values().any(|relation| relation.name == *name)
             || self.objects.iter().any(|((kind, _), object)| spaced(*kind) && object.name == *name)
