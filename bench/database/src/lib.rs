@@ -72,7 +72,7 @@ impl Server {
     pub fn execute(&self, statements: &str) {
         self.client("postgres")
             .batch_execute(statements)
-            .unwrap_or_else(|why| panic!("{statements}: {}", detailed(&why)));
+            .unwrap_or_else(|why| panic!("{:.300}: {}", statements, detailed(&why)));
     }
 
     /// As after a power failure: every connection dies, nothing is flushed. The port is kept for [`Server::again`].
@@ -111,7 +111,7 @@ impl Database<'_> {
     pub fn execute(&self, statements: &str) {
         self.client()
             .batch_execute(statements)
-            .unwrap_or_else(|why| panic!("{statements}: {}", detailed(&why)));
+            .unwrap_or_else(|why| panic!("{:.300}: {}", statements, detailed(&why)));
     }
 }
 
@@ -125,5 +125,8 @@ impl Drop for Database<'_> {
 }
 
 fn detailed(why: &postgres::Error) -> String {
-    why.as_db_error().map_or_else(|| why.to_string(), |told| format!("{told} ({:?})", told.code()))
+    why.as_db_error().map_or_else(
+        || why.to_string(),
+        |told| format!("{told} ({:?}, at {:?})", told.code(), told.position()),
+    )
 }

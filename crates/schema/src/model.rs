@@ -205,6 +205,27 @@ impl Catalog {
             .map(|((kind, oid), object)| (*kind, *oid, object))
     }
 
+    /// The catalog without the schemas for which this holds, and without everything in them and on them. What needed
+    /// something there does not any more.
+    #[must_use]
+    pub fn without_schemas(&self, left_out: impl Fn(&str) -> bool) -> Catalog {
+        let mut catalog = self.clone();
+        catalog.relations.retain(|_, relation| !left_out(&relation.name.schema));
+        catalog.objects.retain(|(kind, _), object| {
+            let schema = if *kind == Kind::Schema { &object.name.name } else { &object.name.schema };
+            *kind == Kind::Extension || schema.is_empty() || !left_out(schema)
+        });
+        let relations: BTreeSet<Oid> = catalog.relations.keys().copied().collect();
+        catalog.objects.retain(|_, object| object.on.is_none_or(|on| relations.contains(&on)));
+        let kept: BTreeSet<Oid> =
+            relations.into_iter().chain(catalog.objects.keys().map(|(_, oid)| *oid)).collect();
+        let needs = catalog.relations.values_mut().map(|relation| &mut relation.needs);
+        for needs in needs.chain(catalog.objects.values_mut().map(|object| &mut object.needs)) {
+            needs.retain(|oid| kept.contains(oid));
+        }
+        catalog
+    }
+
     /// Whether a name for relations (tables, views, indexes, sequences, composite types share one space) is taken.
     pub fn is_taken(&self, name: &Name) -> bool {
         let spaced = |kind: Kind| {
