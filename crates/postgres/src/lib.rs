@@ -7,7 +7,9 @@ pub mod connection;
 mod encryption;
 pub mod error;
 pub mod reading;
+pub mod scratch;
 
 pub use connection::{connect, shown};
 pub use error::{Error, Refusal};
 pub use reading::catalog;
+pub use scratch::Scratch;
