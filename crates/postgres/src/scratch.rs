@@ -15,7 +15,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use postgres::Client;
 use tandem_schema::name::{Name, ident, literal};
 
-use crate::connection::{connect, shown, with_database};
+use crate::address::{shown, with_database};
+use crate::connection::connect;
 use crate::error::Error;
 
 /// How the names of all copies begin.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use postgres::Client;
 use postgres::config::Host;
 
-use crate::connection::Address;
+use crate::address::Address;
 use crate::error::Error;
 
 /// The most bytes that a schema's dump may have.

@@ -124,7 +124,7 @@ fn rows_of_small_tables_are_copied_and_of_large_ones_refused() {
         assert_eq!(scratch.copy_rows(&mut source, &Name::new("public", "book")).unwrap(), 2);
     }
     let query = "SELECT md5(string_agg(b::text, ',' ORDER BY version)) FROM public.book b";
-    let mut sum = |client: &mut postgres::Client| -> String { client.query_one(query, &[]).unwrap().get(0) };
+    let sum = |client: &mut postgres::Client| -> String { client.query_one(query, &[]).unwrap().get(0) };
     assert_eq!(sum(&mut source), sum(&mut scratch.connect().unwrap()));
     let failed = scratch.copy_rows(&mut source, &Name::new("public", "large")).unwrap_err();
     assert!(matches!(failed, Error::TooMany { .. }), "{failed}");
