@@ -2,3 +2,16 @@
 //!
 //! What a change means is decided by `tandem-schema`; here its statements are run, one step at a time, under lock limits.
 //! Blocking by design: a caller gives it a thread. Tested in `tests/postgres` on real servers.
+
+mod address;
+pub mod connection;
+mod encryption;
+pub mod error;
+pub mod reading;
+pub mod scratch;
+
+pub use address::shown;
+pub use connection::connect;
+pub use error::{Error, Refusal};
+pub use reading::catalog;
+pub use scratch::Scratch;

@@ -1,0 +1,5 @@
+//! Real servers: catalogs read, connections made, scratch copies taken.
+
+mod connection;
+mod reading;
+mod scratch;
