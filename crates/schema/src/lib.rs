@@ -9,10 +9,19 @@
 //! Tested in place for texts and decisions; as a whole on a real PostgreSQL by `tandem-postgres`.
 
 pub mod book;
+mod change;
+mod create;
+pub mod draft;
 pub mod expression;
 pub mod fingerprint;
+mod lens;
 pub mod model;
 pub mod name;
+pub mod placement;
 pub mod plan;
+pub mod planner;
+mod privilege;
 pub mod source;
+pub mod sync;
 mod syntax;
+pub mod text;

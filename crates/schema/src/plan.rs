@@ -4,8 +4,6 @@
 //! step can be repeated without harm: a transaction's end is recorded within it, everything else tolerates having
 //! happened. Printable, storable, comparable.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::Fingerprint;
@@ -41,6 +39,10 @@ pub struct Plan {
     pub before: Fingerprint,
     /// The catalog that the plain migrations would leave, which must be there after the contract.
     pub after: Fingerprint,
+    /// The catalog that an undo leaves: `before`, but for what PostgreSQL can't take back (an enum's new value).
+    pub undone: Fingerprint,
+    /// From this step of `contract` on, values of the old revision are overwritten and an undo is refused.
+    pub no_return: usize,
     /// Each condition must hold for every row before the contract's last transaction (a `verify` reports it at any time).
     pub checks: Vec<RowCheck>,
     /// Clients of each side, relation by relation: what they see.
@@ -108,8 +110,10 @@ pub struct Fill {
     pub key: Vec<String>,
     /// Columns and the expressions that they get, over the columns of the table.
     pub set: Vec<(String, String)>,
-    /// Which rows are written: those for which this does not hold yet are left alone.
+    /// Which rows are written.
     pub needed: String,
+    /// The `search_path` in which the expressions are meant, as SQL.
+    pub path: String,
     /// The planner's estimate of the rows, for progress.
     pub rows: u64,
 }
@@ -188,6 +192,3 @@ pub struct Refusal {
     /// The statement that asks for it, where one can be told.
     pub place: Option<Place>,
 }
-
-/// What each annotation said, by column, for the parts that look one up.
-pub type Texts = BTreeMap<(Name, String), String>;

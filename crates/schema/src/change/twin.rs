@@ -148,7 +148,7 @@ fn tie(draft: &mut Draft<'_>, table: &TablePlace, (old, physical): (&Column, &Co
 }
 
 /// A column does not hold a value yet.
-pub(super) fn distinct(column: &str, value: &str, type_name: &str) -> String {
+pub(crate) fn distinct(column: &str, value: &str, type_name: &str) -> String {
     if matches!(type_name, "json" | "xml" | "point" | "polygon" | "box" | "circle" | "line" | "lseg" | "path") {
         format!("{column}::text IS DISTINCT FROM ({value})::text")
     } else {
@@ -266,10 +266,27 @@ fn using(draft: &Draft<'_>, table: &TablePlace, old: &Column, new: &Column) -> O
         table.names().contains(&name.as_str()) && [&old.name, &new.name].contains(&column)
     });
     of_this.last().map(|(statement, (_, _, _, expression))| Text {
-        expression: expression.clone(),
+        expression: cast_chain(expression, old).map_or_else(
+            || expression.clone(),
+            |over_text| {
+                let through = if over_text { "::text" } else { "" };
+                format!("{}{through}::{}", ident(&old.name), physical_type(draft, new))
+            },
+        ),
         alias: String::new(),
         place: Some(statement.place.clone()),
     })
+}
+
+/// A column that is only cast, and whether over text: the type may be called otherwise in mixed state than in the file.
+fn cast_chain(expression: &str, old: &Column) -> Option<bool> {
+    let bare: String = expression.chars().filter(|c| !matches!(c, '(' | ')' | ' ' | '\n')).collect();
+    let mut parts = bare.split("::");
+    let column = parts.next()?.trim_matches('"');
+    let rest: Vec<&str> = parts.collect();
+    let plain = |part: &&str| part.chars().all(|c| c.is_alphanumeric() || "_.\"[]".contains(c));
+    (column == old.name && !rest.is_empty() && rest.iter().all(|part| plain(&part)))
+        .then(|| rest.iter().any(|part| *part == "text" || part.starts_with("varchar")))
 }
 
 const INTEGERS: [&str; 4] = ["smallint", "integer", "bigint", "numeric"];
