@@ -53,7 +53,8 @@ impl Fingerprint {
 }
 
 fn described(catalog: &Catalog, relation: &Relation) -> String {
-    let named = |oid: &Oid| catalog.relations.get(oid).map_or_else(|| "?".to_owned(), |found| found.name.to_string());
+    let named =
+        |oid: &Oid| catalog.relations.get(oid).map_or_else(|| "?".to_owned(), |found| found.name.to_string());
     let parent = relation.partition_of.as_ref().map(|(oid, bound)| (named(oid), bound));
     let inherits: Vec<String> = relation.inherits.iter().map(named).collect();
     format!(
@@ -96,7 +97,9 @@ fn object_described(catalog: &Catalog, object: &Object) -> String {
     let columns: Vec<String> = object
         .columns
         .iter()
-        .map(|number| relation.and_then(|found| found.column(*number)).map_or("?", |column| &column.name).to_owned())
+        .map(|number| {
+            relation.and_then(|found| found.column(*number)).map_or("?", |column| &column.name).to_owned()
+        })
         .collect();
     format!(
         "{:?}",

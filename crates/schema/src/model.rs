@@ -190,19 +190,54 @@ pub struct Object {
 impl Catalog {
     /// The relation of a name.
     pub fn relation(&self, name: &Name) -> Option<(Oid, &Relation)> {
-        self.relations.iter().find(|(_, relation)| relation.name == *name).map(|(oid, relation)| (*oid, relation))
+        self.relations
+            .iter()
+            .find(|(_, relation)| relation.name == *name)
+            .map(|(oid, relation)| (*oid, relation))
     }
 
     /// The objects that belong to a relation.
     pub fn on(&self, relation: Oid) -> impl Iterator<Item = (Kind, Oid, &Object)> {
         let owned = move |object: &Object| object.on == Some(relation);
-        self.objects.iter().filter(move |(_, object)| owned(object)).map(|((kind, oid), object)| (*kind, *oid, object))
+        self.objects
+            .iter()
+            .filter(move |(_, object)| owned(object))
+            .map(|((kind, oid), object)| (*kind, *oid, object))
+    }
+
+    /// The catalog without the schemas for which this holds, and without everything in them and on them. What needed
+    /// something there does not any more.
+    #[must_use]
+    pub fn without_schemas(&self, left_out: impl Fn(&str) -> bool) -> Catalog {
+        let mut catalog = self.clone();
+        catalog.relations.retain(|_, relation| !left_out(&relation.name.schema));
+        catalog.objects.retain(|(kind, _), object| {
+            let schema = if *kind == Kind::Schema { &object.name.name } else { &object.name.schema };
+            *kind == Kind::Extension || schema.is_empty() || !left_out(schema)
+        });
+        let relations: BTreeSet<Oid> = catalog.relations.keys().copied().collect();
+        catalog.objects.retain(|_, object| object.on.is_none_or(|on| relations.contains(&on)));
+        let kept: BTreeSet<Oid> =
+            relations.into_iter().chain(catalog.objects.keys().map(|(_, oid)| *oid)).collect();
+        let needs = catalog.relations.values_mut().map(|relation| &mut relation.needs);
+        for needs in needs.chain(catalog.objects.values_mut().map(|object| &mut object.needs)) {
+            needs.retain(|oid| kept.contains(oid));
+        }
+        catalog
     }
 
     /// Whether a name for relations (tables, views, indexes, sequences, composite types share one space) is taken.
     pub fn is_taken(&self, name: &Name) -> bool {
         let spaced = |kind: Kind| {
-            matches!(kind, Kind::Sequence | Kind::Index | Kind::PrimaryKey | Kind::Unique | Kind::Exclusion | Kind::Composite)
+            matches!(
+                kind,
+                Kind::Sequence
+                    | Kind::Index
+                    | Kind::PrimaryKey
+                    | Kind::Unique
+                    | Kind::Exclusion
+                    | Kind::Composite
+            )
         };
         self.relations.values().any(|relation| relation.name == *name)
             || self.objects.iter().any(|((kind, _), object)| spaced(*kind) && object.name == *name)

@@ -71,7 +71,11 @@ pub fn lens(revision: &str) -> String {
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
         .take(40)
         .collect();
-    if plain == revision { format!("tandem_{plain}") } else { format!("tandem_{plain}_{}", &digest(revision)[..6]) }
+    if plain == revision {
+        format!("tandem_{plain}")
+    } else {
+        format!("tandem_{plain}_{}", &digest(revision)[..6])
+    }
 }
 
 /// SHA-256 in hexadecimal digits.
@@ -92,7 +96,8 @@ mod tests {
 
     #[test]
     fn derived_names_are_kept_whole_by_postgresql_and_stay_apart() {
-        let (one, two) = (derived("__tandem_", &"ü".repeat(31)), derived("__tandem_", &format!("{}x", "ü".repeat(31))));
+        let (one, two) =
+            (derived("__tandem_", &"ü".repeat(31)), derived("__tandem_", &format!("{}x", "ü".repeat(31))));
         assert!(one.len() <= LONGEST && two.len() <= LONGEST);
         assert_ne!(one, two);
         assert_eq!(derived("__tandem_", "email"), "__tandem_email");

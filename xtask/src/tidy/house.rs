@@ -22,6 +22,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     // One program is several processes: the command line holds the entry points of proxy and keeper.
     ("tandem", &["tandem-core", "tandem-server", "tandem-proxy", "tandem-drivers"]),
     ("tandem-sim", &["tandem-core", "tandem-engine"]),
+    ("tandem-database", &[]),
     ("tandem-load", &[]),
     ("tandem-trial", &[]),
     ("tandem-bench-proxy", &["tandem-core", "tandem-proxy"]),

@@ -1,0 +1,177 @@
+//! The cluster: made, started, stopped.
+//!
+//! A guardian, a shell script whose input is a pipe from here, starts the server and stops it when the pipe closes: when
+//! it is told to, when this process ends, and when this process is killed. It has a process group of its own, so that
+//! Ctrl-C finds us first.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use tempfile::TempDir;
+
+use crate::programs::program;
+
+/// How many ports are tried: somebody else may take one between our choice and the start.
+const TRIES: usize = 5;
+
+/// `keep` on the input leaves the folder for the next start.
+const GUARDIAN: &str = r#"
+pg_ctl=$1 folder=$2
+"$pg_ctl" -D "$folder/data" -w -t 60 -l "$folder/log" start >"$folder/start" 2>&1 || { echo failed; exit 1; }
+echo ready
+read -r word
+"$pg_ctl" -D "$folder/data" -w -t 60 -m immediate stop >"$folder/stop" 2>&1
+[ "$word" = keep ] || rm -rf "$folder"
+"#;
+
+/// A cluster in a folder.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    // Ended before the folder goes.
+    guardian: Mutex<Option<Child>>,
+    port: u16,
+    folder: TempDir,
+    pg_ctl: PathBuf,
+    user: Option<u32>,
+}
+
+impl Cluster {
+    /// A new cluster, running.
+    pub(crate) fn make(settings: &[(&str, &str)]) -> Result<Cluster, String> {
+        let needed = |name: &str| {
+            program(name).ok_or_else(|| format!("{name} is not here; on Debian: apt-get install postgresql"))
+        };
+        let (initdb, pg_ctl) = (needed("initdb")?, needed("pg_ctl")?);
+        let folder = tempfile::Builder::new()
+            .prefix("tandem-database-")
+            .tempdir()
+            .map_err(|why| format!("no temporary folder: {why}"))?;
+        let user = match asked("id", &["-u"])?.as_str() {
+            "0" => {
+                Some(asked("id", &["-u", "postgres"])?.parse().map_err(|_| "no user postgres".to_owned())?)
+            }
+            _ => None,
+        };
+        chown(folder.path(), user, user).map_err(|why| format!("can't give the folder away: {why}"))?;
+        let mut cluster = Cluster { guardian: Mutex::new(None), port: 0, folder, pg_ctl, user };
+        let data = cluster.folder().join("data");
+        let mut command = cluster.command(&initdb);
+        command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D"]);
+        let output = command.arg(&data).output().map_err(|why| format!("can't run initdb: {why}"))?;
+        if !output.status.success() {
+            return Err(format!("initdb failed: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        let mut failed = String::new();
+        for _ in 0..TRIES {
+            cluster.port = free_port()?;
+            cluster.configure(settings)?;
+            match cluster.run() {
+                Ok(()) => return Ok(cluster),
+                Err(why) => failed = why,
+            }
+        }
+        Err(failed)
+    }
+
+    /// The port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts the server, and returns when it answers.
+    pub(crate) fn run(&self) -> Result<(), String> {
+        let mut command = self.command(Path::new("sh"));
+        command.args(["-c", GUARDIAN, "guardian"]).arg(&self.pg_ctl).arg(self.folder());
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut guardian = command.spawn().map_err(|why| format!("can't run sh: {why}"))?;
+        let mut line = String::new();
+        if let Some(stdout) = guardian.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line).map_err(|why| why.to_string())?;
+        }
+        if line.trim() != "ready" {
+            let _ = guardian.wait();
+            let told = |name: &str| std::fs::read_to_string(self.folder().join(name)).unwrap_or_default();
+            return Err(format!("the server did not start: {}{}", told("start"), told("log")));
+        }
+        *self.guardian.lock().unwrap_or_else(PoisonError::into_inner) = Some(guardian);
+        Ok(())
+    }
+
+    /// Stops the server at once and keeps its folder.
+    pub(crate) fn stop(&self) -> Result<(), String> {
+        let taken = self.guardian.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut guardian) = taken else { return Ok(()) };
+        if let Some(mut stdin) = guardian.stdin.take() {
+            stdin.write_all(b"keep\n").map_err(|why| why.to_string())?;
+        }
+        guardian.wait().map(|_| ()).map_err(|why| why.to_string())
+    }
+
+    fn configure(&self, settings: &[(&str, &str)]) -> Result<(), String> {
+        let mut text = format!(
+            "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nmax_connections = 200\n\
+             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nshared_buffers = '64MB'\n\
+             max_prepared_transactions = 10\nlog_min_messages = warning\n",
+            self.port,
+            self.folder().display()
+        );
+        if has_statements(&self.pg_ctl) {
+            text.push_str("shared_preload_libraries = 'pg_stat_statements'\n");
+        }
+        for (key, value) in settings {
+            text.push_str(&format!("{key} = '{}'\n", value.replace('\'', "''")));
+        }
+        let path = self.folder().join("data/postgresql.auto.conf");
+        std::fs::write(&path, text).map_err(|why| format!("{}: {why}", path.display()))
+    }
+
+    /// A command as a user that PostgreSQL accepts: never root.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = if self.user.is_some() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir(self.folder.path());
+        // What the person at the keyboard has set for a server of theirs.
+        for name in ["PGDATA", "PGPORT", "PGHOST", "PGUSER", "PGOPTIONS", "PGPASSWORD"] {
+            command.env_remove(name);
+        }
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}
+
+fn asked(program: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.map_err(|why| format!("can't run {program}: {why}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|why| format!("no free port: {why}"))?;
+    listener.local_addr().map(|address| address.port()).map_err(|why| why.to_string())
+}
+
+/// Whether this PostgreSQL brings `pg_stat_statements`, by the folder of its libraries beside that of its programs.
+fn has_statements(pg_ctl: &Path) -> bool {
+    let root = pg_ctl.parent().and_then(Path::parent);
+    root.is_some_and(|root| root.join("lib/pg_stat_statements.so").is_file())
+}
