@@ -53,7 +53,9 @@ pub enum Failure {
     #[error("stopped on request; resume goes on from here")]
     Stopped,
     /// The journal was written by a newer Tandem.
-    #[error("the schema `tandem` in this database has format {found}, this program knows {known}: use a newer one")]
+    #[error(
+        "the schema `tandem` in this database has format {found}, this program knows {known}: use a newer one"
+    )]
     Format {
         /// What is there.
         found: i32,
@@ -114,8 +116,11 @@ impl Failure {
 
     /// Whether the same can succeed a moment later: a lock was not to be had, or a deadlock was resolved.
     pub(crate) fn passes(&self) -> bool {
-        const PASSING: [&SqlState; 3] =
-            [&SqlState::LOCK_NOT_AVAILABLE, &SqlState::T_R_DEADLOCK_DETECTED, &SqlState::T_R_SERIALIZATION_FAILURE];
+        const PASSING: [&SqlState; 3] = [
+            &SqlState::LOCK_NOT_AVAILABLE,
+            &SqlState::T_R_DEADLOCK_DETECTED,
+            &SqlState::T_R_SERIALIZATION_FAILURE,
+        ];
         self.code().is_some_and(|code| PASSING.contains(&code))
     }
 

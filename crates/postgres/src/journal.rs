@@ -262,9 +262,44 @@ impl<'a, C: GenericClient> Journal<'a, C> {
         Ok(row.ok_or(Failure::Taken)?.try_get(0)?)
     }
 
+    /// How far a step that walks rows came, as it was marked, and how many were walked.
+    pub(crate) fn progress(
+        &mut self,
+        change: i64,
+        list: &str,
+        step: i32,
+    ) -> Result<Option<(String, u64)>, Failure> {
+        let row = self.client.query_opt(
+            "SELECT mark::text, rows_done FROM tandem.progress WHERE change = $1 AND list = $2 AND step = $3",
+            &[&change, &list, &step],
+        )?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some((row.try_get(0)?, u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or(0))))
+    }
+
+    /// Marks how far a step that walks rows came.
+    pub(crate) fn mark(
+        &mut self,
+        change: i64,
+        (list, step): (&str, i32),
+        mark: &str,
+        done: u64,
+        total: u64,
+    ) -> Result<(), Failure> {
+        let rows = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        self.client.execute(
+            "INSERT INTO tandem.progress VALUES ($1, $2, $3, $4::text::jsonb, $5, $6)
+             ON CONFLICT (change, list, step) DO UPDATE
+             SET mark = excluded.mark, rows_done = excluded.rows_done, rows_total = excluded.rows_total",
+            &[&change, &list, &step, &mark, &rows(done), &rows(total)],
+        )?;
+        Ok(())
+    }
+
     /// Asks the operator of the active change, whoever it is, to let fills wait or go on.
     pub fn pause(&mut self, paused: bool) -> Result<(), Failure> {
-        let done = self.client.execute("UPDATE tandem.change SET paused = $1 WHERE ended IS NULL", &[&paused])?;
+        let done =
+            self.client.execute("UPDATE tandem.change SET paused = $1 WHERE ended IS NULL", &[&paused])?;
         if done == 0 {
             return Err(Failure::Nothing("pause"));
         }

@@ -6,8 +6,14 @@
 pub mod connection;
 mod encryption;
 pub mod error;
+pub mod execution;
+pub mod failure;
+pub mod journal;
 pub mod reading;
+pub mod session;
 
 pub use connection::{connect, shown};
 pub use error::{Error, Refusal};
+pub use execution::{Execution, Options, Watch, pause};
+pub use failure::Failure;
 pub use reading::catalog;
