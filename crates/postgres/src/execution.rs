@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use postgres::Client;
 use tandem_schema::fingerprint::Fingerprint;
+use tandem_schema::model::Kind;
 use tandem_schema::name::literal;
 use tandem_schema::plan::{Plan, Step, Work};
 
@@ -103,7 +104,7 @@ impl<'a> Execution<'a> {
             }
             return self.carry_on(active, watch);
         }
-        let found = Fingerprint::of(&crate::reading::catalog(&mut self.line.guard)?);
+        let found = shape(&mut self.line.guard)?;
         let drift = plan.before.differences(&found);
         if !drift.is_empty() {
             return Err(Failure::Drifted(drift));
@@ -145,7 +146,7 @@ impl<'a> Execution<'a> {
         }
         let expected = active.plan.after.clone();
         self.carry_on(active, watch)?;
-        Ok(expected.differences(&Fingerprint::of(&crate::reading::catalog(&mut self.line.guard)?)))
+        Ok(expected.differences(&shape(&mut self.line.guard)?))
     }
 
     /// Makes the old revision the only one again; possible until the contract's last transaction.
@@ -278,6 +279,18 @@ fn after(plan: &Plan, phase: Phase, next: usize) -> Position {
 fn turning_point(plan: &Plan) -> usize {
     let last = plan.contract.iter().rposition(|step| matches!(step.work, Work::Transaction { .. }));
     last.unwrap_or(plan.contract.len().saturating_sub(1))
+}
+
+/// What a database's schema is, without lenses: what a plan's `before` and `after` are held against.
+pub fn shape(client: &mut Client) -> Result<Fingerprint, Failure> {
+    let mut catalog = crate::reading::catalog(client)?;
+    let lens = |schema: &str| schema.starts_with("tandem_");
+    catalog.relations.retain(|_, relation| !lens(&relation.name.schema));
+    catalog.objects.retain(|(kind, _), object| {
+        let schema = if *kind == Kind::Schema { &object.name.name } else { &object.name.schema };
+        !lens(schema)
+    });
+    Ok(Fingerprint::of(&catalog))
 }
 
 /// Asks the operator at work, in whatever process, to let fills wait, or to go on.

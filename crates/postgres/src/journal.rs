@@ -8,6 +8,7 @@ mod state;
 use std::fmt;
 
 use postgres::GenericClient;
+use postgres::error::SqlState;
 use serde::{Deserialize, Serialize};
 use tandem_schema::plan::{MigrationRef, Plan};
 
@@ -340,11 +341,17 @@ fn format(client: &mut impl GenericClient) -> Result<Option<i32>, Failure> {
 fn create(client: &mut impl GenericClient) -> Result<(), Failure> {
     let mut transaction = client.transaction()?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&CREATION])?;
-    if format(&mut transaction)?.is_none() {
-        transaction.batch_execute(include_str!("journal/tables.sql"))?;
-        transaction.batch_execute(include_str!("journal/held.sql"))?;
+    let tables = transaction.batch_execute(include_str!("journal/tables.sql"));
+    match tables {
+        Ok(()) => {
+            transaction.batch_execute(include_str!("journal/held.sql"))?;
+            Ok(transaction.commit()?)
+        }
+        // Somebody created it while this one waited. Asking first does not help: what a session knows of names is brought
+        // up to date only when a transaction begins.
+        Err(error) if error.code() == Some(&SqlState::DUPLICATE_TABLE) => Ok(transaction.rollback()?),
+        Err(error) => Err(error.into()),
     }
-    Ok(transaction.commit()?)
 }
 
 fn written(value: &impl Serialize) -> Result<String, Failure> {

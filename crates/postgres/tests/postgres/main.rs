@@ -1,4 +1,8 @@
 //! Real servers: catalogs read, connections made, scratch copies taken.
 
 mod connection;
+mod execution;
+mod house;
+mod interruption;
+mod journal;
 mod reading;
