@@ -8,8 +8,18 @@ use std::process::{Command, Stdio};
 /// A program that a command needs, and the Debian package that brings it.
 pub(crate) type Need = (&'static str, &'static str);
 
-/// What the suite needs beside Rust: a C compiler and linker (SQLite is built in), and a Python for its servers.
-pub(crate) const SUITE: &[Need] = &[("cc", "build-essential"), ("python3", "python3")];
+/// What the suite needs beside Rust: a C compiler and linker (SQLite is built in), a Python for its servers, PostgreSQL with
+/// its pooler, and clang, whose library reads the headers of PostgreSQL's parser.
+pub(crate) const SUITE: &[Need] = &[
+    ("cc", "build-essential"),
+    ("python3", "python3"),
+    ("initdb", "postgresql"),
+    ("pgbouncer", "pgbouncer"),
+    ("clang", "clang"),
+];
+
+/// Where Debian keeps PostgreSQL's programs, a folder per version.
+const POSTGRESQL: &str = "/usr/lib/postgresql";
 
 /// Sees to it that the programs are there.
 pub(crate) fn ensure(needs: &[Need]) -> Result<(), String> {
@@ -59,10 +69,13 @@ fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// Where a program is, by PATH and the folders for servers, which are not in everybody's PATH.
+/// Where a program is, by PATH and the folders for servers and PostgreSQL, which are not in everybody's PATH.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    let versions = std::fs::read_dir(POSTGRESQL).into_iter().flatten().flatten();
+    let folders = std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
+        .chain(versions.map(|entry| entry.path().join("bin")));
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 

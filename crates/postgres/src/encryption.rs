@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postgres::config::SslMode;
-use postgres::{Client, NoTls};
+use postgres::{Client, Config, NoTls};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -15,8 +15,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
-
-use crate::connection::Address;
 
 /// Where systems keep the roots that they believe.
 const SYSTEM_ROOTS: &[&str] =
@@ -58,6 +56,22 @@ impl Encryption {
         }
     }
 
+    /// Connects.
+    pub(crate) fn connect(&self, config: &Config) -> Result<Client, Failed> {
+        if self.mode() == SslMode::Disable {
+            return config.connect(NoTls).map_err(Failed::Connect);
+        }
+        let provider = Arc::new(ring::default_provider());
+        let verifier = self.verifier(&provider).map_err(Failed::Files)?;
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|why| Failed::Files(why.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        config.connect(MakeRustlsConnect::new(client)).map_err(Failed::Connect)
+    }
+
     fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, String> {
         let is_full = self.word == "verify-full";
         // As libpq: `require` with a file of roots holds the certificate against them.
@@ -92,22 +106,6 @@ impl Encryption {
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let told = |why| format!("{}: {why}", path.display());
     CertificateDer::pem_file_iter(path).map_err(told)?.collect::<Result<_, _>>().map_err(told)
-}
-
-/// Connects as the address says.
-pub(crate) fn connect(address: &Address) -> Result<Client, Failed> {
-    if address.encryption.mode() == SslMode::Disable {
-        return address.config.connect(NoTls).map_err(Failed::Connect);
-    }
-    let provider = Arc::new(ring::default_provider());
-    let verifier = address.encryption.verifier(&provider).map_err(Failed::Files)?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|why| Failed::Files(why.to_string()))?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    address.config.connect(MakeRustlsConnect::new(config)).map_err(Failed::Connect)
 }
 
 /// Believes any certificate, or any that a root vouches for, whatever name is in it.

@@ -3,6 +3,7 @@
 //! What a change means is decided by `tandem-schema`; here its statements are run, one step at a time, under lock limits.
 //! Blocking by design: a caller gives it a thread. Tested in `tests/postgres` on real servers.
 
+mod address;
 pub mod connection;
 mod encryption;
 pub mod error;
@@ -10,10 +11,13 @@ pub mod execution;
 pub mod failure;
 pub mod journal;
 pub mod reading;
+pub mod scratch;
 pub mod session;
 
-pub use connection::{connect, shown};
+pub use address::shown;
+pub use connection::connect;
 pub use error::{Error, Refusal};
 pub use execution::{Execution, Options, Watch, pause};
 pub use failure::Failure;
 pub use reading::catalog;
+pub use scratch::Scratch;

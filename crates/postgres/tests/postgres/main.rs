@@ -6,3 +6,4 @@ mod house;
 mod interruption;
 mod journal;
 mod reading;
+mod scratch;
