@@ -7,11 +7,17 @@ mod address;
 pub mod connection;
 mod encryption;
 pub mod error;
+pub mod execution;
+pub mod failure;
+pub mod journal;
 pub mod reading;
 pub mod scratch;
+pub mod session;
 
 pub use address::shown;
 pub use connection::connect;
 pub use error::{Error, Refusal};
+pub use execution::{Execution, Options, Watch, pause};
+pub use failure::Failure;
 pub use reading::catalog;
 pub use scratch::Scratch;

@@ -1,5 +1,9 @@
 //! Real servers: catalogs read, connections made, scratch copies taken.
 
 mod connection;
+mod execution;
+mod house;
+mod interruption;
+mod journal;
 mod reading;
 mod scratch;

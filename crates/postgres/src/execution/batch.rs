@@ -1,0 +1,170 @@
+//! What one batch of a fill is: a range of keys or of blocks, found and written.
+//!
+//! Tested in `tests/postgres/execution.rs`.
+
+use postgres::{Client, Transaction};
+use tandem_schema::name::{Name, ident, idents, literal};
+use tandem_schema::plan::Fill;
+
+use super::fill::Range;
+use crate::failure::Failure;
+
+/// A table, a partition or a child: something with rows of its own.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    /// Its identity.
+    pub(super) oid: u32,
+    /// Its file.
+    pub(super) file: u32,
+    /// Its name.
+    name: Name,
+    /// The types of the key's columns, as SQL.
+    types: Vec<String>,
+}
+
+impl Leaf {
+    /// Everything with rows below a table, by identity.
+    pub(super) fn all(client: &mut Client, table: &Name) -> Result<Vec<u32>, Failure> {
+        let rows = client.query(
+            "WITH RECURSIVE below (oid) AS (
+                 SELECT to_regclass($1)::oid
+                 UNION SELECT i.inhrelid FROM pg_inherits i JOIN below b ON i.inhparent = b.oid
+             )
+             SELECT c.oid FROM below b JOIN pg_class c ON c.oid = b.oid WHERE c.relkind = 'r' ORDER BY c.oid",
+            &[&table.to_string()],
+        )?;
+        if rows.is_empty() {
+            let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table.to_string()])?;
+            if !there.try_get::<_, bool>(0)? {
+                return Err(Failure::Unreadable(format!(
+                    "the table {table}, which is to be filled, is not there"
+                )));
+            }
+        }
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+
+    /// What must be known to walk it; nothing if it is gone.
+    pub(super) fn read(client: &mut Client, oid: u32, fill: &Fill) -> Result<Option<Leaf>, Failure> {
+        let row = client.query_opt(
+            "SELECT n.nspname, c.relname, pg_relation_filenode(c.oid) FROM pg_class c
+             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1",
+            &[&oid],
+        )?;
+        let Some(row) = row else { return Ok(None) };
+        let name = Name::new(row.try_get::<_, String>(0)?, row.try_get::<_, String>(1)?);
+        let rows = client.query(
+            "SELECT format_type(a.atttypid, a.atttypmod) FROM unnest($2::text[]) WITH ORDINALITY k (name, place)
+             JOIN pg_attribute a ON a.attrelid = $1 AND a.attname = k.name AND a.attnum > 0 ORDER BY k.place",
+            &[&oid, &fill.key],
+        )?;
+        let types: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        if types.len() != fill.key.len() {
+            return Err(Failure::Unreadable(format!("{name} has no columns {}", fill.key.join(", "))));
+        }
+        Ok(Some(Leaf { oid, file: row.try_get::<_, Option<u32>>(2)?.unwrap_or_default(), name, types }))
+    }
+
+    /// All its rows, as they are now.
+    pub(super) fn whole(&self, client: &mut Client, fill: &Fill) -> Result<Range, Failure> {
+        if fill.key.is_empty() {
+            let row = client.query_one(
+                "SELECT pg_relation_size($1::oid::regclass) / current_setting('block_size')::bigint",
+                &[&self.oid],
+            )?;
+            let end = u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
+            return Ok(Range::Blocks { file: self.file, at: 0, end });
+        }
+        let query = format!(
+            "SELECT ARRAY[{}] FROM ONLY {} ORDER BY {} LIMIT 1",
+            texts(&fill.key),
+            self.name,
+            ordered(&fill.key, "DESC")
+        );
+        let last = client.query_opt(&query, &[])?;
+        Ok(match last {
+            Some(row) => Range::Keys { at: None, end: row.try_get(0)? },
+            None => Range::Nothing,
+        })
+    }
+
+    /// A comparison of the key with values of it.
+    fn compared(&self, key: &[String], operator: &str, values: &[String]) -> String {
+        let values: Vec<String> = values
+            .iter()
+            .zip(&self.types)
+            .map(|(value, kind)| format!("{}::{kind}", literal(value)))
+            .collect();
+        format!("({}) {operator} ({})", idents(key.iter().map(String::as_str)), values.join(", "))
+    }
+
+    /// The statement that writes the rows of a range. The table is known by its parent's name in expressions.
+    fn update(&self, fill: &Fill, range: &str) -> String {
+        let set: Vec<String> = fill
+            .set
+            .iter()
+            .map(|(column, expression)| format!("{} = ({expression})", ident(column)))
+            .collect();
+        let (alias, set) = (ident(&fill.table.name), set.join(", "));
+        format!("UPDATE ONLY {} AS {alias} SET {set} WHERE {range} AND ({})", self.name, fill.needed)
+    }
+}
+
+/// A batch by keys: how many rows were walked, and what is left.
+pub(super) fn keys_batch(
+    transaction: &mut Transaction<'_>,
+    step: &str,
+    fill: &Fill,
+    leaf: &Leaf,
+    at: Option<&[String]>,
+    end: &[String],
+    size: u64,
+) -> Result<(u64, Range), Failure> {
+    let above = at.map_or_else(String::new, |at| format!("{} AND ", leaf.compared(&fill.key, ">", at)));
+    let query = format!(
+        "WITH page AS (SELECT {columns} FROM ONLY {table} WHERE {above}{below} ORDER BY {ascending} LIMIT {size})
+         SELECT (SELECT count(*) FROM page), ARRAY[{texts}] FROM page ORDER BY {descending} LIMIT 1",
+        columns = idents(fill.key.iter().map(String::as_str)),
+        table = leaf.name,
+        below = leaf.compared(&fill.key, "<=", end),
+        ascending = ordered(&fill.key, "ASC"),
+        texts = texts(&fill.key),
+        descending = ordered(&fill.key, "DESC"),
+    );
+    let Some(row) = transaction.query_opt(&query, &[])? else { return Ok((0, Range::Nothing)) };
+    let (count, last): (i64, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
+    let count = u64::try_from(count).unwrap_or(0);
+    let update = leaf.update(fill, &format!("{above}{}", leaf.compared(&fill.key, "<=", &last)));
+    transaction.batch_execute(&update).map_err(|error| Failure::Database(error).at(step, &update))?;
+    let left = if count < size || last == end {
+        Range::Nothing
+    } else {
+        Range::Keys { at: Some(last), end: end.to_vec() }
+    };
+    Ok((count, left))
+}
+
+/// A batch by blocks `(file, from, end)`: how many rows were written, and what is left.
+pub(super) fn blocks_batch(
+    transaction: &mut Transaction<'_>,
+    step: &str,
+    fill: &Fill,
+    leaf: &Leaf,
+    (file, at, end): (u32, u64, u64),
+    size: u64,
+) -> Result<(u64, Range), Failure> {
+    let until = at.saturating_add(size).min(end);
+    let update = leaf.update(fill, &format!("ctid >= '({at},0)'::tid AND ctid < '({until},0)'::tid"));
+    let rows =
+        transaction.execute(&update, &[]).map_err(|error| Failure::Database(error).at(step, &update))?;
+    Ok((rows, if until >= end { Range::Nothing } else { Range::Blocks { file, at: until, end } }))
+}
+
+/// The columns as texts.
+fn texts(key: &[String]) -> String {
+    key.iter().map(|column| format!("{}::text", ident(column))).collect::<Vec<_>>().join(", ")
+}
+
+fn ordered(key: &[String], direction: &str) -> String {
+    key.iter().map(|column| format!("{} {direction}", ident(column))).collect::<Vec<_>>().join(", ")
+}

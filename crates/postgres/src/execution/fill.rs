@@ -1,0 +1,251 @@
+//! Rows filled in batches sized by time: each batch is a transaction that also says how far it came.
+//!
+//! Walked are the rows that were there at the beginning; those that come later are the triggers' business. Holds for
+//! partitions and children one by one. What is in a batch is [`super::batch`]'s. Tested in `tests/postgres/execution.rs`.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tandem_schema::plan::Fill;
+
+use super::Watch;
+use super::attempt::Line;
+use super::batch::{Leaf, blocks_batch, keys_batch};
+use crate::failure::Failure;
+use crate::journal::{Journal, Turn};
+
+/// Rows of the first batch, of the smallest and the largest.
+const ROWS: (f64, f64, f64) = (1000.0, 100.0, 20_000.0);
+
+/// Blocks of the first batch, of the smallest and the largest.
+const BLOCKS: (f64, f64, f64) = (16.0, 1.0, 2000.0);
+
+/// How often replicas are looked at, and a pause is asked about without having been told.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How far a fill came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) struct Mark {
+    /// The table or partition.
+    pub(super) leaf: u32,
+    /// What is left of it.
+    pub(super) left: Range,
+}
+
+/// What is left of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Range {
+    /// Keys above one and up to another, as text.
+    Keys {
+        /// The last key that is done.
+        at: Option<Vec<String>>,
+        /// The last key that there was at the beginning.
+        end: Vec<String>,
+    },
+    /// Blocks from one to before another, of a file: a table that was written anew is walked anew.
+    Blocks {
+        /// The file.
+        file: u32,
+        /// The next block.
+        at: u64,
+        /// How many there were at the beginning.
+        end: u64,
+    },
+    /// Nothing.
+    Nothing,
+}
+
+/// Which step is filled, for the journal.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// The right to write.
+    pub(super) turn: Turn,
+    /// The list.
+    pub(super) list: &'static str,
+    /// The step's place in it.
+    pub(super) index: i32,
+    /// The step's title.
+    pub(super) title: &'a str,
+}
+
+/// How much is done at once, and how much is done.
+struct Pace {
+    size: f64,
+    bounds: (f64, f64, f64),
+    begun: Instant,
+    before: u64,
+    done: u64,
+    looked: Instant,
+}
+
+/// How a batch went.
+enum Batch {
+    Paused,
+    Done { rows: u64, left: Range },
+}
+
+impl Line<'_> {
+    /// Fills a table, from where it was left.
+    pub(super) fn fill(
+        &mut self,
+        place: Place<'_>,
+        fill: &Fill,
+        watch: &mut (dyn Watch + Send),
+    ) -> Result<(), Failure> {
+        let stored = Journal::of(&mut self.work).progress(place.turn.change, place.list, place.index)?;
+        let (mut mark, done): (Option<Mark>, u64) = match stored {
+            Some((text, done)) => {
+                (Some(serde_json::from_str(&text).map_err(|why| Failure::Unreadable(why.to_string()))?), done)
+            }
+            None => (None, 0),
+        };
+        let bounds = if fill.key.is_empty() { BLOCKS } else { ROWS };
+        let now = Instant::now();
+        let mut pace = Pace { size: bounds.0, bounds, begun: now, before: done, done, looked: now };
+        for oid in Leaf::all(&mut self.work, &fill.table)? {
+            if mark.as_ref().is_some_and(|mark| mark.leaf > oid) {
+                continue;
+            }
+            // A partition may have been dropped since.
+            let Some(leaf) = Leaf::read(&mut self.work, oid, fill)? else { continue };
+            let left = match mark.take().filter(|mark| mark.leaf == oid).map(|mark| mark.left) {
+                Some(Range::Blocks { file, .. }) if file != leaf.file => leaf.whole(&mut self.work, fill)?,
+                Some(left) => left,
+                None => leaf.whole(&mut self.work, fill)?,
+            };
+            self.leaf(place, fill, &leaf, left, &mut pace, watch)?;
+        }
+        Ok(())
+    }
+
+    /// Fills one table or partition.
+    fn leaf(
+        &mut self,
+        place: Place<'_>,
+        fill: &Fill,
+        leaf: &Leaf,
+        mut left: Range,
+        pace: &mut Pace,
+        watch: &mut (dyn Watch + Send),
+    ) -> Result<(), Failure> {
+        while left != Range::Nothing {
+            self.go_on()?;
+            let begun = Instant::now();
+            match self.batch(place, fill, leaf, &left, pace, watch)? {
+                Batch::Paused => {
+                    watch.waiting("paused");
+                    self.wait(LOOK)?;
+                    continue;
+                }
+                Batch::Done { rows, left: rest } => {
+                    left = rest;
+                    pace.done += rows;
+                }
+            }
+            pace.adapt(begun.elapsed(), self.options.batch);
+            pace.tell(fill.rows, watch);
+            if pace.looked.elapsed() >= LOOK {
+                self.let_replicas_follow(watch)?;
+                pace.looked = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction: rows and mark.
+    fn batch(
+        &mut self,
+        place: Place<'_>,
+        fill: &Fill,
+        leaf: &Leaf,
+        left: &Range,
+        pace: &Pace,
+        watch: &mut (dyn Watch + Send),
+    ) -> Result<Batch, Failure> {
+        // The user's own triggers are not for rows that only get what they mean already; Tandem's look at the setting.
+        let quiet = if self.rights.replica { "SET LOCAL session_replication_role = 'replica'; " } else { "" };
+        let size = pace.size as u64;
+        self.attempts(place.title, watch, |client, limits| {
+            let mut transaction = client.transaction()?;
+            transaction.batch_execute(&format!(
+                "{limits}; {quiet}SET LOCAL tandem.quiet = 'on'; SET LOCAL enable_seqscan = off"
+            ))?;
+            if Journal::of(&mut transaction).paused(place.turn)? {
+                return Ok(Batch::Paused);
+            }
+            let (rows, rest) = match left {
+                Range::Keys { at, end } => {
+                    keys_batch(&mut transaction, place.title, fill, leaf, at.as_deref(), end, size)?
+                }
+                Range::Blocks { file, at, end } => {
+                    blocks_batch(&mut transaction, place.title, fill, leaf, (*file, *at, *end), size)?
+                }
+                Range::Nothing => (0, Range::Nothing),
+            };
+            let mark = serde_json::to_string(&Mark { leaf: leaf.oid, left: rest.clone() })
+                .map_err(|why| Failure::Unreadable(why.to_string()))?;
+            let done = pace.done.saturating_add(rows);
+            Journal::of(&mut transaction).mark(
+                place.turn.change,
+                (place.list, place.index),
+                &mark,
+                done,
+                fill.rows,
+            )?;
+            transaction.commit()?;
+            Ok(Batch::Done { rows, left: rest })
+        })
+    }
+
+    /// Waits while a replica is too far behind.
+    fn let_replicas_follow(&mut self, watch: &mut (dyn Watch + Send)) -> Result<(), Failure> {
+        loop {
+            let row = self.guard.query_one(
+                "SELECT extract(epoch FROM max(replay_lag))::float8 FROM pg_stat_replication",
+                &[],
+            )?;
+            let lag = row.try_get::<_, Option<f64>>(0)?.unwrap_or(0.0);
+            if lag <= self.options.lag.as_secs_f64() {
+                return Ok(());
+            }
+            watch.waiting(&format!("a replica is {lag:.0} s behind"));
+            self.wait(LOOK)?;
+        }
+    }
+}
+
+impl Pace {
+    /// The next batch takes as long as it should, by what this one took; never more than twice as much, or half.
+    fn adapt(&mut self, took: Duration, wanted: Duration) {
+        let factor = wanted.as_secs_f64() / took.as_secs_f64().max(0.000_1);
+        self.size = (self.size * factor.clamp(0.5, 2.0)).clamp(self.bounds.1, self.bounds.2);
+    }
+
+    fn tell(&self, total: u64, watch: &mut (dyn Watch + Send)) {
+        let rate = (self.done - self.before) as f64 / self.begun.elapsed().as_secs_f64().max(0.001);
+        let left = total.checked_sub(self.done).filter(|_| rate > 0.0);
+        // Bounded: an estimate of centuries is none.
+        let left = left.map(|rows| Duration::from_secs_f64((rows as f64 / rate).min(1e9)));
+        watch.rows(self.done, total, rate, left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_grows_and_shrinks_within_bounds() {
+        let now = Instant::now();
+        let mut pace = Pace { size: ROWS.0, bounds: ROWS, begun: now, before: 0, done: 0, looked: now };
+        let wanted = Duration::from_millis(50);
+        pace.adapt(Duration::from_millis(25), wanted);
+        assert_eq!(pace.size, 2000.0);
+        (0..20).for_each(|_| pace.adapt(Duration::ZERO, wanted));
+        assert_eq!(pace.size, ROWS.2);
+        (0..20).for_each(|_| pace.adapt(Duration::from_secs(9), wanted));
+        assert_eq!(pace.size, ROWS.1);
+    }
+}
