@@ -152,8 +152,9 @@ impl<'a> Execution<'a> {
     /// Makes the old revision the only one again; possible until the contract's last transaction.
     pub fn undo(&mut self, watch: &mut (dyn Watch + Send)) -> Result<(), Failure> {
         let mut active = self.active()?.ok_or(Failure::Nothing("undo"))?;
-        if active.phase == Phase::Contracting && active.next > turning_point(&active.plan) {
-            let help = "the new revision is reached; resume finishes the contract";
+        let last = turning_point(&active.plan).min(active.plan.no_return);
+        if active.phase == Phase::Contracting && active.next > last {
+            let help = "values of the old revision are overwritten already; resume finishes the contract";
             return Err(Failure::Phase { verb: "undo", phase: active.phase, help });
         }
         if active.phase != Phase::Undoing {

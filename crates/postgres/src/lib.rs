@@ -10,6 +10,7 @@ pub mod error;
 pub mod execution;
 pub mod failure;
 pub mod journal;
+pub mod preparation;
 pub mod reading;
 pub mod scratch;
 pub mod session;

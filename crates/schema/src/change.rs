@@ -68,7 +68,6 @@ pub(crate) struct Owned<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Come<'a> {
     pub(crate) kind: Kind,
-    pub(crate) oid: Oid,
     /// With the names of the mixed state.
     pub(crate) physical: &'a Object,
     /// With its final ones.
@@ -95,7 +94,7 @@ pub(crate) fn owned<'a>(draft: &Draft<'a>, table: Oid, kinds: &[Kind]) -> Owned<
         }
         match request.before.objects.get(&(kind, oid)) {
             Some(before) => owned.kept.push((kind, oid, before, physical, last)),
-            None => owned.come.push(Come { kind, oid, physical, last }),
+            None => owned.come.push(Come { kind, physical, last }),
         }
     }
     owned

@@ -289,14 +289,12 @@ impl<'a> Draft<'a> {
     /// Adds a column to what is written to a table's rows.
     pub fn fill(&mut self, table: &TablePlace, column: &str, value: String, needed: String) {
         let rows = self.size(&table.before).0;
-        let path = crate::name::ident(self.request.home);
         let key = self.request.before.relations.get(&table.oid).map(|relation| key_of(self.request.before, table.oid, relation));
         let fill = self.fills.entry(table.oid).or_insert_with(|| Fill {
             table: table.before.clone(),
             key: key.unwrap_or_default(),
             set: Vec::new(),
             needed: String::new(),
-            path,
             rows,
         });
         fill.set.push((column.to_owned(), value));

@@ -112,8 +112,6 @@ pub struct Fill {
     pub set: Vec<(String, String)>,
     /// Which rows are written.
     pub needed: String,
-    /// The `search_path` in which the expressions are meant, as SQL.
-    pub path: String,
     /// The planner's estimate of the rows, for progress.
     pub rows: u64,
 }

@@ -41,8 +41,6 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
         return Err(draft.refusals);
     }
     let (settling, no_return) = settling(&mut draft, &syncs);
-    let expand_is_empty = draft.expand.values().all(Vec::is_empty);
-    let _ = expand_is_empty;
     let views_first = view_locks(&draft, &views);
     let start = start(&mut draft);
     let contract = contract(&mut draft, settling, &views_first);
@@ -202,8 +200,7 @@ fn settling(draft: &mut Draft<'_>, syncs: &BTreeMap<Oid, (TablePlace, Sync)>) ->
         locks.insert(table.before.clone(), Strength::Everybody);
         let key = draft.fills.get(&table.oid).map(|fill| fill.key.clone()).unwrap_or_default();
         let rows = draft.size(&table.before).0;
-        let path = ident(draft.request.home);
-        let fill = Fill { table: table.before.clone(), key, set, needed: needed.join(" OR "), path, rows };
+        let fill = Fill { table: table.before.clone(), key, set, needed: needed.join(" OR "), rows };
         fills.push(Step { title: format!("settle {}", table.after.name), work: Work::Fill(fill) });
     }
     if statements.is_empty() {

@@ -3,7 +3,7 @@
 //! Tested in `tests/postgres/execution.rs`.
 
 use postgres::{Client, GenericClient, Transaction};
-use tandem_schema::name::literal;
+use tandem_schema::name::ident;
 use tandem_schema::plan::Lock;
 
 use super::Watch;
@@ -90,12 +90,21 @@ fn take(transaction: &mut Transaction<'_>, lock: &Lock) -> Result<(), Failure> {
     if !MODES.contains(&lock.mode.as_str()) {
         return Err(Failure::Unreadable(format!("a lock has the mode `{}`", lock.mode)));
     }
-    let table = format!(
-        "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass({}) AND relkind IN ('r', 'p'))",
-        literal(&lock.table.to_string())
-    );
-    if holds(transaction, &table)? {
-        transaction.batch_execute(&format!("LOCK TABLE {} IN {} MODE", lock.table, lock.mode))?;
+    let found = transaction.query_opt(
+        "SELECT relkind::text, pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = to_regclass($1)",
+        &[&lock.table.to_string()],
+    )?;
+    let Some(row) = found else { return Ok(()) };
+    let (kind, owner): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    match kind.as_str() {
+        "r" | "p" => {
+            transaction.batch_execute(&format!("LOCK TABLE {} IN {} MODE", lock.table, lock.mode))?;
+        }
+        // LOCK TABLE would lock the tables below too, in another order than the readers of several views do.
+        "v" => {
+            transaction.batch_execute(&format!("ALTER VIEW {} OWNER TO {}", lock.table, ident(&owner)))?;
+        }
+        _ => {}
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(super) fn add(draft: &mut Draft<'_>) {
 /// Run as it is, when the team said so.
 fn marked(draft: &mut Draft<'_>, mark: Mark, statement: &Statement) {
     let path = format!("SET LOCAL search_path = {}", ident(draft.request.home));
-    let all = [path, statement.text.clone(), "SET LOCAL search_path = ''".to_owned()];
+    let all = [path, statement.text.clone(), format!("SET LOCAL search_path = {}", ident(draft.request.home))];
     match mark {
         Mark::Expand => {
             all.into_iter().for_each(|statement| draft.at_expand(Expand::Marked, statement));
@@ -109,7 +109,7 @@ fn through_lens(draft: &mut Draft<'_>, statement: &Statement, table: Option<&Rel
     let request = draft.request;
     draft.at_expand(Expand::Data, format!("SET LOCAL search_path = {}, {}", ident(request.new_lens), ident(request.home)));
     draft.at_expand(Expand::Data, statement.text.clone());
-    draft.at_expand(Expand::Data, "SET LOCAL search_path = ''");
+    draft.at_expand(Expand::Data, format!("SET LOCAL search_path = {}", ident(request.home)));
     if let Some(table) = table {
         // What the statement deferred must have fired before the table can be altered again.
         draft.at_expand(Expand::Data, "SET CONSTRAINTS ALL IMMEDIATE");

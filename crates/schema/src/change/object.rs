@@ -120,7 +120,7 @@ fn as_written(draft: &Draft<'_>, last: &Object) -> Option<Vec<String>> {
     Some(vec![
         format!("SET LOCAL search_path = {}, {}", ident(draft.request.new_lens), ident(draft.request.home)),
         statement.text.clone(),
-        "SET LOCAL search_path = ''".to_owned(),
+        format!("SET LOCAL search_path = {}", ident(draft.request.home)),
     ])
 }
 
