@@ -25,9 +25,11 @@ use self::fill::Place;
 use self::step::{Alone, may};
 use crate::connection::connect;
 use crate::failure::Failure;
-use crate::journal::{Active, Journal, Phase, Position, Turn, operate};
+use crate::finding::Finding;
+use crate::journal::{Active, Journal, Position, Turn, operate};
+use crate::phase::Phase;
 
-pub use self::verification::{Finding, clients, verify};
+pub use self::verification::{clients, verify};
 
 /// Limits of an execution.
 #[derive(Debug, Clone)]

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tandem_database::Server;
-use tandem_postgres::journal::Phase;
-use tandem_postgres::{Execution, Failure, Options, pause};
+use tandem_postgres::{Execution, Failure, Options, Phase, pause};
 use tandem_schema::plan::Work;
 
 use crate::house::{Event, GO, House, On, open, quiet};
