@@ -18,16 +18,18 @@ use postgres::Client;
 use tandem_schema::fingerprint::Fingerprint;
 use tandem_schema::model::Kind;
 use tandem_schema::name::literal;
-use tandem_schema::plan::{Plan, Step, Work};
+use tandem_schema::plan::{MigrationRef, Plan, Step, Work};
 
 use self::attempt::{Line, Rights};
 use self::fill::Place;
 use self::step::{Alone, may};
 use crate::connection::connect;
 use crate::failure::Failure;
-use crate::journal::{Active, Journal, Phase, Position, Turn, operate};
+use crate::finding::Finding;
+use crate::journal::{Active, Journal, Position, Turn, operate};
+use crate::phase::Phase;
 
-pub use self::verification::{Finding, clients, verify};
+pub use self::verification::{clients, verify};
 
 /// Limits of an execution.
 #[derive(Debug, Clone)]
@@ -94,6 +96,11 @@ impl<'a> Execution<'a> {
         let patience = Duration::from_millis(u64::try_from(row.try_get::<_, i32>(1)?).unwrap_or(1000));
         let line = Line { pid: row.try_get(0)?, work, guard, options, stop, rights, patience };
         Ok(Execution { line, noted: false })
+    }
+
+    /// Takes a database as it is for a revision: its migrations ran before Tandem came.
+    pub fn adopt(&mut self, name: &str, migrations: &[MigrationRef]) -> Result<(), Failure> {
+        Journal::of(&mut self.line.work).adopt(name, migrations)
     }
 
     /// Begins a plan and brings the database to where both revisions are served. Goes on if it was begun already.

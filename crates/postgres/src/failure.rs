@@ -7,8 +7,8 @@ use std::time::Duration;
 use postgres::error::SqlState;
 
 use crate::error::Error;
-use crate::execution::Finding;
-use crate::journal::Phase;
+use crate::finding::Finding;
+use crate::phase::Phase;
 use crate::session::{Session, named};
 
 /// Why a change could not be begun or carried on.

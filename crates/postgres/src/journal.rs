@@ -5,14 +5,13 @@
 
 mod state;
 
-use std::fmt;
-
 use postgres::GenericClient;
 use postgres::error::SqlState;
 use serde::{Deserialize, Serialize};
 use tandem_schema::plan::{MigrationRef, Plan};
 
 use crate::failure::Failure;
+use crate::phase::Phase;
 use crate::session::{COLUMNS, Session};
 
 pub use state::{ChangeState, State, StepState, state};
@@ -28,66 +27,6 @@ const CREATION: i64 = OPERATOR + 1;
 
 /// How a moment is written.
 const MOMENT: &str = "AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'";
-
-/// How far a change is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Steps of `start` are being done.
-    Starting,
-    /// Both revisions are served.
-    Mixed,
-    /// Steps of `contract` are being done.
-    Contracting,
-    /// Steps of `undo` are being done.
-    Undoing,
-    /// The new revision is the only one.
-    Settled,
-    /// The old revision is the only one again.
-    Undone,
-}
-
-impl Phase {
-    /// Its name in the journal.
-    pub fn name(self) -> &'static str {
-        match self {
-            Phase::Starting => "starting",
-            Phase::Mixed => "mixed",
-            Phase::Contracting => "contracting",
-            Phase::Undoing => "undoing",
-            Phase::Settled => "settled",
-            Phase::Undone => "undone",
-        }
-    }
-
-    /// The list whose steps are done in it.
-    pub fn list(self) -> Option<&'static str> {
-        match self {
-            Phase::Starting => Some("start"),
-            Phase::Contracting => Some("contract"),
-            Phase::Undoing => Some("undo"),
-            Phase::Mixed | Phase::Settled | Phase::Undone => None,
-        }
-    }
-
-    fn ends(self) -> bool {
-        matches!(self, Phase::Settled | Phase::Undone)
-    }
-
-    fn read(name: &str) -> Result<Phase, Failure> {
-        use Phase::{Contracting, Mixed, Settled, Starting, Undoing, Undone};
-        [Starting, Mixed, Contracting, Undoing, Settled, Undone]
-            .into_iter()
-            .find(|phase| phase.name() == name)
-            .ok_or_else(|| Failure::Unreadable(format!("a change is in the phase `{name}`")))
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// A revision that was reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,7 +158,11 @@ impl<'a, C: GenericClient> Journal<'a, C> {
         Ok(Some(Active {
             id: row.try_get(0)?,
             plan: read(row.try_get(1)?)?,
-            phase: Phase::read(row.try_get(2)?)?,
+            phase: {
+                let name: String = row.try_get(2)?;
+                Phase::named(&name)
+                    .ok_or_else(|| Failure::Unreadable(format!("a change is in the phase `{name}`")))?
+            },
             next: usize::try_from(row.try_get::<_, i32>(3)?)
                 .map_err(|_| Failure::Unreadable("a step below zero".to_owned()))?,
             paused: row.try_get(4)?,

@@ -23,7 +23,6 @@ use tandem_schema::{placement, text};
 
 use crate::connection::connect;
 use crate::error::Error;
-use crate::failure::Failure;
 use crate::scratch::Scratch;
 
 pub use proof::{Broken, Statements};
@@ -89,7 +88,11 @@ pub enum Unprepared {
 }
 
 fn refused(refusals: &[Refusal]) -> String {
-    refusals.iter().map(|refusal| format!("{} ({})", refusal.message, refusal.help)).collect::<Vec<_>>().join("; ")
+    refusals
+        .iter()
+        .map(|refusal| format!("{} ({})", refusal.message, refusal.help))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// Prepares a step.

@@ -32,7 +32,8 @@ pub(crate) fn add(draft: &mut Draft<'_>) {
     object::add(draft);
     table::add(draft);
     for table in &tables {
-        let heir = draft.request.after.relations.get(&table.oid).is_some_and(crate::model::Relation::inherits);
+        let heir =
+            draft.request.after.relations.get(&table.oid).is_some_and(crate::model::Relation::inherits);
         if !heir {
             column::add(draft, table);
             twin::add(draft, table);
@@ -78,12 +79,18 @@ pub(crate) struct Come<'a> {
 pub(crate) fn owned<'a>(draft: &Draft<'a>, table: Oid, kinds: &[Kind]) -> Owned<'a> {
     let request = draft.request;
     let of_parent = |kind: Kind, object: &Object, catalog: &crate::model::Catalog| {
-        object.needs.iter().any(|need| *need != 0 && catalog.objects.contains_key(&(kind, *need)) && object.on.is_some())
+        object
+            .needs
+            .iter()
+            .any(|need| *need != 0 && catalog.objects.contains_key(&(kind, *need)) && object.on.is_some())
             && catalog.relations.get(&table).is_some_and(crate::model::Relation::inherits)
     };
     let mut owned = Owned { gone: Vec::new(), come: Vec::new(), kept: Vec::new() };
     for (kind, oid, object) in request.before.on(table) {
-        if kinds.contains(&kind) && !request.after.objects.contains_key(&(kind, oid)) && !of_parent(kind, object, request.before) {
+        if kinds.contains(&kind)
+            && !request.after.objects.contains_key(&(kind, oid))
+            && !of_parent(kind, object, request.before)
+        {
             owned.gone.push((kind, oid, object));
         }
     }
@@ -142,7 +149,9 @@ pub(crate) fn touch(draft: &Draft<'_>, table: &TablePlace, object: &Object) -> T
 /// An object that comes only because a type changed: PostgreSQL made it anew from one of the same name, and will again.
 pub(crate) fn rebuilt(owned: &Owned<'_>, come: &Come<'_>) -> bool {
     owned.gone.iter().any(|(kind, _, gone)| {
-        *kind == come.kind && gone.name.name == come.last.name.name && bare(&gone.definition) == bare(&come.last.definition)
+        *kind == come.kind
+            && gone.name.name == come.last.name.name
+            && bare(&gone.definition) == bare(&come.last.definition)
     })
 }
 
@@ -153,7 +162,8 @@ fn bare(definition: &str) -> String {
     while let Some(at) = rest.find("::") {
         text.push_str(&rest[..at]);
         let after = &rest[at + 2..];
-        let end = after.find(|c: char| !(c.is_alphanumeric() || "_ .\"[]".contains(c))).unwrap_or(after.len());
+        let end =
+            after.find(|c: char| !(c.is_alphanumeric() || "_ .\"[]".contains(c))).unwrap_or(after.len());
         rest = &after[end..];
     }
     text.push_str(rest);

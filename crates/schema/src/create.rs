@@ -12,7 +12,9 @@ pub fn relation(catalog: &Catalog, oid: Oid, relation: &Relation) -> Vec<String>
     let name = &relation.name;
     let mut statements = Vec::new();
     match relation.kind {
-        RelationKind::View => statements.push(format!("CREATE VIEW {name}{} AS {}", options(relation), relation.query)),
+        RelationKind::View => {
+            statements.push(format!("CREATE VIEW {name}{} AS {}", options(relation), relation.query))
+        }
         RelationKind::Materialized => {
             let names = crate::name::idents(relation.columns.iter().map(|column| column.name.as_str()));
             statements.push(format!(
@@ -52,7 +54,12 @@ fn settings(relation: &Relation) -> Vec<String> {
         statements.push(format!("COMMENT ON {word} {name} IS {}", literal(comment)));
     }
     statements.push(format!("ALTER {word} {name} OWNER TO {}", ident(&relation.owner)));
-    statements.extend(privilege::grants("TABLE", &name.to_string(), relation.privileges.as_deref(), &relation.owner));
+    statements.extend(privilege::grants(
+        "TABLE",
+        &name.to_string(),
+        relation.privileges.as_deref(),
+        &relation.owner,
+    ));
     statements
 }
 
@@ -60,7 +67,12 @@ fn settings(relation: &Relation) -> Vec<String> {
 pub fn column_settings(relation: &Relation, column: &Column) -> Vec<String> {
     let mut statements = Vec::new();
     if let Some(comment) = &column.comment {
-        statements.push(format!("COMMENT ON COLUMN {}.{} IS {}", relation.name, ident(&column.name), literal(comment)));
+        statements.push(format!(
+            "COMMENT ON COLUMN {}.{} IS {}",
+            relation.name,
+            ident(&column.name),
+            literal(comment)
+        ));
     }
     let on = format!("({}) ON {}", ident(&column.name), relation.name);
     for (rights, grantee) in column.privileges.iter().flatten().filter_map(|item| privilege::parse(item)) {
@@ -73,7 +85,11 @@ pub fn column_settings(relation: &Relation, column: &Column) -> Vec<String> {
 }
 
 fn options(relation: &Relation) -> String {
-    if relation.options.is_empty() { String::new() } else { format!(" WITH ({})", relation.options.join(", ")) }
+    if relation.options.is_empty() {
+        String::new()
+    } else {
+        format!(" WITH ({})", relation.options.join(", "))
+    }
 }
 
 fn table(catalog: &Catalog, oid: Oid, relation: &Relation) -> String {
@@ -81,7 +97,11 @@ fn table(catalog: &Catalog, oid: Oid, relation: &Relation) -> String {
     let by = relation.partition_key.as_ref().map(|key| format!(" PARTITION BY {key}")).unwrap_or_default();
     if let Some((parent, bound)) = &relation.partition_of {
         let parent = catalog.relations.get(parent).map(|parent| parent.name.to_string()).unwrap_or_default();
-        return format!("CREATE {unlogged}TABLE {} PARTITION OF {parent} {bound}{by}{}", relation.name, options(relation));
+        return format!(
+            "CREATE {unlogged}TABLE {} PARTITION OF {parent} {bound}{by}{}",
+            relation.name,
+            options(relation)
+        );
     }
     let columns: Vec<String> = relation.columns.iter().map(|column| defined(catalog, oid, column)).collect();
     let parents: Vec<String> = relation
@@ -89,7 +109,8 @@ fn table(catalog: &Catalog, oid: Oid, relation: &Relation) -> String {
         .iter()
         .filter_map(|parent| catalog.relations.get(parent).map(|parent| parent.name.to_string()))
         .collect();
-    let parents = if parents.is_empty() { String::new() } else { format!(" INHERITS ({})", parents.join(", ")) };
+    let parents =
+        if parents.is_empty() { String::new() } else { format!(" INHERITS ({})", parents.join(", ")) };
     format!(
         "CREATE {unlogged}TABLE {} ({}){parents}{by}{}",
         relation.name,
@@ -132,7 +153,8 @@ fn parameters(sequence: &Object) -> String {
 /// The sequence behind an identity column.
 pub fn identity_sequence(catalog: &Catalog, table: Oid, column: i16) -> Option<&Object> {
     catalog.on(table).find_map(|(kind, _, object)| {
-        (kind == Kind::Sequence && object.columns == [column] && object.state.contains("identity")).then_some(object)
+        (kind == Kind::Sequence && object.columns == [column] && object.state.contains("identity"))
+            .then_some(object)
     })
 }
 
@@ -176,7 +198,12 @@ pub fn object(catalog: &Catalog, kind: Kind, object: &Object) -> Option<Vec<Stri
         if !object.owner.is_empty() {
             statements.push(format!("ALTER {word} {} OWNER TO {}", object.identity, ident(&object.owner)));
         }
-        statements.extend(privilege::grants(word, &object.identity, object.privileges.as_deref(), &object.owner));
+        statements.extend(privilege::grants(
+            word,
+            &object.identity,
+            object.privileges.as_deref(),
+            &object.owner,
+        ));
     }
     Some(statements)
 }

@@ -266,12 +266,25 @@ impl<'a> Draft<'a> {
     }
 
     /// A step after the expand and its fills that works beside the clients.
-    pub fn build(&mut self, order: Order, title: impl Into<String>, clear: Option<String>, statement: String, done: Option<String>) {
+    pub fn build(
+        &mut self,
+        order: Order,
+        title: impl Into<String>,
+        clear: Option<String>,
+        statement: String,
+        done: Option<String>,
+    ) {
         self.builds.push((order, Step { title: title.into(), work: Work::Alone { clear, statement, done } }));
     }
 
     /// A step before the contract transaction that works beside the clients.
-    pub fn settle(&mut self, title: impl Into<String>, clear: Option<String>, statement: String, done: Option<String>) {
+    pub fn settle(
+        &mut self,
+        title: impl Into<String>,
+        clear: Option<String>,
+        statement: String,
+        done: Option<String>,
+    ) {
         self.settle.push(Step { title: title.into(), work: Work::Alone { clear, statement, done } });
     }
 
@@ -289,7 +302,12 @@ impl<'a> Draft<'a> {
     /// Adds a column to what is written to a table's rows.
     pub fn fill(&mut self, table: &TablePlace, column: &str, value: String, needed: String) {
         let rows = self.size(&table.before).0;
-        let key = self.request.before.relations.get(&table.oid).map(|relation| key_of(self.request.before, table.oid, relation));
+        let key = self
+            .request
+            .before
+            .relations
+            .get(&table.oid)
+            .map(|relation| key_of(self.request.before, table.oid, relation));
         let fill = self.fills.entry(table.oid).or_insert_with(|| Fill {
             table: table.before.clone(),
             key: key.unwrap_or_default(),
@@ -302,7 +320,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Explains a change.
-    pub fn explain(&mut self, kind: &str, object: impl Into<String>, expand: &str, backfill: &str, contract: &str) {
+    pub fn explain(
+        &mut self,
+        kind: &str,
+        object: impl Into<String>,
+        expand: &str,
+        backfill: &str,
+        contract: &str,
+    ) {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         self.changes.push(Change {
             kind: kind.to_owned(),
@@ -314,14 +339,32 @@ impl<'a> Draft<'a> {
     }
 
     /// Tells a person something.
-    pub fn note(&mut self, weight: Weight, code: &str, message: impl Into<String>, help: &str, place: Option<Place>) {
+    pub fn note(
+        &mut self,
+        weight: Weight,
+        code: &str,
+        message: impl Into<String>,
+        help: &str,
+        place: Option<Place>,
+    ) {
         let help = (!help.is_empty()).then(|| help.to_owned());
         self.notes.push(Note { weight, code: code.to_owned(), message: message.into(), help, place });
     }
 
     /// Refuses.
-    pub fn refuse(&mut self, code: &str, message: impl Into<String>, help: impl Into<String>, place: Option<Place>) {
-        self.refusals.push(Refusal { code: code.to_owned(), message: message.into(), help: help.into(), place });
+    pub fn refuse(
+        &mut self,
+        code: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+        place: Option<Place>,
+    ) {
+        self.refusals.push(Refusal {
+            code: code.to_owned(),
+            message: message.into(),
+            help: help.into(),
+            place,
+        });
     }
 
     /// Rows and bytes of a real table; of one that is not known, none.
@@ -347,14 +390,25 @@ impl<'a> Draft<'a> {
     }
 
     /// A text over old columns, in physical names as `prefix` introduces them (`NEW.`, or nothing for the table's own).
-    pub fn physical_up(&self, table: &TablePlace, text: &Text, prefix: &str) -> Result<(String, BTreeSet<String>), String> {
+    pub fn physical_up(
+        &self,
+        table: &TablePlace,
+        text: &Text,
+        prefix: &str,
+    ) -> Result<(String, BTreeSet<String>), String> {
         // An UPDATE may speak of a column by a name that it got earlier in the same migration.
-        let resolve = |name: &str| table.old_physical(name).or_else(|| table.new_physical(name)).map(str::to_owned);
+        let resolve =
+            |name: &str| table.old_physical(name).or_else(|| table.new_physical(name)).map(str::to_owned);
         physical(table, text, prefix, &resolve)
     }
 
     /// A text over new columns, in physical names.
-    pub fn physical_down(&self, table: &TablePlace, text: &Text, prefix: &str) -> Result<(String, BTreeSet<String>), String> {
+    pub fn physical_down(
+        &self,
+        table: &TablePlace,
+        text: &Text,
+        prefix: &str,
+    ) -> Result<(String, BTreeSet<String>), String> {
         let resolve = |name: &str| table.new_physical(name).map(str::to_owned);
         physical(table, text, prefix, &resolve)
     }
@@ -377,7 +431,8 @@ fn physical(
     }
     let sources = read.iter().filter_map(|name| resolve(name)).collect();
     let replace = |name: &str| resolve(name).map(|column| format!("{prefix}{}", crate::name::ident(&column)));
-    let written = crate::expression::rewrite(&text.expression, &names, &replace).map_err(|error| error.to_string())?;
+    let written =
+        crate::expression::rewrite(&text.expression, &names, &replace).map_err(|error| error.to_string())?;
     Ok((written, sources))
 }
 
@@ -394,7 +449,8 @@ fn key_of(catalog: &Catalog, oid: Oid, relation: &Relation) -> Vec<String> {
     use crate::model::Kind;
     let of = |wanted: Kind| {
         catalog.on(oid).filter(|(kind, _, _)| *kind == wanted).find_map(|(_, _, object)| {
-            let columns: Option<Vec<_>> = object.columns.iter().map(|number| relation.column(*number)).collect();
+            let columns: Option<Vec<_>> =
+                object.columns.iter().map(|number| relation.column(*number)).collect();
             columns.filter(|columns| !columns.is_empty() && columns.iter().all(|column| column.not_null))
         })
     };
@@ -408,5 +464,8 @@ pub fn locks(wanted: &BTreeMap<Name, Strength>) -> Vec<Lock> {
         Strength::Writers => "SHARE ROW EXCLUSIVE",
         Strength::Everybody => "ACCESS EXCLUSIVE",
     };
-    wanted.iter().map(|(table, strength)| Lock { table: table.clone(), mode: mode(strength).to_owned() }).collect()
+    wanted
+        .iter()
+        .map(|(table, strength)| Lock { table: table.clone(), mode: mode(strength).to_owned() })
+        .collect()
 }

@@ -21,7 +21,9 @@ pub fn add(draft: &mut Draft<'_>) -> Vec<Seen> {
             continue;
         };
         let physical = physical_columns(table);
-        let names = |relation: &Relation| relation.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        let names = |relation: &Relation| {
+            relation.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>()
+        };
         let old = asked.0 || physical != names(before);
         let new = asked.1 || physical != names(after) || table.before != table.after;
         if !old && !new {
@@ -56,7 +58,10 @@ pub fn physical_columns(table: &TablePlace) -> Vec<String> {
 /// Outside of the home schema names are written in full by clients: nothing can stand before them.
 fn elsewhere(draft: &mut Draft<'_>, table: &TablePlace, old: bool, new: bool) {
     let only_additions = table.before == table.after
-        && table.columns.iter().all(|column| column.added().is_some() || column.old_physical == column.new_physical)
+        && table
+            .columns
+            .iter()
+            .all(|column| column.added().is_some() || column.old_physical == column.new_physical)
         && table.columns.iter().all(|column| column.both().is_none_or(|(old, new)| old.name == new.name));
     if only_additions && !new || (old && only_additions) {
         draft.note(
@@ -76,7 +81,12 @@ fn elsewhere(draft: &mut Draft<'_>, table: &TablePlace, old: bool, new: bool) {
     );
 }
 
-fn view(draft: &mut Draft<'_>, table: &TablePlace, (name, relation, catalog): (Name, &Relation, &Catalog), old: bool) {
+fn view(
+    draft: &mut Draft<'_>,
+    table: &TablePlace,
+    (name, relation, catalog): (Name, &Relation, &Catalog),
+    old: bool,
+) {
     let invoker = draft.request.before.version >= 150_000;
     if relation.row_security.0 && !invoker {
         draft.refuse(
@@ -87,7 +97,8 @@ fn view(draft: &mut Draft<'_>, table: &TablePlace, (name, relation, catalog): (N
         );
     }
     let place = |number: i16| table.column(number);
-    let physical = |column: &ColumnPlace| if old { column.old_physical.clone() } else { column.new_physical.clone() };
+    let physical =
+        |column: &ColumnPlace| if old { column.old_physical.clone() } else { column.new_physical.clone() };
     let columns: Vec<String> = relation
         .columns
         .iter()
@@ -101,7 +112,9 @@ fn view(draft: &mut Draft<'_>, table: &TablePlace, (name, relation, catalog): (N
     draft.at_expand(Expand::Lens, format!("CREATE VIEW {name}{options} AS {select}"));
     draft.at_expand(Expand::Lens, format!("ALTER VIEW {name} OWNER TO {}", ident(&relation.owner)));
     defaults(draft, table, &name, relation, old);
-    for statement in privilege::grants("TABLE", &name.to_string(), relation.privileges.as_deref(), &relation.owner) {
+    for statement in
+        privilege::grants("TABLE", &name.to_string(), relation.privileges.as_deref(), &relation.owner)
+    {
         draft.at_expand(Expand::Access, statement);
     }
     column_privileges(draft, &name, relation);
@@ -123,8 +136,12 @@ fn column_privileges(draft: &mut Draft<'_>, name: &Name, relation: &Relation) {
 
 /// Where the table's own default is not the side's.
 fn defaults(draft: &mut Draft<'_>, table: &TablePlace, name: &Name, relation: &Relation, old: bool) {
-    let own: Vec<(Oid, i16, bool, String)> =
-        draft.defaults.iter().filter(|(oid, _, side, _)| *oid == table.oid && *side == old).cloned().collect();
+    let own: Vec<(Oid, i16, bool, String)> = draft
+        .defaults
+        .iter()
+        .filter(|(oid, _, side, _)| *oid == table.oid && *side == old)
+        .cloned()
+        .collect();
     for (_, number, _, expression) in own {
         if let Some(column) = relation.column(number) {
             let alter = format!("ALTER VIEW {name} ALTER COLUMN {}", ident(&column.name));

@@ -177,7 +177,11 @@ pub fn place(before: &Catalog, after: &Catalog, texts: &Texts, new_lens: &str) -
 fn follow_parents(placement: &mut Placement, after: &Catalog) {
     let parent = |oid: &Oid| {
         let relation = after.relations.get(oid)?;
-        relation.partition_of.as_ref().map(|(parent, _)| *parent).or_else(|| relation.inherits.first().copied())
+        relation
+            .partition_of
+            .as_ref()
+            .map(|(parent, _)| *parent)
+            .or_else(|| relation.inherits.first().copied())
     };
     let roots: Vec<(Oid, TablePlace)> = placement
         .tables
@@ -226,7 +230,10 @@ fn displaced(
             })
         }
         Kind::Routine => {
-            let taken = before.objects.iter().any(|((kind, _), old)| *kind == Kind::Routine && old.identity == object.identity);
+            let taken = before
+                .objects
+                .iter()
+                .any(|((kind, _), old)| *kind == Kind::Routine && old.identity == object.identity);
             taken.then(|| {
                 placement.in_lens.insert(oid);
                 format!("ALTER ROUTINE {} SET SCHEMA {lens}", object.identity)

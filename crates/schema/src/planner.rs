@@ -48,7 +48,14 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
     Ok(Plan {
         from: request.from.to_owned(),
         to: request.to.to_owned(),
-        migrations: request.migrations.iter().map(|migration| MigrationRef { name: migration.name.clone(), checksum: migration.checksum.clone() }).collect(),
+        migrations: request
+            .migrations
+            .iter()
+            .map(|migration| MigrationRef {
+                name: migration.name.clone(),
+                checksum: migration.checksum.clone(),
+            })
+            .collect(),
         home: request.home.to_owned(),
         old_lens: request.old_lens.to_owned(),
         new_lens: request.new_lens.to_owned(),
@@ -81,7 +88,9 @@ fn schemas(draft: &mut Draft<'_>) {
 fn syncs(draft: &mut Draft<'_>) -> BTreeMap<Oid, (TablePlace, Sync)> {
     let mut syncs = BTreeMap::new();
     for (oid, sync) in std::mem::take(&mut draft.sync) {
-        let Some(table) = draft.request.placement.tables.get(&oid).filter(|_| !sync.is_empty()) else { continue };
+        let Some(table) = draft.request.placement.tables.get(&oid).filter(|_| !sync.is_empty()) else {
+            continue;
+        };
         let (create, drop) = made(draft, table, &sync);
         draft.lock(&table.before, Strength::Writers);
         draft.lock_at_contract(&table.before);
@@ -159,7 +168,9 @@ fn advice(draft: &mut Draft<'_>) {
         draft.note(
             Weight::Hint,
             "many-locks",
-            format!("{locked} tables are locked for everybody at the same moment, if only for some milliseconds"),
+            format!(
+                "{locked} tables are locked for everybody at the same moment, if only for some milliseconds"
+            ),
             "several migrations, each of its own step, lock fewer at a time",
             None,
         );
@@ -184,19 +195,30 @@ fn settling(draft: &mut Draft<'_>, syncs: &BTreeMap<Oid, (TablePlace, Sync)>) ->
         let mut set = Vec::new();
         let mut needed = Vec::new();
         for column in &settled {
-            let (Some(old), Some(new), Some(twin)) = (&column.old, &column.new, &column.new_physical) else { continue };
+            let (Some(old), Some(new), Some(twin)) = (&column.old, &column.new, &column.new_physical) else {
+                continue;
+            };
             for down in sync.down.iter_mut().filter(|down| down.column == old.name) {
                 down.expression = format!("NEW.{}", ident(twin));
             }
             if old.not_null && !new.not_null {
-                statements.push(format!("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", table.before, ident(&old.name)));
+                statements.push(format!(
+                    "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL",
+                    table.before,
+                    ident(&old.name)
+                ));
             }
             set.push((old.name.clone(), ident(twin)));
             needed.push(twin::distinct(&ident(&old.name), &ident(twin), &old.type_name));
         }
         statements.extend(old_rules(draft, table));
         let (create, _) = made(draft, table, &sync);
-        statements.extend(create.into_iter().take(1).map(|function| function.replacen("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)));
+        statements.extend(
+            create
+                .into_iter()
+                .take(1)
+                .map(|function| function.replacen("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)),
+        );
         locks.insert(table.before.clone(), Strength::Everybody);
         let key = draft.fills.get(&table.oid).map(|fill| fill.key.clone()).unwrap_or_default();
         let rows = draft.size(&table.before).0;
@@ -215,7 +237,8 @@ fn settling(draft: &mut Draft<'_>, syncs: &BTreeMap<Oid, (TablePlace, Sync)>) ->
 /// Constraints that only the old revision had and that the new values may break.
 fn old_rules(draft: &Draft<'_>, table: &TablePlace) -> Vec<String> {
     let request = draft.request;
-    let twins: Vec<i16> = table.columns.iter().filter(|column| column.is_twin()).map(|column| column.number).collect();
+    let twins: Vec<i16> =
+        table.columns.iter().filter(|column| column.is_twin()).map(|column| column.number).collect();
     let gone = request.before.on(table.oid).filter(|(kind, oid, object)| {
         matches!(kind, Kind::Check | Kind::Unique | Kind::ForeignKey | Kind::Exclusion)
             && !request.after.objects.contains_key(&(*kind, *oid))
@@ -227,7 +250,10 @@ fn old_rules(draft: &Draft<'_>, table: &TablePlace) -> Vec<String> {
 /// Views are locked before tables, as their readers do.
 fn view_locks(draft: &Draft<'_>, views: &[Seen]) -> Vec<Lock> {
     let request = draft.request;
-    let lock = |schema: &str, name: &str| Lock { table: Name::new(schema, name), mode: "ACCESS EXCLUSIVE".to_owned() };
+    let lock = |schema: &str, name: &str| Lock {
+        table: Name::new(schema, name),
+        mode: "ACCESS EXCLUSIVE".to_owned(),
+    };
     let mut locks = Vec::new();
     for seen in views {
         if seen.old_by_view {
@@ -261,7 +287,10 @@ fn contract(draft: &mut Draft<'_>, settling: Vec<Step>, views: &[Lock]) -> Vec<S
     steps.append(&mut draft.settle);
     let mut statements = vec!["SET LOCAL check_function_bodies = off".to_owned()];
     statements.extend(std::mem::take(&mut draft.contract).into_values().flatten());
-    let tables = draft.contract_locks.iter().map(|table| Lock { table: table.clone(), mode: "ACCESS EXCLUSIVE".to_owned() });
+    let tables = draft
+        .contract_locks
+        .iter()
+        .map(|table| Lock { table: table.clone(), mode: "ACCESS EXCLUSIVE".to_owned() });
     let locks = views.iter().cloned().chain(tables).collect();
     steps.push(Step { title: "contract".to_owned(), work: Work::Transaction { locks, statements } });
     steps
@@ -269,7 +298,10 @@ fn contract(draft: &mut Draft<'_>, settling: Vec<Step>, views: &[Lock]) -> Vec<S
 
 fn undo(draft: &mut Draft<'_>, views: &[Lock]) -> Vec<Step> {
     let statements = std::mem::take(&mut draft.undo).into_values().flatten().collect();
-    let tables = draft.expand_locks.keys().map(|table| Lock { table: table.clone(), mode: "ACCESS EXCLUSIVE".to_owned() });
+    let tables = draft
+        .expand_locks
+        .keys()
+        .map(|table| Lock { table: table.clone(), mode: "ACCESS EXCLUSIVE".to_owned() });
     let locks = views.iter().cloned().chain(tables).collect();
     let mut steps = vec![Step { title: "undo".to_owned(), work: Work::Transaction { locks, statements } }];
     steps.append(&mut draft.after_undo);
@@ -303,7 +335,10 @@ fn undone(request: &Request<'_>) -> Catalog {
                 object.definition = grown;
             }
         }
-        if *kind == Kind::ForeignKey && object.state.contains("not valid") && !last.state.contains("not valid") {
+        if *kind == Kind::ForeignKey
+            && object.state.contains("not valid")
+            && !last.state.contains("not valid")
+        {
             object.definition = object.definition.replace(" NOT VALID", "");
             object.state = last.state.clone();
         }

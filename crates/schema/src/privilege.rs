@@ -94,18 +94,30 @@ fn granted(word: &str, object: &str, right: &Right, grantee: &str) -> String {
 
 /// What leads from one list to another: what is granted more, and what is taken away. A default list is the owner's
 /// (and, for what PUBLIC may use by default, PUBLIC's) and is given in full by the caller.
-pub fn difference(word: &str, object: &str, before: &[String], after: &[String]) -> (Vec<String>, Vec<String>) {
+pub fn difference(
+    word: &str,
+    object: &str,
+    before: &[String],
+    after: &[String],
+) -> (Vec<String>, Vec<String>) {
     let flat = |items: &[String]| -> BTreeSet<(String, Right)> {
         let parsed = items.iter().filter_map(|item| parse(item));
-        parsed.flat_map(|(rights, grantee)| rights.into_iter().map(move |right| (grantee.clone(), right))).collect()
+        parsed
+            .flat_map(|(rights, grantee)| rights.into_iter().map(move |right| (grantee.clone(), right)))
+            .collect()
     };
     let (before, after) = (flat(before), flat(after));
-    let more = after.difference(&before).map(|(grantee, right)| granted(word, object, right, grantee)).collect();
+    let more =
+        after.difference(&before).map(|(grantee, right)| granted(word, object, right, grantee)).collect();
     let less = before
         .difference(&after)
         .map(|(grantee, right)| {
             let weaker = Right { word: right.word, grantable: false };
-            let option = if right.grantable && after.contains(&(grantee.clone(), weaker)) { "GRANT OPTION FOR " } else { "" };
+            let option = if right.grantable && after.contains(&(grantee.clone(), weaker)) {
+                "GRANT OPTION FOR "
+            } else {
+                ""
+            };
             format!("REVOKE {option}{} ON {word} {object} FROM {grantee}", right.word)
         })
         .collect();
@@ -120,14 +132,18 @@ mod tests {
     fn items_are_read_with_quoted_roles_and_grant_options() {
         let (rights, grantee) = parse("\"a=\"\"b\"=r*w/postgres").unwrap_or_default();
         assert_eq!(grantee, "\"a=\"\"b\"");
-        assert_eq!(rights, [Right { word: "SELECT", grantable: true }, Right { word: "UPDATE", grantable: false }]);
+        assert_eq!(
+            rights,
+            [Right { word: "SELECT", grantable: true }, Right { word: "UPDATE", grantable: false }]
+        );
         assert_eq!(parse("=r/postgres").map(|(_, grantee)| grantee).as_deref(), Some("PUBLIC"));
         assert_eq!(parse("x"), None);
     }
 
     #[test]
     fn a_lost_grant_option_is_revoked_alone() {
-        let (more, less) = difference("TABLE", "t", &["a=r*/o".to_owned()], &["a=r/o".to_owned(), "b=w/o".to_owned()]);
+        let (more, less) =
+            difference("TABLE", "t", &["a=r*/o".to_owned()], &["a=r/o".to_owned(), "b=w/o".to_owned()]);
         assert_eq!(more, ["GRANT SELECT ON TABLE t TO \"a\"", "GRANT UPDATE ON TABLE t TO \"b\""]);
         assert_eq!(less, ["REVOKE GRANT OPTION FOR SELECT ON TABLE t FROM \"a\""]);
     }

@@ -70,7 +70,13 @@ fn differs(column: &str, type_name: &str) -> String {
 
 impl Sync {
     /// The statements that create functions and triggers, and those that remove them.
-    pub fn statements(&self, table: &Name, function: &Name, lenses: (&str, &str), types: &dyn Fn(&str) -> String) -> (Vec<String>, Vec<String>) {
+    pub fn statements(
+        &self,
+        table: &Name,
+        function: &Name,
+        lenses: (&str, &str),
+        types: &dyn Fn(&str) -> String,
+    ) -> (Vec<String>, Vec<String>) {
         let watched = self.watched();
         let condition: Vec<String> = watched.iter().map(|column| differs(column, &types(column))).collect();
         let quiet = "current_setting('tandem.quiet', true) IS DISTINCT FROM 'on'";
@@ -113,12 +119,18 @@ impl Sync {
 
     fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
-        let exclusive: BTreeSet<&str> = self.up.iter().chain(&self.down).map(|value| value.column.as_str()).collect();
-        let values = self.up.iter().map(|value| (true, value)).chain(self.down.iter().map(|value| (false, value)));
+        let exclusive: BTreeSet<&str> =
+            self.up.iter().chain(&self.down).map(|value| value.column.as_str()).collect();
+        let values =
+            self.up.iter().map(|value| (true, value)).chain(self.down.iter().map(|value| (false, value)));
         for (is_up, value) in values {
             // Columns that both sides share tie nothing together.
-            let mut columns: BTreeSet<&str> =
-                value.sources.iter().map(String::as_str).filter(|source| exclusive.contains(source)).collect();
+            let mut columns: BTreeSet<&str> = value
+                .sources
+                .iter()
+                .map(String::as_str)
+                .filter(|source| exclusive.contains(source))
+                .collect();
             columns.insert(&value.column);
             let (mut joined, rest): (Vec<Group<'_>>, Vec<Group<'_>>) =
                 groups.into_iter().partition(|group| !group.columns.is_disjoint(&columns));
@@ -130,7 +142,11 @@ impl Sync {
                 group.down.append(&mut other.down);
             }
             group.columns.append(&mut columns);
-            if is_up { group.up.push(value) } else { group.down.push(value) }
+            if is_up {
+                group.up.push(value)
+            } else {
+                group.down.push(value)
+            }
             groups.push(group);
         }
         groups
@@ -174,7 +190,8 @@ impl Group<'_> {
     fn new_columns(&self) -> BTreeSet<&str> {
         let targets = self.up.iter().map(|value| value.column.as_str());
         let down: BTreeSet<&str> = self.down.iter().map(|value| value.column.as_str()).collect();
-        let up_sources: BTreeSet<&str> = self.up.iter().flat_map(|value| value.sources.iter().map(String::as_str)).collect();
+        let up_sources: BTreeSet<&str> =
+            self.up.iter().flat_map(|value| value.sources.iter().map(String::as_str)).collect();
         let read = self.down.iter().flat_map(|value| value.sources.iter().map(String::as_str));
         let read = read.filter(|source| self.columns.contains(source) && !up_sources.contains(source));
         targets.chain(read).filter(|column| !down.contains(column)).collect()
@@ -204,7 +221,9 @@ impl Group<'_> {
         let absent: Vec<String> =
             self.down.iter().map(|value| format!("NEW.{} IS NULL", ident(&value.column))).collect();
         let told = match (given.is_empty(), absent.is_empty()) {
-            (false, false) => format!(" OR (NOT of_old AND ({}) AND {})", given.join(" OR "), absent.join(" AND ")),
+            (false, false) => {
+                format!(" OR (NOT of_old AND ({}) AND {})", given.join(" OR "), absent.join(" AND "))
+            }
             (false, true) => format!(" OR (NOT of_old AND ({}))", given.join(" OR ")),
             _ => String::new(),
         };

@@ -87,11 +87,16 @@ fn annotated(texts: &mut Texts, before: &Catalog, after: &Catalog, home: &str, m
     for annotation in &migration.annotations {
         let name = Name::new(annotation.schema.as_deref().unwrap_or(home), &annotation.table);
         let (catalog, side) = if annotation.up { (after, "after") } else { (before, "before") };
-        let found = catalog.relation(&name).and_then(|(oid, relation)| Some((oid, relation.named(&annotation.column)?.number)));
+        let found = catalog
+            .relation(&name)
+            .and_then(|(oid, relation)| Some((oid, relation.named(&annotation.column)?.number)));
         let Some(key) = found else {
             texts.refusals.push(Refusal {
                 code: "unknown-column".to_owned(),
-                message: format!("there is no column {}.{} {side} this step", annotation.table, annotation.column),
+                message: format!(
+                    "there is no column {}.{} {side} this step",
+                    annotation.table, annotation.column
+                ),
                 help: if annotation.up {
                     "@up names a column as the migration leaves it".to_owned()
                 } else {
@@ -123,7 +128,9 @@ fn absorb(texts: &mut Texts, before: &Catalog, after: &Catalog, home: &str, stat
     let mut found = Vec::new();
     for (column, value) in &data.set {
         let Some(number) = number_of(old, new, column) else { return false };
-        let Some(expression) = composed(texts, (oid, old, new), &names, number, value, data.condition.as_deref()) else {
+        let Some(expression) =
+            composed(texts, (oid, old, new), &names, number, value, data.condition.as_deref())
+        else {
             return false;
         };
         found.push((number, expression));
@@ -138,7 +145,11 @@ fn absorb(texts: &mut Texts, before: &Catalog, after: &Catalog, home: &str, stat
     true
 }
 
-fn table_of<'a>(before: &'a Catalog, after: &'a Catalog, name: &Name) -> Option<(Oid, &'a Relation, &'a Relation)> {
+fn table_of<'a>(
+    before: &'a Catalog,
+    after: &'a Catalog,
+    name: &Name,
+) -> Option<(Oid, &'a Relation, &'a Relation)> {
     let (oid, _) = after.relation(name).or_else(|| before.relation(name))?;
     let (old, new) = (before.relations.get(&oid)?, after.relations.get(&oid)?);
     old.is_table().then_some((oid, old, new))
@@ -170,7 +181,9 @@ fn composed(
     };
     let replace = |name: &str| before(number_of(old, new, name)?);
     let value = match value {
-        "DEFAULT" => new.column(number).and_then(|column| column.default.clone()).unwrap_or_else(|| "NULL".to_owned()),
+        "DEFAULT" => {
+            new.column(number).and_then(|column| column.default.clone()).unwrap_or_else(|| "NULL".to_owned())
+        }
         value => expression::rewrite(value, names, &replace).ok()?,
     };
     let Some(condition) = condition else { return Some(value) };

@@ -3,26 +3,15 @@
 //! Tested in `tests/postgres/execution.rs`.
 
 use postgres::{Client, GenericClient};
-use serde::{Deserialize, Serialize};
 use tandem_schema::name::ident;
 use tandem_schema::plan::{Plan, RowCheck};
 
 use crate::failure::Failure;
+use crate::finding::Finding;
 use crate::session::{COLUMNS, Session};
 
 /// How many rows are shown of each kind.
 const EXAMPLES: usize = 5;
-
-/// Rows that break what must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// What it means, for people.
-    pub meaning: String,
-    /// How many there are.
-    pub rows: u64,
-    /// Some of them, by key (or by place, where there is none).
-    pub examples: Vec<String>,
-}
 
 /// The checks of a plan that don't hold for every row.
 pub fn verify(client: &mut impl GenericClient, plan: &Plan) -> Result<Vec<Finding>, Failure> {

@@ -6,8 +6,9 @@ use postgres::Client;
 use serde::{Deserialize, Serialize};
 use tandem_schema::plan::{Note, Step};
 
-use super::{Active, FORMAT, Journal, Phase, Revision, format, operator};
+use super::{Active, FORMAT, Journal, Revision, format, operator};
 use crate::failure::Failure;
+use crate::phase::Phase;
 use crate::session::Session;
 
 /// Where a database stands.

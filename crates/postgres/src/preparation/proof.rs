@@ -50,7 +50,7 @@ pub(super) struct Proof {
 impl Proof {
     /// Connects a client of each side to a copy, and prepares what works before.
     pub(super) fn begin(copy: &Scratch, plan: &Plan, statements: &Statements) -> Result<Proof, Error> {
-        let mut side = |lens: &str| -> Result<Client, Error> {
+        let side = |lens: &str| -> Result<Client, Error> {
             let mut client = copy.connect()?;
             client.batch_execute(&format!(
                 "SET search_path = {}, {}; SET plan_cache_mode = force_generic_plan",
@@ -84,11 +84,18 @@ impl Proof {
     }
 }
 
-fn check(client: &mut Client, watched: &mut [Watched], (side, state): (&'static str, &'static str), broken: &mut Vec<Broken>) {
+fn check(
+    client: &mut Client,
+    watched: &mut [Watched],
+    (side, state): (&'static str, &'static str),
+    broken: &mut Vec<Broken>,
+) {
     for one in watched {
         let why = match (shape(client, &one.text), &one.columns) {
             (Err(why), _) => Some(why.to_string()),
-            (Ok(found), Some(first)) if found != *first => Some(format!("its columns are {found:?}, they were {first:?}")),
+            (Ok(found), Some(first)) if found != *first => {
+                Some(format!("its columns are {found:?}, they were {first:?}"))
+            }
             (Ok(found), _) => {
                 one.columns = Some(found);
                 None
@@ -103,7 +110,11 @@ fn check(client: &mut Client, watched: &mut [Watched], (side, state): (&'static 
 /// Prepares and plans a statement: the columns that it gives.
 fn shape(client: &mut Client, text: &str) -> Result<Vec<(String, String)>, Error> {
     let statement = client.prepare(text)?;
-    let columns = statement.columns().iter().map(|column| (column.name().to_owned(), column.type_().name().to_owned())).collect();
+    let columns = statement
+        .columns()
+        .iter()
+        .map(|column| (column.name().to_owned(), column.type_().name().to_owned()))
+        .collect();
     // Some errors (the arbiter of ON CONFLICT) show only when a plan is made.
     let nulls = vec!["NULL"; statement.params().len()].join(", ");
     let arguments = if nulls.is_empty() { String::new() } else { format!("({nulls})") };

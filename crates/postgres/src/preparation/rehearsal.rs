@@ -23,7 +23,11 @@ impl Watch for Nobody {
 }
 
 /// Tries a plan, and the statements of both versions in each state.
-pub(super) fn rehearse(pristine: &Scratch, plan: &Plan, statements: &Statements) -> Result<Vec<Broken>, Unprepared> {
+pub(super) fn rehearse(
+    pristine: &Scratch,
+    plan: &Plan,
+    statements: &Statements,
+) -> Result<Vec<Broken>, Unprepared> {
     let copy = pristine.again()?;
     let mut plan = plan.clone();
     // What the copy could not repeat was told; from here on it is held against itself.
@@ -32,13 +36,16 @@ pub(super) fn rehearse(pristine: &Scratch, plan: &Plan, statements: &Statements)
     plan.before = found;
     let stop = AtomicBool::new(false);
     let failed = |what: &'static str| {
-        move |failure: Failure| Unprepared::Rehearsal { what: what.to_owned(), why: vec![failure.to_string()] }
+        move |failure: Failure| Unprepared::Rehearsal {
+            what: what.to_owned(),
+            why: vec![failure.to_string()],
+        }
     };
     let mut proof = Proof::begin(&copy, &plan, statements)?;
     let options = Options { by: "rehearsal".to_owned(), ..Options::default() };
     let mut execution = Execution::open(&copy.url(), options, &stop).map_err(failed("could not be begun"))?;
     if !plan.from.is_empty() {
-        execution.adopt(&plan.from).map_err(failed("could not be begun"))?;
+        execution.adopt(&plan.from, &[]).map_err(failed("could not be begun"))?;
     }
     execution.start(&plan, &mut Nobody).map_err(failed("its start failed"))?;
     execution.undo(&mut Nobody).map_err(failed("its undo failed"))?;

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tandem_postgres::journal::Phase;
-use tandem_postgres::{Execution, Failure, Options, pause};
+use tandem_database::Server;
+use tandem_postgres::{Execution, Failure, Options, Phase, pause};
 use tandem_schema::plan::Work;
 
 use crate::house::{Event, GO, House, On, open, quiet};
@@ -195,4 +195,47 @@ fn a_plan_for_another_database_is_refused() {
     house.database.execute("ALTER TABLE app.users ADD COLUMN odd int");
     let refused = execution.start(&house.plan, &mut quiet()).unwrap_err();
     assert!(matches!(&refused, Failure::Drifted(_)) && refused.to_string().contains("odd"), "{refused}");
+}
+
+#[test]
+fn a_stop_ends_a_statement_that_waits() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let house = House::new(10, &["id"]);
+    let mut old = house.database.client();
+    let mut execution = Execution::open(&house.database.url(), Options::default(), &STOP).unwrap();
+    let mut watch = On(|event: Event<'_>| match event {
+        // An index is built when everybody who was there has gone, and for that it waits without a limit.
+        Event::Step("index users.shout") => {
+            old.batch_execute("BEGIN; LOCK TABLE app.users IN ROW EXCLUSIVE MODE").unwrap();
+        }
+        Event::Waiting(why) if why.starts_with("waits for") => STOP.store(true, Ordering::Relaxed),
+        _ => {}
+    });
+    let stopped = execution.start(&house.plan, &mut watch).unwrap_err();
+    assert!(matches!(stopped, Failure::Stopped), "{stopped}");
+    old.batch_execute("ROLLBACK").unwrap();
+    STOP.store(false, Ordering::Relaxed);
+    assert_eq!(execution.resume(&mut quiet()).unwrap(), Phase::Mixed);
+    assert_eq!(house.number("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), 0);
+}
+
+#[test]
+fn an_owner_without_more_rights_does_it_too_and_is_told_about_triggers() {
+    let database = Server::shared().database();
+    let name = database.name();
+    database
+        .execute(&format!("CREATE ROLE owner_{name} LOGIN; GRANT CREATE ON DATABASE {name} TO owner_{name}"));
+    let url = database.url().replace("postgres@", &format!("owner_{name}@"));
+    let house = House::within(database, &url, 3000, &["id"]);
+    let mut execution = Execution::open(&url, Options::default(), &GO).unwrap();
+    let mut notes = Vec::new();
+    let mut watch = On(|event: Event<'_>| {
+        if let Event::Note(text) = event {
+            notes.push(text.to_owned());
+        }
+    });
+    execution.start(&house.plan, &mut watch).unwrap();
+    assert!(notes.len() == 1 && notes[0].contains("triggers fire"), "{notes:?}");
+    execution.contract(false, &mut quiet()).unwrap();
+    assert_eq!((house.missing(), house.revision().as_str()), (0, "two"));
 }

@@ -59,14 +59,20 @@ impl House {
     /// With so many rows, walked by key or by place.
     pub fn new(rows: u32, key: &[&str]) -> House {
         let database = Server::shared().database();
-        database.execute(&format!(
+        let url = database.url();
+        House::within(database, &url, rows, key)
+    }
+
+    /// In a database that is there, made by whom the URL names.
+    pub fn within(database: Database<'static>, url: &str, rows: u32, key: &[&str]) -> House {
+        let mut client = tandem_postgres::connect(url).unwrap();
+        client.batch_execute(&format!(
             "CREATE SCHEMA app; CREATE TABLE app.users (id bigint PRIMARY KEY, name text NOT NULL, touched int NOT NULL DEFAULT 0, UNIQUE (name, id));
              INSERT INTO app.users SELECT i, 'name ' || i FROM generate_series(1, {rows}) i; ANALYZE app.users;
              CREATE FUNCTION app.touch() RETURNS trigger LANGUAGE plpgsql AS
                  'BEGIN NEW.touched := NEW.touched + 1; RETURN NEW; END';
              CREATE TRIGGER touch BEFORE UPDATE ON app.users FOR EACH ROW EXECUTE FUNCTION app.touch()"
-        ));
-        let mut client = database.client();
+        )).unwrap();
         let mut journal = tandem_postgres::journal::Journal::open(&mut client).unwrap();
         journal.adopt("one", &[]).unwrap();
         let plan = plan(shape(&mut client).unwrap(), rows, key);
@@ -205,6 +211,8 @@ fn plan(before: Fingerprint, rows: u32, key: &[&str]) -> Plan {
         changes: vec![],
         notes: vec![],
         after: before.clone(),
+        undone: before.clone(),
+        no_return: 3,
         before,
         checks: vec![RowCheck {
             table: Name::new("app", "users"),

@@ -50,7 +50,10 @@ fn relation(draft: &mut Draft<'_>, before: &Relation, after: &Relation) {
         draft.at_contract(Contract::Attributes, format!("ALTER TABLE {} REPLICA IDENTITY {how}", after.name));
     }
     if before.owner != after.owner {
-        draft.at_contract(Contract::Attributes, format!("ALTER {word} {} OWNER TO {}", after.name, ident(&after.owner)));
+        draft.at_contract(
+            Contract::Attributes,
+            format!("ALTER {word} {} OWNER TO {}", after.name, ident(&after.owner)),
+        );
     }
     if before.privileges != after.privileges {
         privileges(draft, before, after);
@@ -62,15 +65,23 @@ fn options(draft: &mut Draft<'_>, before: &Relation, after: &Relation) {
     let gone = before.options.iter().filter(|option| !after.options.contains(option));
     let keys: Vec<&str> = gone.filter_map(|option| option.split('=').next()).collect();
     if !keys.is_empty() {
-        draft.at_contract(Contract::Attributes, format!("ALTER {word} {} RESET ({})", after.name, keys.join(", ")));
+        draft.at_contract(
+            Contract::Attributes,
+            format!("ALTER {word} {} RESET ({})", after.name, keys.join(", ")),
+        );
     }
     if !after.options.is_empty() {
-        draft.at_contract(Contract::Attributes, format!("ALTER {word} {} SET ({})", after.name, after.options.join(", ")));
+        draft.at_contract(
+            Contract::Attributes,
+            format!("ALTER {word} {} SET ({})", after.name, after.options.join(", ")),
+        );
     }
 }
 
 fn privileges(draft: &mut Draft<'_>, before: &Relation, after: &Relation) {
-    let own = |relation: &Relation| relation.privileges.clone().unwrap_or_else(|| vec![default_of(&relation.owner)]);
+    let own = |relation: &Relation| {
+        relation.privileges.clone().unwrap_or_else(|| vec![default_of(&relation.owner)])
+    };
     let (old, new) = (own(before), own(after));
     let (more, _) = privilege::difference("TABLE", &before.name.to_string(), &old, &new);
     let (_, taken) = privilege::difference("TABLE", &after.name.to_string(), &old, &new);
@@ -84,7 +95,13 @@ fn privileges(draft: &mut Draft<'_>, before: &Relation, after: &Relation) {
     for statement in taken {
         draft.at_contract(Contract::Attributes, statement);
     }
-    draft.explain("privileges", after.name.name.clone(), "what is granted is granted", "", "what is revoked is revoked");
+    draft.explain(
+        "privileges",
+        after.name.name.clone(),
+        "what is granted is granted",
+        "",
+        "what is revoked is revoked",
+    );
 }
 
 /// What an owner has where nothing was granted.
@@ -114,7 +131,9 @@ pub(super) fn objects(draft: &mut Draft<'_>) {
             let new = last.privileges.clone().unwrap_or_default();
             let (more, less) = privilege::difference(&word, &last.identity, &old, &new);
             if before.privileges.is_some() && last.privileges.is_some() {
-                more.into_iter().chain(less).for_each(|statement| draft.at_contract(Contract::Attributes, statement));
+                more.into_iter()
+                    .chain(less)
+                    .for_each(|statement| draft.at_contract(Contract::Attributes, statement));
             } else {
                 privilege::grants(&word, &last.identity, last.privileges.as_deref(), &last.owner)
                     .into_iter()

@@ -26,18 +26,26 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
                 bind(draft, table, come.physical, true);
                 late(draft, table, come, touch);
                 let object = format!("{} on {}", come.last.name.name, table.after.name);
-                draft.explain("add check", object, "the new version is held to it", "", "a rule of the table");
+                draft.explain(
+                    "add check",
+                    object,
+                    "the new version is held to it",
+                    "",
+                    "a rule of the table",
+                );
             }
         }
     }
     for (_, oid, gone) in &owned.gone {
-        let again = owned.come.iter().find(|come| come.last.name.name == gone.name.name && rebuilt(&owned, come));
+        let again =
+            owned.come.iter().find(|come| come.last.name.name == gone.name.name && rebuilt(&owned, come));
         if again.is_some_and(|come| touch(draft, table, come.physical) == Touch::InPlace) {
             continue;
         }
-        let seen_by_both = gone.columns.iter().all(|number| {
-            table.column(*number).is_some_and(|column| column.shared().is_some())
-        });
+        let seen_by_both = gone
+            .columns
+            .iter()
+            .all(|number| table.column(*number).is_some_and(|column| column.shared().is_some()));
         if seen_by_both && again.is_none() {
             loosen(draft, table, *oid, gone);
         } else if let Some(drop) = create::drop(draft.request.before, Kind::Check, gone) {
@@ -86,7 +94,8 @@ fn late(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>, touch: Touch
             });
         }
     }
-    let beside = matches!(touch, Touch::None | Touch::Exchanged) && !draft.is_small(&table.before) && !unchecked;
+    let beside =
+        matches!(touch, Touch::None | Touch::Exchanged) && !draft.is_small(&table.before) && !unchecked;
     if !beside {
         for statement in create::object(draft.request.after, Kind::Check, come.last).unwrap_or_default() {
             draft.at_contract(Contract::Create, statement);
@@ -109,7 +118,10 @@ fn late(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>, touch: Touch
     }
     if let Some(comment) = &come.last.comment {
         let spoken = create::spoken(Kind::Check, come.last, Some(&table.after));
-        draft.at_contract(Contract::Attributes, format!("COMMENT ON {spoken} IS {}", crate::name::literal(comment)));
+        draft.at_contract(
+            Contract::Attributes,
+            format!("COMMENT ON {spoken} IS {}", crate::name::literal(comment)),
+        );
     }
 }
 

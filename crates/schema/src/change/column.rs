@@ -31,12 +31,15 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
 fn added(draft: &mut Draft<'_>, table: &TablePlace, place: &ColumnPlace, new: &Column) {
     let request = draft.request;
     let found = request.physical.relations.get(&table.oid).and_then(|relation| relation.column(place.number));
-    let (Some(physical), Some(relation)) = (found, request.physical.relations.get(&table.oid)) else { return };
+    let (Some(physical), Some(relation)) = (found, request.physical.relations.get(&table.oid)) else {
+        return;
+    };
     let object = format!("{}.{}", table.after.name, new.name);
     let name = ident(&physical.name);
     draft.lock(&table.before, Strength::Everybody);
     let up = request.texts.up(table.oid, place.number).cloned();
-    let rewrites = physical.generated || physical.identity.is_some() || physical.default.is_some() && !physical.instant;
+    let rewrites =
+        physical.generated || physical.identity.is_some() || physical.default.is_some() && !physical.instant;
     let small = draft.is_small(&table.before);
     if let Some(up) = up.filter(|_| !physical.generated && physical.identity.is_none()) {
         plain(draft, table, physical);
@@ -51,7 +54,13 @@ fn added(draft: &mut Draft<'_>, table: &TablePlace, place: &ColumnPlace, new: &C
                 let needed = super::twin::distinct(&name, &own, &physical.type_name);
                 draft.fill(table, &physical.name, own.clone(), needed);
                 let fill = format!("every row gets {}", up.expression);
-                draft.explain("add column", object, "added without its rules", &fill, if new.not_null { "NOT NULL set" } else { "" });
+                draft.explain(
+                    "add column",
+                    object,
+                    "added without its rules",
+                    &fill,
+                    if new.not_null { "NOT NULL set" } else { "" },
+                );
             }
             (Err(why), _) | (_, Err(why)) => wrong_text(draft, &object, &why, up.place),
         }
@@ -100,7 +109,10 @@ fn volatile(draft: &mut Draft<'_>, table: &TablePlace, (physical, new): (&Column
         None => physical.default.clone().unwrap_or_else(|| "NULL".to_owned()),
         Some(kind) => {
             let own = crate::placement::PREFIX.to_owned();
-            let sequence = crate::name::Name::new(&table.before.schema, crate::name::derived(&own, &format!("{}_{}", table.before.name, physical.name)));
+            let sequence = crate::name::Name::new(
+                &table.before.schema,
+                crate::name::derived(&own, &format!("{}_{}", table.before.name, physical.name)),
+            );
             let value = format!("nextval({}::regclass)", crate::name::literal(&sequence.to_string()));
             draft.at_expand(Expand::Types, format!("CREATE SEQUENCE {sequence}"));
             draft.at_undo(Undo::Types, format!("DROP SEQUENCE IF EXISTS {sequence}"));
@@ -109,12 +121,15 @@ fn volatile(draft: &mut Draft<'_>, table: &TablePlace, (physical, new): (&Column
             let named = found.map(|found| format!(" (SEQUENCE NAME {})", found.name)).unwrap_or_default();
             draft.at_contract(Contract::Rules, format!("{alter} DROP DEFAULT"));
             draft.at_contract(Contract::Create, format!("{alter} ADD GENERATED {when} AS IDENTITY{named}"));
-            draft.at_contract(Contract::Create, format!(
-                "SELECT setval(pg_get_serial_sequence({}, {}), nextval({}), false)",
-                crate::name::literal(&table.after.to_string()),
-                crate::name::literal(&new.name),
-                crate::name::literal(&sequence.to_string()),
-            ));
+            draft.at_contract(
+                Contract::Create,
+                format!(
+                    "SELECT setval(pg_get_serial_sequence({}, {}), nextval({}), false)",
+                    crate::name::literal(&table.after.to_string()),
+                    crate::name::literal(&new.name),
+                    crate::name::literal(&sequence.to_string()),
+                ),
+            );
             draft.at_contract(Contract::Create, format!("DROP SEQUENCE IF EXISTS {sequence}"));
             value
         }
@@ -122,7 +137,13 @@ fn volatile(draft: &mut Draft<'_>, table: &TablePlace, (physical, new): (&Column
     let bare = Column { default: Some(value.clone()), identity: None, ..physical.clone() };
     plain(draft, table, &bare);
     draft.fill(table, &physical.name, value, format!("{name} IS NULL"));
-    draft.explain("add column", object, "added without its rules", "every row gets a value of its own", "its rules set");
+    draft.explain(
+        "add column",
+        object,
+        "added without its rules",
+        "every row gets a value of its own",
+        "its rules set",
+    );
 }
 
 fn undo_and_name(draft: &mut Draft<'_>, table: &TablePlace, new: &Column, physical: &str) {
@@ -137,7 +158,12 @@ fn undo_and_name(draft: &mut Draft<'_>, table: &TablePlace, new: &Column, physic
     }
 }
 
-pub(super) fn wrong_text(draft: &mut Draft<'_>, object: &str, why: &str, place: Option<crate::source::Place>) {
+pub(super) fn wrong_text(
+    draft: &mut Draft<'_>,
+    object: &str,
+    why: &str,
+    place: Option<crate::source::Place>,
+) {
     draft.refuse(
         "wrong-expression",
         format!("the value of {object} can't be computed: {why}"),
@@ -149,8 +175,12 @@ pub(super) fn wrong_text(draft: &mut Draft<'_>, object: &str, why: &str, place: 
 fn dropped(draft: &mut Draft<'_>, table: &TablePlace, place: &ColumnPlace, old: &Column) {
     let object = format!("{}.{}", table.before.name, old.name);
     draft.lock_at_contract(&table.before);
-    draft.at_contract(Contract::Columns, format!("ALTER TABLE {} DROP COLUMN IF EXISTS {}", table.before, ident(&old.name)));
-    let down = draft.request.texts.down(table.oid, place.number).cloned().or_else(|| moved(draft, table, old));
+    draft.at_contract(
+        Contract::Columns,
+        format!("ALTER TABLE {} DROP COLUMN IF EXISTS {}", table.before, ident(&old.name)),
+    );
+    let down =
+        draft.request.texts.down(table.oid, place.number).cloned().or_else(|| moved(draft, table, old));
     if let Some(down) = down {
         match draft.physical_down(table, &down, "NEW.") {
             Ok((expression, sources)) => draft.sync_of(table.oid).down.push(Value {
@@ -209,9 +239,10 @@ fn unique_gone(draft: &mut Draft<'_>, table: &TablePlace, place: &ColumnPlace, o
     let keyed = draft.request.before.on(table.oid).any(|(kind, _, key)| {
         matches!(kind, Kind::PrimaryKey | Kind::Unique) && key.columns == [place.number]
     });
-    let defaulted = place.old.as_ref().is_some_and(|old| {
-        old.default.as_deref().is_some_and(crate::expression::is_constant)
-    });
+    let defaulted = place
+        .old
+        .as_ref()
+        .is_some_and(|old| old.default.as_deref().is_some_and(crate::expression::is_constant));
     if keyed && defaulted {
         draft.note(
             Weight::Warning,

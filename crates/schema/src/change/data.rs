@@ -33,7 +33,8 @@ pub(super) fn add(draft: &mut Draft<'_>) {
 /// Run as it is, when the team said so.
 fn marked(draft: &mut Draft<'_>, mark: Mark, statement: &Statement) {
     let path = format!("SET LOCAL search_path = {}", ident(draft.request.home));
-    let all = [path, statement.text.clone(), format!("SET LOCAL search_path = {}", ident(draft.request.home))];
+    let all =
+        [path, statement.text.clone(), format!("SET LOCAL search_path = {}", ident(draft.request.home))];
     match mark {
         Mark::Expand => {
             all.into_iter().for_each(|statement| draft.at_expand(Expand::Marked, statement));
@@ -45,7 +46,9 @@ fn marked(draft: &mut Draft<'_>, mark: Mark, statement: &Statement) {
                 Some(statement.place.clone()),
             );
         }
-        Mark::Contract => all.into_iter().for_each(|statement| draft.at_contract(Contract::Marked, statement)),
+        Mark::Contract => {
+            all.into_iter().for_each(|statement| draft.at_contract(Contract::Marked, statement))
+        }
     }
 }
 
@@ -54,7 +57,9 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
     let name = Name::new(data.schema.as_deref().unwrap_or(request.home), &data.table);
     let place = Some(statement.place.clone());
     let after = request.after.relation(&name);
-    let kept = after.and_then(|(oid, _)| request.before.relations.get(&oid)).or_else(|| request.before.relation(&name).map(|(_, relation)| relation));
+    let kept = after
+        .and_then(|(oid, _)| request.before.relations.get(&oid))
+        .or_else(|| request.before.relation(&name).map(|(_, relation)| relation));
     match (after, kept) {
         (Some(_), None) if data.constant_rows => through_lens(draft, statement, None),
         (Some(_), None) => draft.refuse(
@@ -107,7 +112,10 @@ fn through_lens(draft: &mut Draft<'_>, statement: &Statement, table: Option<&Rel
         );
     }
     let request = draft.request;
-    draft.at_expand(Expand::Data, format!("SET LOCAL search_path = {}, {}", ident(request.new_lens), ident(request.home)));
+    draft.at_expand(
+        Expand::Data,
+        format!("SET LOCAL search_path = {}, {}", ident(request.new_lens), ident(request.home)),
+    );
     draft.at_expand(Expand::Data, statement.text.clone());
     draft.at_expand(Expand::Data, format!("SET LOCAL search_path = {}", ident(request.home)));
     if let Some(table) = table {
@@ -116,15 +124,23 @@ fn through_lens(draft: &mut Draft<'_>, statement: &Statement, table: Option<&Rel
         draft.at_expand(Expand::Data, format!("DROP TRIGGER {hold} ON {}", table.name));
         let back = format!("SELECT tandem.give_back({}::regclass)", literal(&table.name.to_string()));
         draft.undo.entry(Undo::Data).or_default().insert(0, back);
-        draft.explain("data", table.name.name.clone(), "written through the new version's lens; kept for undo", "", "");
+        draft.explain(
+            "data",
+            table.name.name.clone(),
+            "written through the new version's lens; kept for undo",
+            "",
+            "",
+        );
     }
 }
 
 /// What the catalogs do not show.
 fn opaque(draft: &mut Draft<'_>, statement: &Statement) {
     let text = statement.text.to_lowercase();
-    let writes = ["insert", "update", "delete", "truncate", "copy", "call", "perform", "execute", "setval", "merge"];
-    let word = |word: &&str| text.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|found| found == *word);
+    let writes =
+        ["insert", "update", "delete", "truncate", "copy", "call", "perform", "execute", "setval", "merge"];
+    let word =
+        |word: &&str| text.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|found| found == *word);
     if text.starts_with("select") && !text.contains("setval") && text.contains("set_config") {
         return;
     }

@@ -12,7 +12,8 @@ use crate::plan::Weight;
 pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
     for place in &table.columns {
         let Some((old, new)) = place.both() else { continue };
-        let physical = draft.request.physical.relations.get(&table.oid).and_then(|found| found.column(place.number));
+        let physical =
+            draft.request.physical.relations.get(&table.oid).and_then(|found| found.column(place.number));
         let Some(physical) = physical.cloned() else { continue };
         let object = format!("{}.{}", table.after.name, new.name);
         let alter = format!("ALTER TABLE {} ALTER COLUMN {}", table.after, ident(&new.name));
@@ -21,9 +22,14 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
             draft.lock_at_contract(&table.before);
             identity(draft, table, (old, new), &alter, &object);
         } else if retyped && place.is_twin() {
-            if super::twin::way(draft, table, place) == super::twin::Way::InPlace && !new.generated && new.identity.is_none() {
+            if super::twin::way(draft, table, place) == super::twin::Way::InPlace
+                && !new.generated
+                && new.identity.is_none()
+            {
                 draft.at_contract(Contract::Rules, set(&alter, new.default.as_deref()));
-            } else if super::twin::way(draft, table, place) == super::twin::Way::Exchanged && new.default != physical.default {
+            } else if super::twin::way(draft, table, place) == super::twin::Way::Exchanged
+                && new.default != physical.default
+            {
                 draft.at_contract(Contract::Rules, set(&alter, new.default.as_deref()));
             }
         } else if old.default != physical.default && !new.generated {
@@ -47,7 +53,8 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
 }
 
 fn set(alter: &str, default: Option<&str>) -> String {
-    default.map_or_else(|| format!("{alter} DROP DEFAULT"), |default| format!("{alter} SET DEFAULT {default}"))
+    default
+        .map_or_else(|| format!("{alter} DROP DEFAULT"), |default| format!("{alter} SET DEFAULT {default}"))
 }
 
 /// A default of a view that is NULL: a plain NULL would count as none, and the table's would be taken.
@@ -55,7 +62,13 @@ fn nothing(column: &Column) -> String {
     format!("CAST(nullif('', '') AS {})", column.type_name)
 }
 
-fn identity(draft: &mut Draft<'_>, table: &TablePlace, (old, new): (&Column, &Column), alter: &str, object: &str) {
+fn identity(
+    draft: &mut Draft<'_>,
+    table: &TablePlace,
+    (old, new): (&Column, &Column),
+    alter: &str,
+    object: &str,
+) {
     let when = |kind: &str| if kind == "a" { "ALWAYS" } else { "BY DEFAULT" };
     match (&old.identity, &new.identity) {
         (Some(_), Some(kind)) => {
@@ -71,7 +84,10 @@ fn identity(draft: &mut Draft<'_>, table: &TablePlace, (old, new): (&Column, &Co
             let found = crate::create::identity_sequence(draft.request.after, table.oid, new.number);
             let named = found.map(|found| format!(" (SEQUENCE NAME {})", found.name)).unwrap_or_default();
             draft.at_contract(Contract::Rules, format!("{alter} DROP DEFAULT"));
-            draft.at_contract(Contract::Create, format!("{alter} ADD GENERATED {} AS IDENTITY{named}", when(kind)));
+            draft.at_contract(
+                Contract::Create,
+                format!("{alter} ADD GENERATED {} AS IDENTITY{named}", when(kind)),
+            );
         }
         (None, None) => {
             draft.at_contract(Contract::Rules, format!("{alter} DROP EXPRESSION"));

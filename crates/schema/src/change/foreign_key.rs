@@ -29,11 +29,18 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
         }
         if !again {
             let object = format!("{} on {}", come.last.name.name, table.after.name);
-            draft.explain("add foreign key", object, "added without looking at rows, then validated beside the clients", "", "");
+            draft.explain(
+                "add foreign key",
+                object,
+                "added without looking at rows, then validated beside the clients",
+                "",
+                "",
+            );
         }
     }
     for (kind, _, gone) in &owned.gone {
-        let again = owned.come.iter().find(|come| come.last.name.name == gone.name.name && rebuilt(&owned, come));
+        let again =
+            owned.come.iter().find(|come| come.last.name.name == gone.name.name && rebuilt(&owned, come));
         if again.is_some_and(|come| both_ends(draft, table, come.physical) == Touch::InPlace) {
             continue;
         }
@@ -42,13 +49,22 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
             draft.at_contract(Contract::ForeignKeys, drop);
         }
         if again.is_none() {
-            draft.explain("drop foreign key", format!("{} on {}", gone.name.name, table.before.name), "", "", "dropped");
+            draft.explain(
+                "drop foreign key",
+                format!("{} on {}", gone.name.name, table.before.name),
+                "",
+                "",
+                "dropped",
+            );
         }
     }
     for (_, _, before, physical, last) in &owned.kept {
         if before.name.name != last.name.name {
             draft.lock_at_contract(&table.before);
-            draft.at_contract(Contract::Objecting, super::key::constraint_renamed(table, &before.name.name, &last.name.name));
+            draft.at_contract(
+                Contract::Objecting,
+                super::key::constraint_renamed(table, &before.name.name, &last.name.name),
+            );
         }
         changed(draft, table, before, physical, last);
     }
@@ -58,7 +74,8 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
 fn changed(draft: &mut Draft<'_>, table: &TablePlace, before: &Object, physical: &Object, last: &Object) {
     let valid = |object: &Object| !object.state.contains("not valid");
     if !valid(before) && valid(physical) {
-        let statement = format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", table.before, ident(&before.name.name));
+        let statement =
+            format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", table.before, ident(&before.name.name));
         draft.build(Order::ForeignKey, format!("validate {}", before.name.name), None, statement, None);
         draft.note(
             Weight::Hint,
@@ -68,7 +85,13 @@ fn changed(draft: &mut Draft<'_>, table: &TablePlace, before: &Object, physical:
             None,
         );
     }
-    let tail = |object: &Object| object.definition.find(" DEFERRABLE").map(|at| object.definition[at..].replace(" NOT VALID", "")).unwrap_or_default();
+    let tail = |object: &Object| {
+        object
+            .definition
+            .find(" DEFERRABLE")
+            .map(|at| object.definition[at..].replace(" NOT VALID", ""))
+            .unwrap_or_default()
+    };
     if tail(before) != tail(last) {
         let how = tail(last);
         let how = if how.is_empty() { " NOT DEFERRABLE" } else { &how };
@@ -87,7 +110,11 @@ fn both_ends(draft: &Draft<'_>, table: &TablePlace, object: &Object) -> Touch {
     // The referred columns stand in the definition after REFERENCES.
     let there = there.map_or(Touch::None, |other| {
         let parts: Vec<&str> = object.definition.splitn(2, " REFERENCES ").collect();
-        let only = Object { columns: Vec::new(), definition: parts.get(1).copied().unwrap_or("").to_owned(), ..object.clone() };
+        let only = Object {
+            columns: Vec::new(),
+            definition: parts.get(1).copied().unwrap_or("").to_owned(),
+            ..object.clone()
+        };
         touch(draft, other, &only)
     });
     match (here, there) {
@@ -106,7 +133,9 @@ fn needs_new_key(draft: &Draft<'_>, object: &Object) -> bool {
             matches!(kind, Kind::PrimaryKey | Kind::Unique | Kind::Index)
                 && !draft.request.before.objects.contains_key(&(kind, oid))
                 && object.needs.contains(&oid)
-                || matches!(kind, Kind::PrimaryKey | Kind::Unique) && !draft.request.before.objects.contains_key(&(kind, oid)) && !key.name.name.is_empty()
+                || matches!(kind, Kind::PrimaryKey | Kind::Unique)
+                    && !draft.request.before.objects.contains_key(&(kind, oid))
+                    && !key.name.name.is_empty()
         })
 }
 
@@ -130,22 +159,35 @@ fn beside(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>, late: bool
         draft.build(Order::ForeignKey, title.clone(), Some(drop), add, None);
     } else {
         draft.lock(&table.before, Strength::Writers);
-        if let Some(other) = come.physical.references.and_then(|oid| draft.request.before.relations.get(&oid)) {
+        if let Some(other) = come.physical.references.and_then(|oid| draft.request.before.relations.get(&oid))
+        {
             let other = other.name.clone();
             draft.lock(&other, Strength::Writers);
         }
         draft.at_expand(Expand::Sides, add);
     }
     if !unchecked {
-        draft.build(Order::ForeignKey, format!("validate {title}"), None, format!("{alter} VALIDATE CONSTRAINT {name}"), None);
+        draft.build(
+            Order::ForeignKey,
+            format!("validate {title}"),
+            None,
+            format!("{alter} VALIDATE CONSTRAINT {name}"),
+            None,
+        );
     }
     if come.physical.name.name != come.last.name.name {
         draft.lock_at_contract(&table.before);
-        draft.at_contract(Contract::Objecting, super::key::constraint_renamed(table, &come.physical.name.name, &come.last.name.name));
+        draft.at_contract(
+            Contract::Objecting,
+            super::key::constraint_renamed(table, &come.physical.name.name, &come.last.name.name),
+        );
     }
     if let Some(comment) = &come.last.comment {
         let spoken = create::spoken(Kind::ForeignKey, come.last, Some(&table.after));
-        draft.at_contract(Contract::Attributes, format!("COMMENT ON {spoken} IS {}", crate::name::literal(comment)));
+        draft.at_contract(
+            Contract::Attributes,
+            format!("COMMENT ON {spoken} IS {}", crate::name::literal(comment)),
+        );
     }
 }
 
@@ -158,9 +200,12 @@ fn at_contract(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>) {
 
 /// Over columns that the old version writes it binds that one too.
 fn binds(draft: &mut Draft<'_>, table: &TablePlace, object: &Object) {
-    let shared = object.columns.iter().any(|number| table.column(*number).is_some_and(|column| column.old.is_some()));
+    let shared =
+        object.columns.iter().any(|number| table.column(*number).is_some_and(|column| column.old.is_some()));
     if shared {
-        let place = draft.place_of(&[&object.name.name]).or_else(|| draft.place_of(&[&table.after.name, "REFERENCES"]));
+        let place = draft
+            .place_of(&[&object.name.name])
+            .or_else(|| draft.place_of(&[&table.after.name, "REFERENCES"]));
         draft.note(
             Weight::Warning,
             "binds-both",

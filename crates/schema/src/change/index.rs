@@ -37,7 +37,11 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
         draft.explain("create index", object, "built beside the clients", "", "");
     }
     for (kind, _, gone) in &owned.gone {
-        let again = owned.come.iter().any(|come| come.last.name.name == gone.name.name && rebuilt(&owned, come) && touch(draft, table, come.physical) == Touch::InPlace);
+        let again = owned.come.iter().any(|come| {
+            come.last.name.name == gone.name.name
+                && rebuilt(&owned, come)
+                && touch(draft, table, come.physical) == Touch::InPlace
+        });
         if let Some(drop) = create::drop(draft.request.before, *kind, gone).filter(|_| !again) {
             draft.lock_at_contract(&table.before);
             draft.at_contract(Contract::Constraints, drop);
@@ -58,7 +62,11 @@ fn is_unique(object: &Object) -> bool {
 /// Under a name of Tandem's own, which goes with the twin that it is on.
 pub(super) fn temporary(object: &Object) -> Object {
     let name = derived(PREFIX, object.name.name.strip_prefix(PREFIX).unwrap_or(&object.name.name));
-    let definition = object.definition.replacen(&format!(" {} ON ", quoted(&object.name.name)), &format!(" {} ON ", ident(&name)), 1);
+    let definition = object.definition.replacen(
+        &format!(" {} ON ", quoted(&object.name.name)),
+        &format!(" {} ON ", ident(&name)),
+        1,
+    );
     Object { name: Name::new(&object.name.schema, name), definition, ..object.clone() }
 }
 
@@ -71,7 +79,12 @@ pub(super) fn quoted(name: &str) -> String {
 
 /// Builds an index without stopping anybody.
 pub(super) fn beside(draft: &mut Draft<'_>, table: &TablePlace, index: &Object, _why: &str) {
-    let partitioned = draft.request.before.relations.get(&table.oid).is_some_and(|found| found.kind == RelationKind::Partitioned);
+    let partitioned = draft
+        .request
+        .before
+        .relations
+        .get(&table.oid)
+        .is_some_and(|found| found.kind == RelationKind::Partitioned);
     let drop = format!("DROP INDEX IF EXISTS {}", index.name);
     draft.at_undo(Undo::Sides, drop.clone());
     if partitioned {
@@ -135,13 +148,17 @@ pub(super) fn renamed(draft: &mut Draft<'_>, from: &Name, to: &Name) {
 
 fn comment(draft: &mut Draft<'_>, index: &Object) {
     if let Some(comment) = &index.comment {
-        draft.at_contract(Contract::Attributes, format!("COMMENT ON INDEX {} IS {}", index.name, literal(comment)));
+        draft.at_contract(
+            Contract::Attributes,
+            format!("COMMENT ON INDEX {} IS {}", index.name, literal(comment)),
+        );
     }
 }
 
 /// A unique rule over columns that the old version writes binds it too.
 pub(super) fn binds_both(draft: &mut Draft<'_>, table: &TablePlace, object: &Object) {
-    let shared = object.columns.iter().any(|number| table.column(*number).is_some_and(|column| column.old.is_some()));
+    let shared =
+        object.columns.iter().any(|number| table.column(*number).is_some_and(|column| column.old.is_some()));
     if shared {
         let place = draft.place_of(&[&object.name.name]);
         draft.note(

@@ -40,7 +40,8 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
         draft.explain("add key", object, "its index is built beside the clients", "", "made a constraint");
     }
     for (kind, _, gone) in &owned.gone {
-        let again = owned.come.iter().find(|come| come.last.name.name == gone.name.name && rebuilt(&owned, come));
+        let again =
+            owned.come.iter().find(|come| come.last.name.name == gone.name.name && rebuilt(&owned, come));
         if again.is_some_and(|come| touch(draft, table, come.physical) == Touch::InPlace) {
             continue;
         }
@@ -48,7 +49,10 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
             draft.lock_at_contract(&table.before);
             draft.at_contract(Contract::Constraints, drop);
         }
-        let goes = gone.columns.iter().any(|number| table.column(*number).is_some_and(|column| column.new.is_none()));
+        let goes = gone
+            .columns
+            .iter()
+            .any(|number| table.column(*number).is_some_and(|column| column.new.is_none()));
         if again.is_none() && !goes {
             draft.note(
                 Weight::Warning,
@@ -63,7 +67,10 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
     for (kind, _, before, physical, last) in &owned.kept {
         if before.name.name != last.name.name {
             draft.lock_at_contract(&table.before);
-            draft.at_contract(Contract::Objecting, constraint_renamed(table, &before.name.name, &last.name.name));
+            draft.at_contract(
+                Contract::Objecting,
+                constraint_renamed(table, &before.name.name, &last.name.name),
+            );
         }
         if touch(draft, table, physical) != Touch::None {
             if let Some(index) = index_of(table, *kind, physical) {
@@ -79,7 +86,12 @@ pub(super) fn constraint_renamed(table: &TablePlace, from: &str, to: &str) -> St
 }
 
 fn built(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>) {
-    let partitioned = draft.request.before.relations.get(&table.oid).is_some_and(|found| found.kind == RelationKind::Partitioned);
+    let partitioned = draft
+        .request
+        .before
+        .relations
+        .get(&table.oid)
+        .is_some_and(|found| found.kind == RelationKind::Partitioned);
     let index = index_of(table, come.kind, come.physical).filter(|_| !partitioned);
     let Some(index) = index else {
         if draft.is_small(&table.before) {
@@ -109,7 +121,10 @@ fn built(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>) {
     );
     if let Some(comment) = &come.last.comment {
         let spoken = create::spoken(come.kind, come.last, Some(&table.after));
-        draft.at_contract(Contract::Attributes, format!("COMMENT ON {spoken} IS {}", crate::name::literal(comment)));
+        draft.at_contract(
+            Contract::Attributes,
+            format!("COMMENT ON {spoken} IS {}", crate::name::literal(comment)),
+        );
     }
 }
 
@@ -133,6 +148,10 @@ pub(super) fn index_of(table: &TablePlace, kind: Kind, object: &Object) -> Optio
     };
     let columns = rest.split(" DEFERRABLE").next()?.trim();
     let name = Name::new(&table.before.schema, &object.name.name);
-    let definition = format!("CREATE UNIQUE INDEX {} ON {} USING btree {columns}{nulls}", quoted(&name.name), table.before);
+    let definition = format!(
+        "CREATE UNIQUE INDEX {} ON {} USING btree {columns}{nulls}",
+        quoted(&name.name),
+        table.before
+    );
     Some(Object { name, definition, ..object.clone() })
 }

@@ -33,7 +33,13 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
             (Some(old), true) if !old.not_null => {
                 bind(draft, table, new, &physical);
                 set(draft, table, new, &physical);
-                draft.explain("set not null", format!("{}.{}", table.after.name, new.name), "the new version is held to it", "", "set");
+                draft.explain(
+                    "set not null",
+                    format!("{}.{}", table.after.name, new.name),
+                    "the new version is held to it",
+                    "",
+                    "set",
+                );
             }
             (None, true) if is_plain(draft, table, column) => {
                 bind(draft, table, new, &physical);

@@ -32,7 +32,9 @@ pub(super) fn add(draft: &mut Draft<'_>) {
             Some(before) => kept(draft, *kind, before, last),
         }
     }
-    for ((kind, oid), gone) in request.before.objects.iter().rev().filter(|((kind, _), _)| KINDS.contains(kind)) {
+    for ((kind, oid), gone) in
+        request.before.objects.iter().rev().filter(|((kind, _), _)| KINDS.contains(kind))
+    {
         if request.after.objects.contains_key(&(*kind, *oid)) {
             continue;
         }
@@ -99,7 +101,8 @@ fn come(draft: &mut Draft<'_>, kind: Kind, oid: Oid, physical: &Object, last: &O
         }
         if physical.name.name != last.name.name && physical.name.schema == last.name.schema {
             let to = ident(&last.name.name);
-            draft.at_contract(Contract::Objecting, format!("ALTER SEQUENCE {} RENAME TO {to}", physical.name));
+            draft
+                .at_contract(Contract::Objecting, format!("ALTER SEQUENCE {} RENAME TO {to}", physical.name));
         }
         if physical.state.contains("identity") {
             return;
@@ -129,14 +132,20 @@ fn kept(draft: &mut Draft<'_>, kind: Kind, before: &Object, last: &Object) {
         Kind::Enum if before.definition != last.definition => labels(draft, before, last),
         Kind::Sequence => {
             if before.definition != last.definition && !last.state.contains("identity") {
-                draft.at_contract(Contract::Rules, format!("ALTER SEQUENCE {} {}", last.name, last.definition));
+                draft.at_contract(
+                    Contract::Rules,
+                    format!("ALTER SEQUENCE {} {}", last.name, last.definition),
+                );
                 draft.explain("change sequence", last.name.name.clone(), "", "", "changed");
             }
             if (before.on, &before.columns) != (last.on, &last.columns) && !last.state.contains("identity") {
                 let owned = create::ownership(draft.request.after, last);
                 let owned = owned.unwrap_or_else(|| format!("ALTER SEQUENCE {} OWNED BY NONE", last.name));
                 // Before a column that owned it goes.
-                draft.at_contract(Contract::ForeignKeys, format!("ALTER SEQUENCE {} OWNED BY NONE", before.name));
+                draft.at_contract(
+                    Contract::ForeignKeys,
+                    format!("ALTER SEQUENCE {} OWNED BY NONE", before.name),
+                );
                 draft.at_contract(Contract::Create, owned);
             }
         }
@@ -162,13 +171,19 @@ fn kept(draft: &mut Draft<'_>, kind: Kind, before: &Object, last: &Object) {
         _ => return,
     };
     if before.name.schema == last.name.schema {
-        draft.at_contract(Contract::Objecting, format!("ALTER {word} {} RENAME TO {}", before.name, ident(&last.name.name)));
+        draft.at_contract(
+            Contract::Objecting,
+            format!("ALTER {word} {} RENAME TO {}", before.name, ident(&last.name.name)),
+        );
     }
     if kind != Kind::Statistics {
         draft.note(
             Weight::Warning,
             "renamed-late",
-            format!("{} is called {} only from the contract on: nothing can stand for it before", before.name.name, last.name.name),
+            format!(
+                "{} is called {} only from the contract on: nothing can stand for it before",
+                before.name.name, last.name.name
+            ),
             "see to it that the new version does not name it (in casts, in nextval)",
             draft.place_of(&[&last.name.name]),
         );
@@ -204,7 +219,10 @@ fn labels(draft: &mut Draft<'_>, before: &Object, last: &Object) {
     draft.note(
         Weight::Hint,
         "enum-value-stays",
-        format!("the new value of {} stays after an undo; the old version may read it once the new one wrote it", last.name.name),
+        format!(
+            "the new value of {} stays after an undo; the old version may read it once the new one wrote it",
+            last.name.name
+        ),
         "",
         draft.place_of(&[&last.name.name]),
     );

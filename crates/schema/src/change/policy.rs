@@ -18,14 +18,19 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
     else {
         return;
     };
-    let changed: Vec<_> = owned.kept.iter().filter(|(_, _, before, physical, _)| before.definition != physical.definition).collect();
+    let changed: Vec<_> = owned
+        .kept
+        .iter()
+        .filter(|(_, _, before, physical, _)| before.definition != physical.definition)
+        .collect();
     let any = !owned.come.is_empty() || !owned.gone.is_empty() || !changed.is_empty();
     let switched = before.row_security != after.row_security;
     if !any && !switched {
         return;
     }
     if before.row_security.0 || after.row_security.0 {
-        let word = owned.come.first().map(|come| come.last.name.name.as_str()).unwrap_or(table.after.name.as_str());
+        let word =
+            owned.come.first().map(|come| come.last.name.name.as_str()).unwrap_or(table.after.name.as_str());
         draft.refuse(
             "row-security",
             format!("row-level security of {} changes for both revisions at once", table.after.name),
@@ -35,12 +40,21 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
         return;
     }
     draft.lock_at_contract(&table.before);
-    for (kind, _, gone) in owned.gone.iter().copied().chain(changed.iter().map(|(kind, oid, before, _, _)| (*kind, *oid, *before))) {
+    for (kind, _, gone) in owned
+        .gone
+        .iter()
+        .copied()
+        .chain(changed.iter().map(|(kind, oid, before, _, _)| (*kind, *oid, *before)))
+    {
         if let Some(drop) = create::drop(draft.request.before, kind, gone) {
             draft.at_contract(Contract::Sides, drop);
         }
     }
-    let last = owned.come.iter().map(|come| (come.kind, come.last)).chain(changed.iter().map(|(kind, _, _, _, last)| (*kind, *last)));
+    let last = owned
+        .come
+        .iter()
+        .map(|come| (come.kind, come.last))
+        .chain(changed.iter().map(|(kind, _, _, _, last)| (*kind, *last)));
     for (kind, last) in last {
         for statement in create::object(draft.request.after, kind, last).unwrap_or_default() {
             draft.at_contract(Contract::Create, statement);

@@ -15,7 +15,8 @@ pub(super) fn add(draft: &mut Draft<'_>) {
         match request.before.objects.get(&(*kind, *oid)) {
             None => {
                 let waits = physical.needs.iter().any(|need| {
-                    request.physical.relations.contains_key(need) && !request.before.relations.contains_key(need)
+                    request.physical.relations.contains_key(need)
+                        && !request.before.relations.contains_key(need)
                 });
                 let stage = if waits { Expand::Objects } else { Expand::Types };
                 for statement in create::object(request.physical, *kind, physical).unwrap_or_default() {
@@ -27,7 +28,10 @@ pub(super) fn add(draft: &mut Draft<'_>) {
                 }
                 if request.placement.in_lens.contains(oid) {
                     let home = ident(&last.name.schema);
-                    draft.at_contract(Contract::Home, format!("ALTER ROUTINE {} SET SCHEMA {home}", physical.identity));
+                    draft.at_contract(
+                        Contract::Home,
+                        format!("ALTER ROUTINE {} SET SCHEMA {home}", physical.identity),
+                    );
                 }
                 draft.explain("create routine", last.name.name.clone(), "made", "", "");
             }
@@ -53,7 +57,13 @@ fn changed(draft: &mut Draft<'_>, last: &Object) {
         draft.at_contract(Contract::Objects, drop);
     }
     draft.at_contract(Contract::Create, last.definition.clone());
-    draft.explain("change routine", last.name.name.clone(), "the new one stands in the new version's lens", "", "replaced");
+    draft.explain(
+        "change routine",
+        last.name.name.clone(),
+        "the new one stands in the new version's lens",
+        "",
+        "replaced",
+    );
 }
 
 /// The routine as it stands in the new lens.

@@ -30,7 +30,10 @@ pub(super) fn add(draft: &mut Draft<'_>) {
         if request.placement.in_lens.contains(oid) {
             if let Some(last) = request.after.relations.get(oid) {
                 let home = ident(&last.name.schema);
-                draft.at_contract(Contract::Home, format!("ALTER {} {} SET SCHEMA {home}", relation.word(), relation.name));
+                draft.at_contract(
+                    Contract::Home,
+                    format!("ALTER {} {} SET SCHEMA {home}", relation.word(), relation.name),
+                );
             }
         }
         draft.explain("create table", relation.name.name.clone(), "made", "", "");
@@ -39,7 +42,9 @@ pub(super) fn add(draft: &mut Draft<'_>) {
         belongings(draft, *oid, relation);
     }
     let tables = |kind: RelationKind| -> Vec<String> {
-        let of_kind = new.iter().filter(|(_, relation)| (relation.kind == RelationKind::Foreign) == (kind == RelationKind::Foreign));
+        let of_kind = new.iter().filter(|(_, relation)| {
+            (relation.kind == RelationKind::Foreign) == (kind == RelationKind::Foreign)
+        });
         of_kind.map(|(_, relation)| relation.name.to_string()).collect()
     };
     for (kind, word) in [(RelationKind::Table, "TABLE"), (RelationKind::Foreign, "FOREIGN TABLE")] {
@@ -93,7 +98,13 @@ fn gone(draft: &mut Draft<'_>) {
         .collect();
     for relation in &gone {
         draft.lock_at_contract(&relation.name);
-        draft.explain("drop table", relation.name.name.clone(), "the old version goes on using it", "", "dropped");
+        draft.explain(
+            "drop table",
+            relation.name.name.clone(),
+            "the old version goes on using it",
+            "",
+            "dropped",
+        );
     }
     let tables: Vec<String> = gone
         .iter()

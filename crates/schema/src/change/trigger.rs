@@ -19,7 +19,13 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
     for come in &owned.come {
         new_side(draft, table, come.physical);
         finally(draft, table, come.last);
-        draft.explain("create trigger", shown(table, come.last), "fires for the new version", "", "fires for all");
+        draft.explain(
+            "create trigger",
+            shown(table, come.last),
+            "fires for the new version",
+            "",
+            "fires for all",
+        );
     }
     for (_, _, gone) in &owned.gone {
         old_side(draft, table, gone);
@@ -33,13 +39,20 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
                 draft.lock_at_contract(&table.before);
                 draft.at_contract(
                     Contract::Objecting,
-                    format!("ALTER TRIGGER {} ON {} RENAME TO {}", ident(&before.name.name), table.after, ident(&last.name.name)),
+                    format!(
+                        "ALTER TRIGGER {} ON {} RENAME TO {}",
+                        ident(&before.name.name),
+                        table.after,
+                        ident(&last.name.name)
+                    ),
                 );
                 continue;
             }
             old_side(draft, table, before);
             let physical = match function {
-                Some((from, to)) => Object { definition: physical.definition.replacen(&from, &to, 1), ..(*physical).clone() },
+                Some((from, to)) => {
+                    Object { definition: physical.definition.replacen(&from, &to, 1), ..(*physical).clone() }
+                }
                 None => (*physical).clone(),
             };
             new_side(draft, table, &physical);
@@ -60,7 +73,10 @@ fn shown(table: &TablePlace, trigger: &Object) -> String {
 
 fn same_but_name(before: &Object, physical: &Object) -> bool {
     let rest = |object: &Object| {
-        let at = [" BEFORE ", " AFTER ", " INSTEAD OF "].iter().filter_map(|word| object.definition.find(word)).min();
+        let at = [" BEFORE ", " AFTER ", " INSTEAD OF "]
+            .iter()
+            .filter_map(|word| object.definition.find(word))
+            .min();
         at.map(|at| object.definition[at..].to_owned())
     };
     rest(before) == rest(physical)
@@ -124,13 +140,18 @@ fn finally(draft: &mut Draft<'_>, table: &TablePlace, trigger: &Object) {
 /// The trigger under a name, bound to a condition.
 fn bound(trigger: &Object, name: &str, condition: &str) -> String {
     let text = &trigger.definition;
-    let start = [" BEFORE ", " AFTER ", " INSTEAD OF "].iter().filter_map(|word| text.find(word)).min().unwrap_or(0);
-    let head = if text.starts_with("CREATE CONSTRAINT") { "CREATE CONSTRAINT TRIGGER" } else { "CREATE TRIGGER" };
+    let start =
+        [" BEFORE ", " AFTER ", " INSTEAD OF "].iter().filter_map(|word| text.find(word)).min().unwrap_or(0);
+    let head =
+        if text.starts_with("CREATE CONSTRAINT") { "CREATE CONSTRAINT TRIGGER" } else { "CREATE TRIGGER" };
     let body = &text[start..];
     let call = body.rfind(" EXECUTE FUNCTION ").unwrap_or(body.len());
     let (before, call) = body.split_at(call);
     let (before, own) = match before.find(" WHEN (") {
-        Some(at) => (&before[..at], before[at + " WHEN (".len()..].strip_suffix(')').map(|own| format!(" AND ({own})"))),
+        Some(at) => (
+            &before[..at],
+            before[at + " WHEN (".len()..].strip_suffix(')').map(|own| format!(" AND ({own})")),
+        ),
         None => (before, None),
     };
     format!("{head} {}{before} WHEN (({condition}){}){call}", ident(name), own.unwrap_or_default())

@@ -31,7 +31,9 @@ pub(crate) enum Way {
 pub(crate) fn way(draft: &Draft<'_>, table: &TablePlace, column: &ColumnPlace) -> Way {
     let Some((old, new)) = column.retyped() else { return Way::Settled };
     let texts = draft.request.texts.wants_twin(table.oid, column.number);
-    if draft.is_small(&table.before) && !has_large_neighbours(draft, table, column) || (!texts && is_instant(old, new)) {
+    if draft.is_small(&table.before) && !has_large_neighbours(draft, table, column)
+        || (!texts && is_instant(old, new))
+    {
         Way::InPlace
     } else {
         Way::Exchanged
@@ -46,7 +48,8 @@ fn has_large_neighbours(draft: &Draft<'_>, table: &TablePlace, column: &ColumnPl
                 || object.on == Some(table.oid) && object.columns.contains(&column.number))
     });
     let mut others = referring.flat_map(|(_, object)| object.on.into_iter().chain(object.references));
-    others.any(|oid| draft.request.before.relations.get(&oid).is_some_and(|other| !draft.is_small(&other.name)))
+    others
+        .any(|oid| draft.request.before.relations.get(&oid).is_some_and(|other| !draft.is_small(&other.name)))
 }
 
 fn is_key(draft: &Draft<'_>, table: &TablePlace, column: &ColumnPlace) -> bool {
@@ -64,7 +67,9 @@ fn is_instant(old: &Column, new: &Column) -> bool {
     }
     match (limit(&old.type_name), limit(&new.type_name)) {
         (_, None) if text(old_kind) && text(new_kind) => true,
-        (Some(old), Some(new)) if old_kind == "character varying" && new_kind == "character varying" => old <= new,
+        (Some(old), Some(new)) if old_kind == "character varying" && new_kind == "character varying" => {
+            old <= new
+        }
         _ => false,
     }
 }
@@ -89,7 +94,9 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
         let Some((old, new)) = column.both() else { continue };
         let object = format!("{}.{}", table.after.name, new.name);
         let Some(texts) = texts(draft, table, column, (old, new), &object) else { continue };
-        let Some(physical) = draft.request.physical.relations.get(&table.oid).and_then(|found| found.column(column.number)) else {
+        let Some(physical) =
+            draft.request.physical.relations.get(&table.oid).and_then(|found| found.column(column.number))
+        else {
             continue;
         };
         let physical = physical.clone();
@@ -119,7 +126,13 @@ fn expand(draft: &mut Draft<'_>, table: &TablePlace, physical: &Column) {
     draft.at_undo(Undo::Columns, format!("{alter} DROP COLUMN IF EXISTS {name}"));
 }
 
-fn tie(draft: &mut Draft<'_>, table: &TablePlace, (old, physical): (&Column, &Column), texts: &Texts, object: &str) -> bool {
+fn tie(
+    draft: &mut Draft<'_>,
+    table: &TablePlace,
+    (old, physical): (&Column, &Column),
+    texts: &Texts,
+    object: &str,
+) -> bool {
     let made = (|| {
         let (up, up_sources) = draft.physical_up(table, &texts.up, "NEW.")?;
         let (own, _) = draft.physical_up(table, &texts.up, "")?;
@@ -129,7 +142,12 @@ fn tie(draft: &mut Draft<'_>, table: &TablePlace, (old, physical): (&Column, &Co
     let (up, up_sources, own, down, down_sources) = match made {
         Ok(made) => made,
         Err(why) => {
-            super::column::wrong_text(draft, object, &why, texts.up.place.clone().or_else(|| texts.down.place.clone()));
+            super::column::wrong_text(
+                draft,
+                object,
+                &why,
+                texts.up.place.clone().or_else(|| texts.down.place.clone()),
+            );
             return false;
         }
     };
@@ -149,14 +167,20 @@ fn tie(draft: &mut Draft<'_>, table: &TablePlace, (old, physical): (&Column, &Co
 
 /// A column does not hold a value yet.
 pub(crate) fn distinct(column: &str, value: &str, type_name: &str) -> String {
-    if matches!(type_name, "json" | "xml" | "point" | "polygon" | "box" | "circle" | "line" | "lseg" | "path") {
+    if matches!(type_name, "json" | "xml" | "point" | "polygon" | "box" | "circle" | "line" | "lseg" | "path")
+    {
         format!("{column}::text IS DISTINCT FROM ({value})::text")
     } else {
         format!("{column} IS DISTINCT FROM ({value})::{type_name}")
     }
 }
 
-fn end(draft: &mut Draft<'_>, table: &TablePlace, (old, new, physical): (&Column, &Column, &Column), way: Way) {
+fn end(
+    draft: &mut Draft<'_>,
+    table: &TablePlace,
+    (old, new, physical): (&Column, &Column, &Column),
+    way: Way,
+) {
     let (twin, column) = (ident(&physical.name), ident(&old.name));
     let alter = format!("ALTER TABLE {}", table.before);
     draft.lock_at_contract(&table.before);
@@ -168,7 +192,8 @@ fn end(draft: &mut Draft<'_>, table: &TablePlace, (old, new, physical): (&Column
             if old.default.is_some() && old.identity.is_none() && !old.generated {
                 draft.at_contract(Contract::Values, format!("{alter} ALTER COLUMN {column} DROP DEFAULT"));
             }
-            let last = draft.request.after.relations.get(&table.oid).and_then(|found| found.column(new.number));
+            let last =
+                draft.request.after.relations.get(&table.oid).and_then(|found| found.column(new.number));
             let typed = last.map(crate::create::typed).unwrap_or_default();
             // A type that waits in the lens is there already when the column changes.
             let waits = draft.request.placement.in_lens.contains(&new.type_oid.0);
@@ -178,9 +203,13 @@ fn end(draft: &mut Draft<'_>, table: &TablePlace, (old, new, physical): (&Column
         }
         Way::Exchanged => {
             draft.at_contract(Contract::Columns, format!("{alter} DROP COLUMN IF EXISTS {column}"));
-            let passing = ident(&crate::name::derived(crate::placement::PREFIX, &format!("pass_{}", new.number)));
+            let passing =
+                ident(&crate::name::derived(crate::placement::PREFIX, &format!("pass_{}", new.number)));
             draft.at_contract(Contract::Passing, format!("{alter} RENAME COLUMN {twin} TO {passing}"));
-            draft.at_contract(Contract::Names, format!("{alter} RENAME COLUMN {passing} TO {}", ident(&new.name)));
+            draft.at_contract(
+                Contract::Names,
+                format!("{alter} RENAME COLUMN {passing} TO {}", ident(&new.name)),
+            );
             exchanged_settings(draft, table, new);
             draft.note(
                 Weight::Warning,
@@ -202,7 +231,10 @@ fn exchanged_settings(draft: &mut Draft<'_>, table: &TablePlace, new: &Column) {
     if new.default.as_deref().is_some_and(|default| default.starts_with("nextval(")) {
         for (kind, _, sequence) in draft.request.after.on(table.oid) {
             if kind == Kind::Sequence && sequence.columns == [new.number] {
-                draft.at_contract(Contract::ForeignKeys, format!("ALTER SEQUENCE {} OWNED BY NONE", sequence.name));
+                draft.at_contract(
+                    Contract::ForeignKeys,
+                    format!("ALTER SEQUENCE {} OWNED BY NONE", sequence.name),
+                );
                 if let Some(owned) = crate::create::ownership(draft.request.after, sequence) {
                     draft.at_contract(Contract::Create, owned);
                 }
@@ -220,12 +252,21 @@ fn exchanged_settings(draft: &mut Draft<'_>, table: &TablePlace, new: &Column) {
 }
 
 /// The texts of a twin: as written, or as they follow from the types.
-fn texts(draft: &mut Draft<'_>, table: &TablePlace, column: &ColumnPlace, (old, new): (&Column, &Column), object: &str) -> Option<Texts> {
+fn texts(
+    draft: &mut Draft<'_>,
+    table: &TablePlace,
+    column: &ColumnPlace,
+    (old, new): (&Column, &Column),
+    object: &str,
+) -> Option<Texts> {
     let own = |name: &str| Text { expression: ident(name), alias: String::new(), place: None };
     let up = draft.request.texts.up(table.oid, column.number).cloned();
     let down = draft.request.texts.down(table.oid, column.number).cloned();
     if !old.differs_in_type(new) {
-        return Some(Texts { up: up.unwrap_or_else(|| own(&old.name)), down: down.unwrap_or_else(|| own(&new.name)) });
+        return Some(Texts {
+            up: up.unwrap_or_else(|| own(&old.name)),
+            down: down.unwrap_or_else(|| own(&new.name)),
+        });
     }
     let using = using(draft, table, old, new);
     let place = draft.place_of(&[&table.after.name, &new.name]);
@@ -234,7 +275,10 @@ fn texts(draft: &mut Draft<'_>, table: &TablePlace, column: &ColumnPlace, (old, 
         None if narrows(old, new) => {
             draft.refuse(
                 "needs-up",
-                format!("{object} becomes {}, which can't hold all that the old version may write ({})", new.type_name, old.type_name),
+                format!(
+                    "{object} becomes {}, which can't hold all that the old version may write ({})",
+                    new.type_name, old.type_name
+                ),
                 format!("write `-- @up {object}: <expression over the old columns>` beside the statement"),
                 place,
             );
@@ -296,7 +340,10 @@ fn rank(type_name: &str) -> Option<usize> {
 }
 
 fn is_text(type_name: &str) -> bool {
-    matches!(base(type_name), "text" | "character varying" | "citext" | "\"public\".\"citext\"" | "public.citext")
+    matches!(
+        base(type_name),
+        "text" | "character varying" | "citext" | "\"public\".\"citext\"" | "public.citext"
+    )
 }
 
 /// Values of the old type may not fit into the new one.
@@ -311,7 +358,11 @@ fn narrows(old: &Column, new: &Column) -> bool {
         return match (limit(from), limit(to)) {
             (_, None) => false,
             (Some(from), Some(to)) => to < from,
-            (None, Some(to)) => !(rank(old.type_name.as_str()).is_some() && to >= 20 || from == "uuid" && to >= 36 || from == "boolean" && to >= 5),
+            (None, Some(to)) => {
+                !(rank(old.type_name.as_str()).is_some() && to >= 20
+                    || from == "uuid" && to >= 36
+                    || from == "boolean" && to >= 5)
+            }
         };
     }
     let wider = [
@@ -327,7 +378,9 @@ fn narrows(old: &Column, new: &Column) -> bool {
         ("timestamp with time zone", "timestamp without time zone"),
     ];
     let times = |name: &str| name.starts_with("timestamp") || name.starts_with("numeric");
-    let same_family = base(from) == base(to) && times(from) && (limit(to).is_none() || limit(from).is_some_and(|from| limit(to).is_some_and(|to| from <= to)));
+    let same_family = base(from) == base(to)
+        && times(from)
+        && (limit(to).is_none() || limit(from).is_some_and(|from| limit(to).is_some_and(|to| from <= to)));
     !(wider.contains(&(from, to)) || same_family || (base(to) == "numeric" && limit(to).is_none()))
 }
 
@@ -336,12 +389,24 @@ fn narrows(old: &Column, new: &Column) -> bool {
 fn returns(draft: &Draft<'_>, old: &Column, new: &Column) -> bool {
     let (from, to) = (old.type_name.as_str(), new.type_name.as_str());
     let widened = !narrows(old, new) && !(base(from) == "date");
-    let labels = |oid| draft.request.physical.objects.get(&(Kind::Enum, oid)).or_else(|| draft.request.before.objects.get(&(Kind::Enum, oid)));
+    let labels = |oid| {
+        draft
+            .request
+            .physical
+            .objects
+            .get(&(Kind::Enum, oid))
+            .or_else(|| draft.request.before.objects.get(&(Kind::Enum, oid)))
+    };
     let enums = labels(old.type_oid.0).is_some() && (labels(new.type_oid.0).is_some() || is_text(to));
     let domains = draft.request.before.objects.contains_key(&(Kind::Domain, old.type_oid.0))
         || draft.request.physical.objects.contains_key(&(Kind::Domain, new.type_oid.0));
     let to_text = is_text(from) && limit(from).is_none();
-    widened || enums || to_text || domains || labels(new.type_oid.0).is_some() && is_text(from) || base(from) == base(to) && old.collation != new.collation
+    widened
+        || enums
+        || to_text
+        || domains
+        || labels(new.type_oid.0).is_some() && is_text(from)
+        || base(from) == base(to) && old.collation != new.collation
 }
 
 /// The cast of a type change without USING.
@@ -371,7 +436,10 @@ fn uncast(draft: &Draft<'_>, old: &Column, new: &Column) -> Text {
 /// The type as it is called in mixed state.
 fn physical_type(draft: &Draft<'_>, new: &Column) -> String {
     let columns = draft.request.physical.relations.values().flat_map(|relation| &relation.columns);
-    let found = columns.filter(|column| column.type_oid == new.type_oid).map(|column| column.type_name.clone()).next();
+    let found = columns
+        .filter(|column| column.type_oid == new.type_oid)
+        .map(|column| column.type_name.clone())
+        .next();
     found.unwrap_or_else(|| new.type_name.clone())
 }
 

@@ -24,7 +24,13 @@ pub(super) fn add(draft: &mut Draft<'_>) {
                 if anew {
                     final_form(draft, *oid, physical, last);
                 }
-                draft.explain("create view", last.name.name.clone(), "made", "", if anew { "made anew" } else { "" });
+                draft.explain(
+                    "create view",
+                    last.name.name.clone(),
+                    "made",
+                    "",
+                    if anew { "made anew" } else { "" },
+                );
             }
             Some(before) if before.query != physical.query || before.name != last.name => {
                 changed(draft, before, physical, last);
@@ -43,7 +49,10 @@ pub(super) fn add(draft: &mut Draft<'_>) {
 /// Whether a view reads one of these tables, directly or through others.
 fn reads(catalog: &Catalog, view: Oid, tables: &BTreeSet<Oid>) -> bool {
     let Some(relation) = catalog.relations.get(&view) else { return false };
-    relation.needs.iter().any(|need| *need != view && (tables.contains(need) || reads(catalog, *need, tables)))
+    relation
+        .needs
+        .iter()
+        .any(|need| *need != view && (tables.contains(need) || reads(catalog, *need, tables)))
 }
 
 fn made(draft: &mut Draft<'_>, oid: Oid, physical: &Relation) {
@@ -90,8 +99,21 @@ fn changed(draft: &mut Draft<'_>, before: &Relation, physical: &Relation, last: 
         draft.at_contract(Contract::Tables, rename);
     }
     if before.query != last.query && before.kind == RelationKind::View {
-        let options = if last.options.is_empty() { String::new() } else { format!(" WITH ({})", last.options.join(", ")) };
-        draft.at_contract(Contract::Create, format!("CREATE OR REPLACE VIEW {}{options} AS {}", last.name, last.query));
+        let options = if last.options.is_empty() {
+            String::new()
+        } else {
+            format!(" WITH ({})", last.options.join(", "))
+        };
+        draft.at_contract(
+            Contract::Create,
+            format!("CREATE OR REPLACE VIEW {}{options} AS {}", last.name, last.query),
+        );
     }
-    draft.explain("change view", last.name.name.clone(), "the new query stands in the new version's lens", "", "changed");
+    draft.explain(
+        "change view",
+        last.name.name.clone(),
+        "the new query stands in the new version's lens",
+        "",
+        "changed",
+    );
 }
