@@ -2,6 +2,8 @@
 
 mod clients;
 mod columns;
+mod keys;
+mod rules;
 mod stage;
 
 pub use stage::{Case, refused};
