@@ -385,8 +385,8 @@ impl<'a> Draft<'a> {
 
     /// The last statement that speaks of all these names.
     pub fn statement_of(&self, names: &[&str]) -> Option<&'a crate::source::Statement> {
-        let statements = self.request.migrations.iter().flat_map(|migration| &migration.statements);
-        statements.filter(|statement| names.iter().all(|name| mentions(&statement.text, name))).last()
+        let mut statements = self.request.migrations.iter().flat_map(|migration| &migration.statements);
+        statements.rfind(|statement| names.iter().all(|name| mentions(&statement.text, name)))
     }
 
     /// A text over old columns, in physical names as `prefix` introduces them (`NEW.`, or nothing for the table's own).

@@ -4,7 +4,7 @@
 //! that `SELECT *` and an INSERT without column names mean what they meant.
 
 use crate::draft::{Contract, Draft, Expand, Undo};
-use crate::model::{Catalog, Oid, Relation};
+use crate::model::{Oid, Relation};
 use crate::name::{Name, ident};
 use crate::placement::{ColumnPlace, TablePlace};
 use crate::plan::{Seen, Weight};
@@ -30,16 +30,16 @@ pub fn add(draft: &mut Draft<'_>) -> Vec<Seen> {
             continue;
         }
         if table.before.schema != draft.request.home || table.after.schema != draft.request.home {
-            elsewhere(draft, table, old, new);
+            elsewhere(draft, table, new);
             continue;
         }
         if old {
             let name = Name::new(draft.request.old_lens, &table.before.name);
-            view(draft, table, (name, before, draft.request.before), true);
+            view(draft, table, (name, before), true);
         }
         if new {
             let name = Name::new(draft.request.new_lens, &table.after.name);
-            view(draft, table, (name, after, draft.request.after), false);
+            view(draft, table, (name, after), false);
         }
         seen.push(Seen { name: table.after.name.clone(), old_by_view: old, new_by_view: new });
     }
@@ -56,14 +56,14 @@ pub fn physical_columns(table: &TablePlace) -> Vec<String> {
 }
 
 /// Outside of the home schema names are written in full by clients: nothing can stand before them.
-fn elsewhere(draft: &mut Draft<'_>, table: &TablePlace, old: bool, new: bool) {
+fn elsewhere(draft: &mut Draft<'_>, table: &TablePlace, new: bool) {
     let only_additions = table.before == table.after
         && table
             .columns
             .iter()
             .all(|column| column.added().is_some() || column.old_physical == column.new_physical)
         && table.columns.iter().all(|column| column.both().is_none_or(|(old, new)| old.name == new.name));
-    if only_additions && !new || (old && only_additions) {
+    if only_additions && !new {
         draft.note(
             Weight::Warning,
             "outside-home",
@@ -120,7 +120,6 @@ fn view(
     column_privileges(draft, &name, relation);
     draft.at_contract(Contract::Lens, format!("DROP VIEW IF EXISTS {name}"));
     draft.at_undo(Undo::Lens, format!("DROP VIEW IF EXISTS {name}"));
-    let _ = catalog;
 }
 
 fn column_privileges(draft: &mut Draft<'_>, name: &Name, relation: &Relation) {

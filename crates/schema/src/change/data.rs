@@ -47,7 +47,7 @@ fn marked(draft: &mut Draft<'_>, mark: Mark, statement: &Statement) {
             );
         }
         Mark::Contract => {
-            all.into_iter().for_each(|statement| draft.at_contract(Contract::Marked, statement))
+            all.into_iter().for_each(|statement| draft.at_contract(Contract::Marked, statement));
         }
     }
 }
@@ -145,7 +145,7 @@ fn opaque(draft: &mut Draft<'_>, statement: &Statement) {
         return;
     }
     // A block without any of these words can only have changed the schema, which the catalogs show.
-    if text.starts_with("do") && !writes.iter().any(|found| word(&found)) {
+    if text.starts_with("do") && !writes.iter().any(word) {
         return;
     }
     draft.refuse(

@@ -22,19 +22,19 @@ pub(super) fn add(draft: &mut Draft<'_>) {
         for statement in create::relation(request.physical, *oid, relation) {
             draft.at_expand(Expand::Objects, statement);
         }
-        if let Some((parent, _)) = &relation.partition_of {
-            if let Some(parent) = request.before.relations.get(parent) {
-                draft.lock(&parent.name, Strength::Everybody);
-            }
+        if let Some((parent, _)) = &relation.partition_of
+            && let Some(parent) = request.before.relations.get(parent)
+        {
+            draft.lock(&parent.name, Strength::Everybody);
         }
-        if request.placement.in_lens.contains(oid) {
-            if let Some(last) = request.after.relations.get(oid) {
-                let home = ident(&last.name.schema);
-                draft.at_contract(
-                    Contract::Home,
-                    format!("ALTER {} {} SET SCHEMA {home}", relation.word(), relation.name),
-                );
-            }
+        if request.placement.in_lens.contains(oid)
+            && let Some(last) = request.after.relations.get(oid)
+        {
+            let home = ident(&last.name.schema);
+            draft.at_contract(
+                Contract::Home,
+                format!("ALTER {} {} SET SCHEMA {home}", relation.word(), relation.name),
+            );
         }
         draft.explain("create table", relation.name.name.clone(), "made", "", "");
     }
@@ -75,11 +75,11 @@ fn belongings(draft: &mut Draft<'_>, oid: Oid, relation: &Relation) {
         }
         // Foreign keys wait until all tables and their keys are there; triggers until all routines are.
         let stage = if order(kind) >= 2 { Expand::Sides } else { Expand::Objects };
-        if kind == Kind::ForeignKey {
-            if let Some(other) = object.references.and_then(|other| request.before.relations.get(&other)) {
-                let other = other.name.clone();
-                draft.lock(&other, Strength::Writers);
-            }
+        if kind == Kind::ForeignKey
+            && let Some(other) = object.references.and_then(|other| request.before.relations.get(&other))
+        {
+            let other = other.name.clone();
+            draft.lock(&other, Strength::Writers);
         }
         for statement in create::object(request.physical, kind, object).unwrap_or_default() {
             draft.at_expand(stage, statement);
