@@ -105,7 +105,9 @@ pub enum Contract {
     Constraints,
     /// Columns and tables that go.
     Columns,
-    /// Routines, sequences, types that go.
+    /// Routines that go.
+    Routines,
+    /// Sequences and types that go.
     Objects,
     /// Values changed in place.
     Values,

@@ -81,12 +81,7 @@ fn elsewhere(draft: &mut Draft<'_>, table: &TablePlace, new: bool) {
     );
 }
 
-fn view(
-    draft: &mut Draft<'_>,
-    table: &TablePlace,
-    (name, relation, catalog): (Name, &Relation, &Catalog),
-    old: bool,
-) {
+fn view(draft: &mut Draft<'_>, table: &TablePlace, (name, relation): (Name, &Relation), old: bool) {
     let invoker = draft.request.before.version >= 150_000;
     if relation.row_security.0 && !invoker {
         draft.refuse(

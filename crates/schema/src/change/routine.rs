@@ -42,7 +42,7 @@ pub(super) fn add(draft: &mut Draft<'_>) {
     for ((kind, oid), gone) in request.before.objects.iter().filter(|((kind, _), _)| *kind == Kind::Routine) {
         if !request.after.objects.contains_key(&(*kind, *oid)) {
             if let Some(drop) = create::drop(request.before, *kind, gone) {
-                draft.at_contract(Contract::Objects, drop);
+                draft.at_contract(Contract::Routines, drop);
             }
             draft.explain("drop routine", gone.name.name.clone(), "", "", "dropped");
         }
@@ -54,7 +54,7 @@ fn changed(draft: &mut Draft<'_>, last: &Object) {
         draft.at_expand(Expand::Types, copy.definition.clone());
         let drop = format!("DROP ROUTINE IF EXISTS {}", copy.identity);
         draft.undo.entry(Undo::Types).or_default().insert(0, drop.clone());
-        draft.at_contract(Contract::Objects, drop);
+        draft.at_contract(Contract::Routines, drop);
     }
     draft.at_contract(Contract::Create, last.definition.clone());
     draft.explain(
