@@ -1,0 +1,7 @@
+//! Every kind of change on a real PostgreSQL, through all its phases, with clients of both revisions at work.
+
+mod clients;
+mod columns;
+mod stage;
+
+pub use stage::{Case, refused};

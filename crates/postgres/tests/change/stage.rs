@@ -1,0 +1,168 @@
+//! One change taken through all phases, as its users would see it.
+//!
+//! expand → both revisions used → undo → nothing left → expand → contract → equal to the plain migration, with writers of
+//! both sides at work throughout, their statements prepared once. Each phase is called twice.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use postgres::Client;
+use tandem_database::{Database, Server};
+use tandem_postgres::execution::shape;
+use tandem_postgres::preparation::{Prepared, Statements, Unprepared, Wanted, prepare};
+use tandem_postgres::{Execution, Options, Watch};
+use tandem_schema::draft;
+use tandem_schema::name::ident;
+use tandem_schema::plan::{Plan, Refusal};
+use tandem_schema::source::{File, Migration, read};
+
+use crate::clients::Clients;
+
+/// Never stops.
+static GO: AtomicBool = AtomicBool::new(false);
+
+/// Nobody looks on.
+struct Nobody;
+
+impl Watch for Nobody {
+    fn step(&mut self, _: &str, _: usize, _: usize) {}
+    fn rows(&mut self, _: u64, _: u64, _: f64, _: Option<Duration>) {}
+    fn waiting(&mut self, _: &str) {}
+    fn note(&mut self, _: &str) {}
+}
+
+/// A change and how its two versions use the database.
+///
+/// Statements may hold `$n`, a number that is new for each run of the statement.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    /// The database before, with rows.
+    pub before: &'a str,
+    /// The migration.
+    pub migration: &'a str,
+    /// Statements of the old version, run again and again until the contract.
+    pub old: &'a [&'a str],
+    /// Statements of the new version, run again and again from the mixed state on.
+    pub new: &'a [&'a str],
+    /// After both versions' writes in mixed state: queries of the old side and what they must give, as text.
+    pub old_sees: &'a [(&'a str, &'a str)],
+    /// And of the new side; in the end as well.
+    pub new_sees: &'a [(&'a str, &'a str)],
+    /// Every table counts as large.
+    pub large: bool,
+}
+
+/// A case without anything, for `..CASE`.
+pub const CASE: Case<'static> =
+    Case { before: "", migration: "", old: &[], new: &[], old_sees: &[], new_sees: &[], large: false };
+
+/// The migrations of a text.
+pub fn migrations(text: &str) -> Vec<Migration> {
+    let files = [File { path: "2_new.sql".to_owned(), text: text.to_owned() }];
+    read(&files).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+fn options(large: bool) -> draft::Options {
+    let small = draft::Options::default();
+    if large { draft::Options { small_rows: 0, small_bytes: 0, ..small } } else { small }
+}
+
+/// The plan of a migration on a database.
+pub fn planned(database: &Database<'_>, migration: &str, large: bool) -> Result<Prepared, Unprepared> {
+    prepare(&Wanted {
+        url: &database.url(),
+        scratch_url: None,
+        from: "1_old",
+        migrations: &migrations(migration),
+        home: "public",
+        statements: Statements::default(),
+        options: options(large),
+    })
+}
+
+/// What a migration is refused for.
+pub fn refused(before: &str, migration: &str) -> Vec<Refusal> {
+    let database = Server::shared().database();
+    database.execute(before);
+    match planned(&database, migration, false) {
+        Err(Unprepared::Refused(refusals)) => refusals,
+        Err(other) => panic!("{other}"),
+        Ok(prepared) => panic!("planned: {:#?}", prepared.plan.changes),
+    }
+}
+
+fn execution(database: &Database<'_>) -> Execution<'static> {
+    Execution::open(&database.url(), Options::default(), &GO).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// A client of a side.
+pub fn client(database: &Database<'_>, plan: &Plan, new: bool) -> Client {
+    let mut client = database.client();
+    let lens = if new { &plan.new_lens } else { &plan.old_lens };
+    client.batch_execute(&format!("SET search_path = {}, {}", ident(lens), ident(&plan.home))).unwrap();
+    client
+}
+
+impl Case<'_> {
+    /// Takes it through all phases.
+    pub fn run(&self) {
+        let plain = Server::shared().database();
+        plain.execute(self.before);
+        plain.execute(self.migration);
+        let database = Server::shared().database();
+        database.execute(self.before);
+        let plan = planned(&database, self.migration, self.large).unwrap_or_else(|why| panic!("{why}")).plan;
+        let mut operator = execution(&database);
+        operator.adopt("1_old", &[]).unwrap();
+        let clients = Clients::new(&database, &plan);
+
+        let old = clients.begin(self.old, false);
+        self.start(&mut operator, &plan);
+        self.start(&mut operator, &plan);
+        let new = clients.begin(self.new, true);
+        clients.rounds(&[&old, &new]);
+        new.end("the new version before the undo");
+        operator.undo(&mut Nobody).unwrap_or_else(|why| panic!("undo: {why}"));
+        clients.rounds(&[&old]);
+        self.compare("undo", &plan.undone.differences(&shape(&mut database.client()).unwrap()));
+
+        let plan =
+            planned(&database, self.migration, self.large).unwrap_or_else(|why| panic!("again: {why}")).plan;
+        self.start(&mut operator, &plan);
+        let new = clients.begin(self.new, true);
+        clients.rounds(&[&old, &new]);
+        self.look(&database, &plan, false, self.old_sees);
+        self.look(&database, &plan, true, self.new_sees);
+        old.end("the old version");
+        let differences =
+            operator.contract(true, &mut Nobody).unwrap_or_else(|why| panic!("contract: {why}"));
+        clients.rounds(&[&new]);
+        new.end("the new version");
+        self.compare("contract", &differences);
+        self.look(&database, &plan, true, self.new_sees);
+        if !self.large {
+            let plainly = shape(&mut plain.client()).unwrap();
+            self.compare("plain", &plainly.differences(&shape(&mut database.client()).unwrap()));
+        }
+    }
+
+    fn start(&self, operator: &mut Execution<'_>, plan: &Plan) {
+        operator.start(plan, &mut Nobody).unwrap_or_else(|why| panic!("start: {why}"));
+    }
+
+    fn compare(&self, when: &str, differences: &[String]) {
+        assert!(differences.is_empty(), "after {when}:\n{}\nof {}", differences.join("\n"), self.migration);
+    }
+
+    fn look(&self, database: &Database<'_>, plan: &Plan, new: bool, sees: &[(&str, &str)]) {
+        let mut client = client(database, plan, new);
+        for (query, expected) in sees {
+            let whole = format!(
+                "SELECT coalesce(string_agg(line::text, ' ' ORDER BY line::text), '') FROM ({query}) line"
+            );
+            let row = client.query_one(&whole, &[]).unwrap_or_else(|why| panic!("{query}: {why:?}"));
+            let found: String = row.get(0);
+            assert_eq!(found, *expected, "{} of {query}", if new { "new" } else { "old" });
+        }
+    }
+}
