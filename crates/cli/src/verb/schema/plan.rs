@@ -137,6 +137,11 @@ fn steps(phase: &str, steps: &[Step], terminal: &Terminal) {
                 terminal.line(format_args!("      {DIM}beside the clients, outside of a transaction{DIM:#}"));
             }
             Work::Fill(fill) => {
+                if fill.rows == 0 {
+                    let none = "none by the server's statistics, which ANALYZE brings up to date";
+                    terminal.line(format_args!("      {DIM}rows{DIM:#}  {none}"));
+                    continue;
+                }
                 let seconds = fill.rows.div_ceil(RATE);
                 terminal.line(format_args!(
                     "      {DIM}rows{DIM:#}  about {}, {} if {RATE} rows are filled each second",

@@ -95,7 +95,11 @@ impl Watch for Steps<'_> {
             bar.set_message(pace);
         } else if self.told.is_none_or(|told| told.elapsed() >= AGAIN) {
             self.told = Some(Instant::now());
-            self.terminal.say(format_args!("  {}: {done} of about {total} rows, {pace}", self.step));
+            self.terminal.say(format_args!(
+                "  {}: {done} of about {} rows, {pace}",
+                self.step,
+                total.max(done)
+            ));
         }
     }
 
