@@ -1,5 +1,7 @@
 //! `tandem schema start`: expand and backfill, until both revisions are served.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::Serialize;
 use tandem_server::schema::{Active, Folder, Next, Phase, Plan, Site, Trouble, interrupted};
 
@@ -27,7 +29,7 @@ pub(super) fn run(step: &schema::Step, site: &Site, folder: &Folder, terminal: &
     let stop = super::resume::stop(interrupted())?;
     let standing = site.standing(Some(folder)).map_err(tell)?;
     if standing.state.change.is_some() {
-        return again(step.to.as_deref(), site, folder, terminal);
+        return again(step.to.as_deref(), site, folder, &stop, terminal);
     }
     let given = plan::given(step, terminal)?;
     let prepared = match site.prepare(folder, &standing, step.to.as_deref(), given).map_err(tell)? {
@@ -48,6 +50,9 @@ pub(super) fn run(step: &schema::Step, site: &Site, folder: &Folder, terminal: &
         plan::broke(&prepared.broken, terminal);
         return Err(Failure::new(Exit::Refused, "statements would break, so nothing was begun"));
     }
+    if stop.load(Ordering::Relaxed) {
+        return Err(Failure::new(Exit::Interrupted, "stopped before anything was begun"));
+    }
     let mut execution = site.operate(&stop).map_err(tell)?;
     shown(terminal, |watch| execution.start(&prepared.plan, watch)).map_err(|why| tell(why.into()))?;
     started(&prepared.plan, terminal);
@@ -55,10 +60,9 @@ pub(super) fn run(step: &schema::Step, site: &Site, folder: &Folder, terminal: &
 }
 
 /// What was begun already is gone on with, if it is the same.
-fn again(to: Option<&str>, site: &Site, folder: &Folder, terminal: &Terminal) -> Ending {
+fn again(to: Option<&str>, site: &Site, folder: &Folder, stop: &AtomicBool, terminal: &Terminal) -> Ending {
     let tell = |trouble: Trouble| told(trouble, terminal);
-    let stop = super::resume::stop(interrupted())?;
-    let mut execution = site.operate(&stop).map_err(tell)?;
+    let mut execution = site.operate(stop).map_err(tell)?;
     let Some(Active { plan, phase, .. }) = execution.active().map_err(|why| tell(why.into()))? else {
         return Err(Failure::failed("the change ended while this was begun").help("tandem schema status"));
     };

@@ -110,7 +110,7 @@ fn a_database_that_another_tool_filled_is_adopted() {
     assert!(stage.done(&["status"]).contains(", adopted"));
     stage.done(&["start"]);
     let (mut old, mut new) = (stage.client("1"), stage.client("2"));
-    let mut head = |client: &mut postgres::Client| -> String {
+    let head = |client: &mut postgres::Client| -> String {
         client.query_one("SELECT max(version) FROM schema_migrations", &[]).unwrap().get(0)
     };
     assert_eq!(head(&mut old), "0001");
