@@ -67,7 +67,7 @@ fn jdbc(before: &str, pairs: &[(&str, &str)], lens: &str, path: &str) -> String 
         match *key {
             "application_name" => name = Some(*value),
             "user" | "password" | "sslmode" | "sslrootcert" | "options" => {
-                query.push(format!("{key}={value}"))
+                query.push(format!("{key}={value}"));
             }
             "connect_timeout" => query.push(format!("connectTimeout={value}")),
             _ => {}
@@ -157,8 +157,8 @@ mod tests {
             "postgresql://db/shop?sslmode=require&application_name=tandem_0042_add_phone%20web&\
              options=-c%20work_mem%3D1MB%20-c%20search_path%3Dtandem_0042_add_phone%2C%22My%5C%20shop%22"
         );
-        assert!(super::url("mysql://db/x", "1", "public", Form::Libpq).is_err());
-        let jdbc = super::url(
+        assert!(url("mysql://db/x", "1", "public", Form::Libpq).is_err());
+        let jdbc = url(
             "postgres://me:s%3Dt@db:5432/shop?sslmode=require&connect_timeout=3&gssencmode=disable",
             "0042_add_phone",
             "public",

@@ -122,7 +122,7 @@ fn compare(history: &[Revision], migrations: &[Migration]) -> (Vec<String>, Vec<
     for (name, checksum) in &ran {
         match migrations.iter().find(|migration| migration.name == **name) {
             Some(migration) if migration.checksum != **checksum => {
-                odd.push(Odd::Edited { name: migration.name.clone(), file: migration.file.path.clone() })
+                odd.push(Odd::Edited { name: migration.name.clone(), file: migration.file.path.clone() });
             }
             None if **name != last.name => odd.push(Odd::Missing { name: (*name).to_owned() }),
             _ => {}
