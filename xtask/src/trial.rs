@@ -4,6 +4,7 @@
 //! Tandem only by its command line, its processes and its answers. What is tried here often is tried once in
 //! `crates/cli/tests/e2e`; the judging is tested in place.
 
+mod histories;
 mod kills;
 mod lasting;
 mod strangers;
@@ -25,6 +26,8 @@ pub(crate) enum Trial {
     Strangers(strangers::Options),
     /// Keep slow requests, large transfers, events and WebSockets open across a deployment.
     Lasting(lasting::Options),
+    /// Replay whole histories of migrations, step by step, and count what needs a word from the team.
+    Histories(histories::Options),
 }
 
 /// What every trial needs.
@@ -52,6 +55,7 @@ pub(crate) fn run(root: &Path, trial: &Trial) -> Result<(), String> {
             let stage = Stage::build(root, options.release)?;
             block_on(lasting::run(&stage, options))
         }
+        Trial::Histories(options) => histories::run(root, options),
     }
 }
 

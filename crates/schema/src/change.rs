@@ -138,6 +138,8 @@ fn pair(owned: &mut Owned<'_>) {
                 && come.last.name == before.name
                 && definition == before.definition
                 && come.last.state == before.state
+                // A foreign key stands on one index of the table that it refers to.
+                && (kind != Kind::ForeignKey || come.last.needs == before.needs)
         };
         match owned.come.iter().position(same) {
             Some(at) => {

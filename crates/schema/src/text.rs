@@ -55,7 +55,11 @@ pub fn gather(before: &Catalog, after: &Catalog, home: &str, migrations: &[Migra
     let mut texts = Texts::default();
     for (at, migration) in migrations.iter().enumerate() {
         for (number, statement) in migration.statements.iter().enumerate() {
-            if statement.mark.is_none() && absorb(&mut texts, before, after, home, statement) {
+            let later = migration.statements[number + 1..]
+                .iter()
+                .chain(migrations[at + 1..].iter().flat_map(|migration| &migration.statements));
+            let later: Vec<&Statement> = later.collect();
+            if statement.mark.is_none() && absorb(&mut texts, before, after, home, (statement, &later)) {
                 texts.absorbed.insert((at, number));
             }
         }
@@ -117,7 +121,13 @@ fn annotated(texts: &mut Texts, before: &Catalog, after: &Catalog, home: &str, m
 }
 
 /// Takes an `UPDATE` that computes columns of its own rows as their `@up`.
-fn absorb(texts: &mut Texts, before: &Catalog, after: &Catalog, home: &str, statement: &Statement) -> bool {
+fn absorb(
+    texts: &mut Texts,
+    before: &Catalog,
+    after: &Catalog,
+    home: &str,
+    (statement, later): (&Statement, &[&Statement]),
+) -> bool {
     let Some(data) = &statement.data else { return false };
     if data.verb != Verb::Update || !data.own_rows_only || data.set.is_empty() || data.returning_or_conflict {
         return false;
@@ -127,7 +137,8 @@ fn absorb(texts: &mut Texts, before: &Catalog, after: &Catalog, home: &str, stat
     let names = [data.alias.as_str(), data.table.as_str()];
     let mut found = Vec::new();
     for (column, value) in &data.set {
-        let Some(number) = number_of(old, new, column) else { return false };
+        let number = number_of(old, new, column).or_else(|| number_of(old, new, &renamed(later, column)));
+        let Some(number) = number else { return false };
         let Some(expression) =
             composed(texts, (oid, old, new), &names, number, value, data.condition.as_deref())
         else {
@@ -157,6 +168,26 @@ fn table_of<'a>(
 
 fn number_of(old: &Relation, new: &Relation, name: &str) -> Option<i16> {
     new.named(name).or_else(|| old.named(name)).map(|column| column.number)
+}
+
+/// What a column is called in the end that is renamed by later statements.
+fn renamed(later: &[&Statement], column: &str) -> String {
+    let mut name = column.to_owned();
+    for statement in later {
+        let words: Vec<&str> = statement.text.split_whitespace().collect();
+        for window in words.windows(5) {
+            let [rename, word, from, to, last] = window else { continue };
+            let bare = |text: &str| text.trim_end_matches([',', ';']).trim_matches('"').to_owned();
+            if rename.eq_ignore_ascii_case("rename")
+                && word.eq_ignore_ascii_case("column")
+                && to.eq_ignore_ascii_case("to")
+                && bare(from) == name
+            {
+                name = bare(last);
+            }
+        }
+    }
+    name
 }
 
 /// The value that a row has after the statement, in terms of what it had before the migration.
