@@ -3,6 +3,7 @@
 mod clients;
 mod columns;
 mod keys;
+mod pooler;
 mod rules;
 mod splits;
 mod stage;

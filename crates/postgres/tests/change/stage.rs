@@ -54,6 +54,11 @@ pub struct Case<'a> {
     pub large: bool,
 }
 
+/// A watcher that sees nothing.
+pub fn quiet() -> impl Watch + Send {
+    Nobody
+}
+
 /// A case without anything, for `..CASE`.
 pub const CASE: Case<'static> = Case {
     before: "",
@@ -101,7 +106,8 @@ pub fn refused(before: &str, migration: &str) -> Vec<Refusal> {
     }
 }
 
-fn execution(database: &Database<'_>) -> Execution<'static> {
+/// An operator at work on a database.
+pub fn operator(database: &Database<'_>) -> Execution<'static> {
     Execution::open(&database.url(), Options::default(), &GO).unwrap_or_else(|failure| panic!("{failure}"))
 }
 
@@ -122,7 +128,7 @@ impl Case<'_> {
         let database = Server::shared().database();
         database.execute(self.before);
         let plan = planned(&database, self.migration, self.large).unwrap_or_else(|why| panic!("{why}")).plan;
-        let mut operator = execution(&database);
+        let mut operator = operator(&database);
         operator.adopt("1_old", &[]).unwrap();
         let clients = Clients::new(&database, &plan);
 

@@ -1,0 +1,157 @@
+//! A role per revision behind a pooler that hands out connections transaction by transaction.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use postgres::{Client, NoTls};
+use tandem_database::{Database, Server, program};
+use tandem_schema::name::lens;
+
+use crate::stage::{operator, planned, quiet};
+
+const BEFORE: &str = "CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL, age int);
+    INSERT INTO users (name) SELECT 'n' || i FROM generate_series(1, 200) i";
+
+const MIGRATION: &str = "ALTER TABLE users RENAME COLUMN name TO full_name; ALTER TABLE users ALTER COLUMN age TYPE bigint";
+
+/// PgBouncer in front of a database; ended with the value.
+struct Pooler {
+    process: Child,
+    port: u16,
+}
+
+impl Pooler {
+    fn start(folder: &Path, server: &Server, database: &Database<'_>, roles: &[&str]) -> Pooler {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let users: String = roles.iter().map(|role| format!("\"{role}\" \"\"\n")).collect();
+        let list = folder.join("users.txt");
+        fs::write(&list, users).unwrap();
+        let config = folder.join("pgbouncer.ini");
+        let text = format!(
+            "[databases]\n{name} = host=127.0.0.1 port={server_port} dbname={name}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             auth_type = trust\nauth_file = {list}\npool_mode = transaction\ndefault_pool_size = 3\nunix_socket_dir =\n",
+            name = database.name(),
+            server_port = server.port(),
+            list = list.display()
+        );
+        fs::write(&config, text).unwrap();
+        // It refuses to be root.
+        let mut command = Command::new("setpriv");
+        if !am_root() {
+            command = Command::new(bouncer());
+        } else {
+            open_for_all(folder);
+            command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--pdeathsig", "KILL"]);
+            command.arg(bouncer());
+        }
+        let process = command.arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut pooler = Pooler { process, port };
+        pooler.ready();
+        pooler
+    }
+
+    /// Waits until it listens.
+    fn ready(&mut self) {
+        loop {
+            match TcpStream::connect(("127.0.0.1", self.port)) {
+                Ok(_) => return,
+                Err(why) => assert_eq!(why.kind(), ErrorKind::ConnectionRefused),
+            }
+            assert!(self.process.try_wait().unwrap().is_none(), "pgbouncer has ended");
+            std::thread::yield_now();
+        }
+    }
+
+    fn client(&self, database: &Database<'_>, role: &str) -> Client {
+        let url = format!("host=127.0.0.1 port={} user={role} dbname={}", self.port, database.name());
+        Client::connect(&url, NoTls).unwrap()
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn bouncer() -> std::path::PathBuf {
+    program("pgbouncer").unwrap_or_else(|| panic!("no pgbouncer: apt-get install pgbouncer"))
+}
+
+fn am_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn open_for_all(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Runs statements in turn until told to stop; each must succeed.
+fn work(mut client: Client, texts: &[&str], stop: &AtomicBool, rounds: &AtomicU64) {
+    while !stop.load(Ordering::Relaxed) {
+        for text in texts {
+            client.simple_query(text).unwrap_or_else(|why| panic!("{text}: {why:?}"));
+        }
+        rounds.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Waits for some more rounds.
+fn more(rounds: &AtomicU64, threads: &[&std::thread::ScopedJoinHandle<'_, ()>]) {
+    let goal = rounds.load(Ordering::Relaxed) + 10;
+    while rounds.load(Ordering::Relaxed) < goal {
+        assert!(threads.iter().all(|thread| !thread.is_finished()), "a client has failed");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_role_sees_its_revision_through_a_transaction_pooler() {
+    let server = Server::shared();
+    let database = server.database();
+    database.execute(BEFORE);
+    let lenses = (lens("1_old"), lens("2_new"));
+    let (old, new) = (format!("{}_pooled", lenses.0), format!("{}_pooled", lenses.1));
+    for (role, lens) in [(&old, &lenses.0), (&new, &lenses.1)] {
+        database.execute(&format!(
+            "CREATE ROLE {role} LOGIN; ALTER ROLE {role} IN DATABASE {} SET search_path = {lens}, public;
+             GRANT SELECT, INSERT ON users TO {role}; GRANT USAGE ON SEQUENCE users_id_seq TO {role}",
+            database.name()
+        ));
+    }
+    let plan = planned(&database, MIGRATION, false).unwrap_or_else(|why| panic!("{why}")).plan;
+    let folder = tempfile::tempdir().unwrap();
+    let pooler = Pooler::start(folder.path(), server, &database, &[&old, &new]);
+    let mut operator = operator(&database);
+    operator.adopt("1_old", &[]).unwrap();
+
+    let (stop_old, stop_new) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (old_rounds, new_rounds) = (AtomicU64::new(0), AtomicU64::new(0));
+    let old_texts = ["INSERT INTO users (name, age) VALUES ('old', 3)", "SELECT name, age FROM users WHERE id = 7"];
+    let new_texts = ["INSERT INTO users (full_name, age) VALUES ('new', 3)", "SELECT full_name, age FROM users WHERE id = 7"];
+    std::thread::scope(|scope| {
+        let (stop_old, stop_new, old_rounds, new_rounds) = (&stop_old, &stop_new, &old_rounds, &new_rounds);
+        let client = pooler.client(&database, &old);
+        let first = scope.spawn(move || work(client, &old_texts, stop_old, old_rounds));
+        more(old_rounds, &[&first]);
+        operator.start(&plan, &mut quiet()).unwrap_or_else(|why| panic!("{why}"));
+        let client = pooler.client(&database, &new);
+        let second = scope.spawn(move || work(client, &new_texts, stop_new, new_rounds));
+        more(new_rounds, &[&first, &second]);
+        more(old_rounds, &[&first, &second]);
+        stop_old.store(true, Ordering::Relaxed);
+        first.join().unwrap();
+        operator.contract(true, &mut quiet()).unwrap_or_else(|why| panic!("{why}"));
+        more(new_rounds, &[&second]);
+        stop_new.store(true, Ordering::Relaxed);
+        second.join().unwrap();
+    });
+    drop(pooler);
+    database.execute(&format!("DROP OWNED BY {old}; DROP ROLE {old}; DROP OWNED BY {new}; DROP ROLE {new}"));
+}
