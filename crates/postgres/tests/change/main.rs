@@ -2,6 +2,7 @@
 
 mod clients;
 mod columns;
+mod interruptions;
 mod keys;
 mod pooler;
 mod rules;
