@@ -1,9 +1,12 @@
 //! The schema engine on a real PostgreSQL, outside of the tests: `histories FOLDER` replays a project's migrations one by one,
-//! for `cargo xtask trial histories`.
+//! for `cargo xtask trial histories`; `nemesis ROWS [WORD]` measures stalls and errors of nineteen operations under load, for
+//! `cargo xtask bench schema`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on these")]
 
 mod folder;
 mod history;
+mod load;
+mod nemesis;
 mod rows;
 
 use std::process::ExitCode;
@@ -13,7 +16,11 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["histories", folder] => history::run(folder.as_ref()),
-        _ => Err("histories FOLDER".to_owned()),
+        ["nemesis", rows, only @ ..] => match rows.parse() {
+            Ok(rows) => nemesis::run(rows, only.first().copied()),
+            Err(_) => Err(format!("{rows} is no number of rows")),
+        },
+        _ => Err("histories FOLDER, or nemesis ROWS [WORD]".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

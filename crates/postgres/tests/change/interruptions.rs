@@ -89,7 +89,8 @@ fn every_step_may_be_the_last_one_for_a_while() {
         let cut = operator(&database).contract(true, &mut Cut { database: &database, at });
         assert!(cut.is_err(), "step {at} of the contract was not cut");
     }
-    let left = operator(&database).contract(true, &mut quiet()).unwrap_or_else(|why| panic!("contract: {why}"));
+    let left =
+        operator(&database).contract(true, &mut quiet()).unwrap_or_else(|why| panic!("contract: {why}"));
     assert!(left.is_empty(), "{left:?}");
     same(&database, &plan, true, "contracted in pieces");
 }

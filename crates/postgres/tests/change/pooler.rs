@@ -16,7 +16,8 @@ use crate::stage::{operator, planned, quiet};
 const BEFORE: &str = "CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL, age int);
     INSERT INTO users (name) SELECT 'n' || i FROM generate_series(1, 200) i";
 
-const MIGRATION: &str = "ALTER TABLE users RENAME COLUMN name TO full_name; ALTER TABLE users ALTER COLUMN age TYPE bigint";
+const MIGRATION: &str =
+    "ALTER TABLE users RENAME COLUMN name TO full_name; ALTER TABLE users ALTER COLUMN age TYPE bigint";
 
 /// PgBouncer in front of a database; ended with the value.
 struct Pooler {
@@ -45,7 +46,15 @@ impl Pooler {
             command = Command::new(bouncer());
         } else {
             open_for_all(folder);
-            command.args(["--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--pdeathsig", "KILL"]);
+            command.args([
+                "--reuid",
+                "postgres",
+                "--regid",
+                "postgres",
+                "--clear-groups",
+                "--pdeathsig",
+                "KILL",
+            ]);
             command.arg(bouncer());
         }
         let process = command.arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -133,8 +142,12 @@ fn a_role_sees_its_revision_through_a_transaction_pooler() {
 
     let (stop_old, stop_new) = (AtomicBool::new(false), AtomicBool::new(false));
     let (old_rounds, new_rounds) = (AtomicU64::new(0), AtomicU64::new(0));
-    let old_texts = ["INSERT INTO users (name, age) VALUES ('old', 3)", "SELECT name, age FROM users WHERE id = 7"];
-    let new_texts = ["INSERT INTO users (full_name, age) VALUES ('new', 3)", "SELECT full_name, age FROM users WHERE id = 7"];
+    let old_texts =
+        ["INSERT INTO users (name, age) VALUES ('old', 3)", "SELECT name, age FROM users WHERE id = 7"];
+    let new_texts = [
+        "INSERT INTO users (full_name, age) VALUES ('new', 3)",
+        "SELECT full_name, age FROM users WHERE id = 7",
+    ];
     std::thread::scope(|scope| {
         let (stop_old, stop_new, old_rounds, new_rounds) = (&stop_old, &stop_new, &old_rounds, &new_rounds);
         let client = pooler.client(&database, &old);

@@ -1,0 +1,107 @@
+//! Readers and writers at work on one table: how long the longest of their statements took, and how many failed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use postgres::{Client, NoTls};
+
+/// Statements; `$1` is a key that is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Statements(pub(crate) Vec<String>);
+
+/// What came of a load.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    longest: AtomicU64,
+    done: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// Clients at work, until they are ended.
+pub(crate) struct Load {
+    stop: Arc<AtomicBool>,
+    figures: Arc<Figures>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Figures {
+    /// The longest statement.
+    pub(crate) fn longest(&self) -> Duration {
+        Duration::from_micros(self.longest.load(Ordering::Relaxed))
+    }
+
+    /// Statements that failed.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Statements that were done.
+    pub(crate) fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+}
+
+impl Load {
+    /// Sets one client for each statement to work on `rows` rows under a `search_path`.
+    pub(crate) fn begin(url: &str, path: &str, statements: &Statements, rows: u64) -> Result<Load, String> {
+        let (stop, figures) = (Arc::<AtomicBool>::default(), Arc::<Figures>::default());
+        let mut threads = Vec::new();
+        for (number, text) in statements.0.iter().enumerate() {
+            let mut client = Client::connect(url, NoTls).map_err(|why| why.to_string())?;
+            client.batch_execute(&format!("SET search_path = {path}")).map_err(|why| why.to_string())?;
+            let (stop, figures, text) = (stop.clone(), figures.clone(), text.clone());
+            threads
+                .push(std::thread::spawn(move || work(client, &text, number as u64, rows, &stop, &figures)));
+        }
+        let load = Load { stop, figures, threads };
+        load.more(200)?;
+        Ok(load)
+    }
+
+    /// Waits until so many more statements were done, failed ones included.
+    pub(crate) fn more(&self, count: u64) -> Result<(), String> {
+        let now = || self.figures.done() + self.figures.failed();
+        let (goal, begun) = (now() + count, Instant::now());
+        while now() < goal {
+            if begun.elapsed() > Duration::from_secs(600) {
+                return Err("the clients do not get on".to_owned());
+            }
+            std::thread::yield_now();
+        }
+        Ok(())
+    }
+
+    /// Ends the clients.
+    pub(crate) fn end(self) -> Arc<Figures> {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+        self.figures
+    }
+}
+
+fn work(mut client: Client, text: &str, number: u64, rows: u64, stop: &AtomicBool, figures: &Figures) {
+    let mut statement = client.prepare(text).ok();
+    let mut key = number * 7919;
+    while !stop.load(Ordering::Relaxed) {
+        key = key.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let begun = Instant::now();
+        let value = ((key >> 33) % rows + 1) as i64;
+        let done = match &statement {
+            Some(statement) if statement.params().is_empty() => client.execute(statement, &[]).is_ok(),
+            Some(statement) => client.execute(statement, &[&value]).is_ok(),
+            None => false,
+        };
+        figures.longest.fetch_max(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
+        if done {
+            figures.done.fetch_add(1, Ordering::Relaxed);
+        } else {
+            figures.failed.fetch_add(1, Ordering::Relaxed);
+            // What can't be prepared now may be in the next state.
+            statement = client.prepare(text).ok();
+        }
+    }
+}
