@@ -9,6 +9,7 @@ mod scene;
 mod traced;
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::machine::{self, Need};
 use figures::Figures;
@@ -19,6 +20,19 @@ use scene::Scene;
 pub(crate) enum Bench {
     /// CPU time per request of the proxy beside HAProxy and nginx.
     Proxy(Options),
+    /// Stalls and errors of the nineteen operations of the Nemesis workload, plainly and by Tandem.
+    Schema(Schema),
+}
+
+/// How the schema engine is measured.
+#[derive(clap::Args)]
+pub(crate) struct Schema {
+    /// Rows of the table.
+    #[arg(long, default_value_t = 2_000_000)]
+    rows: u64,
+    /// Only operations whose name holds this word.
+    #[arg(long)]
+    only: Option<String>,
 }
 
 /// How it is measured.
@@ -61,7 +75,30 @@ const NEEDS: &[Need] =
 
 /// Measures and prints.
 pub(crate) fn run(root: &Path, bench: &Bench) -> Result<(), String> {
-    let Bench::Proxy(options) = bench;
+    match bench {
+        Bench::Proxy(options) => proxy(root, options),
+        Bench::Schema(options) => schema(root, options),
+    }
+}
+
+/// The measuring is done by the package `tandem-bench-schema`, which knows the schema engine.
+fn schema(root: &Path, options: &Schema) -> Result<(), String> {
+    machine::ensure(machine::SUITE)?;
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(root).args([
+        "run",
+        "--quiet",
+        "--release",
+        "--package",
+        "tandem-bench-schema",
+        "--",
+        "nemesis",
+    ]);
+    cargo.arg(options.rows.to_string()).args(&options.only);
+    machine::run(&mut cargo)
+}
+
+fn proxy(root: &Path, options: &Options) -> Result<(), String> {
     machine::ensure(NEEDS)?;
     if options.instructions {
         machine::ensure(&[("valgrind", "valgrind")])?;

@@ -10,6 +10,7 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
@@ -165,10 +166,21 @@ fn asked(program: &str, arguments: &[&str]) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|why| format!("no free port: {why}"))?;
-    listener.local_addr().map(|address| address.port()).map_err(|why| why.to_string())
+pub(crate) fn free_port() -> Result<u16, String> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Below the ports that the system hands out to outgoing connections: one of those could take it in between.
+    for _ in 0..PORTS {
+        let number = std::process::id().wrapping_mul(64).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 19_000 + (number % PORTS) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err("no free port".to_owned())
 }
+
+/// How many ports there are to choose from.
+const PORTS: u32 = 900;
 
 /// Whether this PostgreSQL brings `pg_stat_statements`, by the folder of its libraries beside that of its programs.
 fn has_statements(pg_ctl: &Path) -> bool {

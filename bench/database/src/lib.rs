@@ -33,6 +33,11 @@ pub struct Database<'a> {
     name: String,
 }
 
+/// A port that nobody listens on, for a server that is started beside the database.
+pub fn free_port() -> u16 {
+    cluster::free_port().unwrap_or_else(|why| panic!("{why}"))
+}
+
 impl Server {
     /// The one server of this process, for everything that does not harm it; started at the first call.
     pub fn shared() -> &'static Server {

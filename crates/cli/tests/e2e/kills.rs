@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem_load::{Load, Outcome};
+use tandem_load::{FailureKind, Load, Outcome};
 use tandem_trial::{Kind, kill, until};
 
 use crate::deployments::traffic;
@@ -42,7 +42,9 @@ async fn kill_once(stage: &mut Stage, load: &Load, kind: Kind, label: &str, afte
         // Only what was in flight in it, and no connection refused.
         Kind::Proxy | Kind::Keeper | Kind::Instance => {
             assert!(failed.len() <= 10, "{kind:?}: {failed:?}");
-            let refused = failed.iter().any(|record| format!("{:?}", record.outcome).contains("Connect"));
+            let refused = failed
+                .iter()
+                .any(|record| matches!(record.outcome, Outcome::Failed { kind: FailureKind::Connect, .. }));
             assert!(!refused, "{kind:?}: {failed:?}");
         }
     }

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use postgres::{Client, NoTls};
-use tandem_database::{Database, Server, program};
+use tandem_database::{Database, Server, free_port, program};
 use tandem_schema::name::lens;
 
 use crate::stage::{operator, planned, quiet};
@@ -27,7 +27,7 @@ struct Pooler {
 
 impl Pooler {
     fn start(folder: &Path, server: &Server, database: &Database<'_>, roles: &[&str]) -> Pooler {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let users: String = roles.iter().map(|role| format!("\"{role}\" \"\"\n")).collect();
         let list = folder.join("users.txt");
         fs::write(&list, users).unwrap();

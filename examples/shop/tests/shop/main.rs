@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tandem_load::{Journal, Load, Mix, Plan};
@@ -16,10 +17,22 @@ struct Shop {
     data: tempfile::TempDir,
 }
 
+/// A port below those that the system hands out to outgoing connections: one of theirs could take it before the shop does.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(64).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + (number % 9_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Shop {
     fn start(release: &str, fault: Option<&str>) -> Shop {
         let data = tempfile::tempdir().expect("a folder");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        let port = free_port();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("releases").join(release);
         let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
         command.current_dir(folder).env("PORT", port.to_string()).env("SHOP_DATA", data.path());
