@@ -105,10 +105,12 @@ pub enum Contract {
     Constraints,
     /// Columns and tables that go.
     Columns,
-    /// Routines, sequences, types that go.
+    /// Routines, sequences that go.
     Objects,
     /// Values changed in place.
     Values,
+    /// Types that go, which values may have had until now.
+    Types,
     /// Names on their way over a passing name.
     Passing,
     /// Final names of columns.

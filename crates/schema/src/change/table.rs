@@ -3,6 +3,8 @@
 //! Created at expand with all that belongs to it, in the new lens where its name is still taken; dropped at contract: until
 //! then the old version uses it. Locks: writers of tables that its foreign keys refer to, short.
 
+use std::collections::BTreeSet;
+
 use crate::create;
 use crate::draft::{Contract, Draft, Expand, Strength, Undo};
 use crate::model::{Kind, Oid, Relation, RelationKind};
@@ -28,6 +30,18 @@ pub(super) fn add(draft: &mut Draft<'_>) {
             }
         }
         if request.placement.in_lens.contains(oid) {
+            let last = request.after.relations.get(oid);
+            if let Some(last) = last.filter(|last| last.name.schema != request.home) {
+                draft.refuse(
+                    "outside-home",
+                    format!(
+                        "{} takes the name of another, outside of the home schema {}",
+                        last.name, request.home
+                    ),
+                    "give it a name of its own, or mark the statements with `-- @contract`",
+                    draft.place_of(&[&last.name.name]),
+                );
+            }
             if let Some(last) = request.after.relations.get(oid) {
                 let home = ident(&last.name.schema);
                 draft.at_contract(
@@ -54,6 +68,46 @@ pub(super) fn add(draft: &mut Draft<'_>) {
         }
     }
     gone(draft);
+    heirs(draft);
+}
+
+/// A table leaves its parent at contract: until then both versions see its rows there.
+fn heirs(draft: &mut Draft<'_>) {
+    let request = draft.request;
+    let parents = |relation: &Relation| -> BTreeSet<Oid> {
+        relation
+            .inherits
+            .iter()
+            .chain(relation.partition_of.iter().map(|(parent, _)| parent))
+            .copied()
+            .collect()
+    };
+    for (oid, before) in &request.before.relations {
+        let Some(after) = request.after.relations.get(oid) else { continue };
+        let (old, new) = (parents(before), parents(after));
+        let place = draft.place_of(&[&after.name.name]);
+        if !new.is_subset(&old) || (old == new && before.partition_of != after.partition_of) {
+            draft.refuse(
+                "attached",
+                format!("the rows of {} come under another table for both revisions at once", after.name.name),
+                "mark the statement with `-- @expand` if the old version can live with it, else with `-- @contract`",
+                place,
+            );
+            continue;
+        }
+        for parent in old.difference(&new).filter_map(|parent| request.before.relations.get(parent)) {
+            let (of, from) = (&before.name, &parent.name);
+            draft.lock_at_contract(of);
+            draft.lock_at_contract(from);
+            let statement = match before.partition_of {
+                Some(_) => format!("ALTER TABLE {from} DETACH PARTITION {of}"),
+                None => format!("ALTER TABLE {of} NO INHERIT {from}"),
+            };
+            draft.at_contract(Contract::ForeignKeys, statement);
+            let object = format!("{} of {}", of.name, from.name);
+            draft.explain("detach", object, "both versions see its rows in both", "", "detached");
+        }
+    }
 }
 
 /// Keys first, then what may need them.
