@@ -104,7 +104,29 @@ pub(crate) fn owned<'a>(draft: &Draft<'a>, table: Oid, kinds: &[Kind]) -> Owned<
             None => owned.come.push(Come { kind, physical, last }),
         }
     }
+    pair(&mut owned);
     owned
+}
+
+/// What was made anew as it was stays as it is.
+fn pair(owned: &mut Owned<'_>) {
+    let gone = std::mem::take(&mut owned.gone);
+    for (kind, oid, before) in gone {
+        let same = |come: &Come<'_>| {
+            let definition = come.physical.definition.replace(&come.physical.name.name, &come.last.name.name);
+            come.kind == kind
+                && come.last.name == before.name
+                && definition == before.definition
+                && come.last.state == before.state
+        };
+        match owned.come.iter().position(same) {
+            Some(at) => {
+                let come = owned.come.remove(at);
+                owned.kept.push((kind, oid, before, before, come.last));
+            }
+            None => owned.gone.push((kind, oid, before)),
+        }
+    }
 }
 
 /// How an object stands to the twins of its table.

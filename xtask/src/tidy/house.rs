@@ -26,6 +26,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("tandem-load", &[]),
     ("tandem-trial", &[]),
     ("tandem-bench-proxy", &["tandem-core", "tandem-proxy"]),
+    ("tandem-bench-schema", &["tandem-database", "tandem-postgres", "tandem-schema"]),
     ("shop", &[]),
     ("xtask", &["tandem-load", "tandem-trial"]),
 ];

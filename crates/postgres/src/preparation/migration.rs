@@ -17,7 +17,7 @@ pub(super) fn run(
     wanted: impl Fn(&Statement) -> bool,
     again: bool,
 ) -> Result<(), Unprepared> {
-    client.batch_execute(&format!("SET search_path = {}", ident(home))).map_err(Error::from)?;
+    at_home(client, home)?;
     for migration in migrations {
         for statement in migration.statements.iter().filter(|statement| wanted(statement)) {
             if statement.transaction_control || locks(statement) {
@@ -31,6 +31,21 @@ pub(super) fn run(
                 _ => {}
             }
         }
+    }
+    // A migration may have set anything; catalogs are read as every connection of Tandem's reads them.
+    client
+        .batch_execute("SET \"TimeZone\" = 'UTC'; SET \"DateStyle\" = 'ISO, YMD'; SET search_path = ''")
+        .map_err(Error::from)?;
+    Ok(())
+}
+
+/// The path as a framework finds it, if unqualified names are made at home by it; else home alone.
+fn at_home(client: &mut Client, home: &str) -> Result<(), Error> {
+    client.batch_execute("RESET search_path; RESET \"TimeZone\"")?;
+    let current: Option<String> =
+        client.query_one("SELECT pg_catalog.current_schema()::text", &[])?.try_get(0)?;
+    if current.as_deref() != Some(home) {
+        client.batch_execute(&format!("SET search_path = {}", ident(home)))?;
     }
     Ok(())
 }

@@ -2,6 +2,10 @@
 
 mod clients;
 mod columns;
+mod keys;
+mod rules;
+mod splits;
 mod stage;
+mod type_changes;
 
 pub use stage::{Case, refused};

@@ -9,7 +9,7 @@ use crate::expression;
 use crate::model::{Kind, Object};
 use crate::name::ident;
 use crate::placement::TablePlace;
-use crate::plan::{RowCheck, Step, Work};
+use crate::plan::{RowCheck, Step, Weight, Work};
 use crate::sync::SideRule;
 
 use super::{Come, Touch, owned, rebuilt, touch};
@@ -140,10 +140,23 @@ fn loosen(draft: &mut Draft<'_>, table: &TablePlace, _oid: u32, gone: &Object) {
         draft.at_undo(Undo::Restore, format!("COMMENT ON {spoken} IS {}", crate::name::literal(comment)));
     }
     if !known {
-        let statement = format!("{alter} VALIDATE CONSTRAINT {name}");
+        // What the new version wrote against it stays: the rule then holds for what comes.
+        let validate = crate::name::literal(&format!("{alter} VALIDATE CONSTRAINT {name}"));
+        let statement =
+            format!("DO $$ BEGIN EXECUTE {validate}; EXCEPTION WHEN check_violation THEN NULL; END $$");
         let title = format!("check {} on {} again", gone.name.name, table.before.name);
         draft.after_undo.push(Step { title, work: Work::Alone { clear: None, statement, done: None } });
     }
+    draft.note(
+        Weight::Hint,
+        "wider-values",
+        format!(
+            "the old version may read rows that break {}; after an undo it is NOT VALID if there are any",
+            gone.name.name
+        ),
+        "",
+        draft.place_of(&[&gone.name.name]),
+    );
     let object = format!("{} on {}", gone.name.name, table.before.name);
     draft.explain("drop check", object, "only the old version is held to it", "", "");
 }

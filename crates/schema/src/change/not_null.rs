@@ -24,15 +24,16 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
             (Some(old), true) if column.is_twin() => {
                 bind(draft, table, new, &physical);
                 match way(draft, table, column) {
-                    Way::Settled if !old.not_null => set(draft, table, new, &old.name),
+                    // Until it settles only the twin is ready.
+                    Way::Settled if !old.not_null => set(draft, table, new, (&old.name, &physical)),
                     Way::InPlace if !old.not_null => rule(draft, table, new),
-                    Way::Exchanged => set(draft, table, new, &physical),
+                    Way::Exchanged => set(draft, table, new, (&physical, &physical)),
                     _ => {}
                 }
             }
             (Some(old), true) if !old.not_null => {
                 bind(draft, table, new, &physical);
-                set(draft, table, new, &physical);
+                set(draft, table, new, (&physical, &physical));
                 draft.explain(
                     "set not null",
                     format!("{}.{}", table.after.name, new.name),
@@ -43,7 +44,7 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
             }
             (None, true) if is_plain(draft, table, column) => {
                 bind(draft, table, new, &physical);
-                set(draft, table, new, &physical);
+                set(draft, table, new, (&physical, &physical));
             }
             _ => {}
         }
@@ -73,11 +74,11 @@ fn bind(draft: &mut Draft<'_>, table: &TablePlace, new: &Column, physical: &str)
 }
 
 /// The rule is validated before contract beside the clients, and set in it.
-fn set(draft: &mut Draft<'_>, table: &TablePlace, new: &Column, physical: &str) {
+fn set(draft: &mut Draft<'_>, table: &TablePlace, new: &Column, (physical, ready): (&str, &str)) {
     let column = ident(physical);
     draft.checks.push(RowCheck {
         table: table.before.clone(),
-        wrong: format!("{column} IS NULL"),
+        wrong: format!("{} IS NULL", ident(ready)),
         meaning: format!("{}.{} holds NULL", table.after.name, new.name),
     });
     if !draft.is_small(&table.before) {
