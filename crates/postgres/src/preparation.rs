@@ -119,8 +119,8 @@ pub fn prepare(wanted: &Wanted<'_>) -> Result<Prepared, Unprepared> {
         .and_then(|row| row.try_get(0))
         .map_err(Error::from)?;
     let to = wanted.migrations.last().map_or(wanted.from, |migration| migration.name.as_str());
-    let again = migration::was_undone(&mut real, to)?;
-    let plan = plan(wanted, &pristine, (&copied, &first), &sizes, (&options, again))?;
+    options.again = migration::was_undone(&mut real, to)?;
+    let plan = plan(wanted, &pristine, (&copied, &first), &sizes, &options)?;
     let broken = rehearsal::rehearse(&pristine, &plan, &wanted.statements)?;
     Ok(Prepared { plan, left_out: pristine.left_out().to_vec(), broken })
 }
@@ -131,7 +131,7 @@ fn plan(
     pristine: &Scratch,
     (copied, first): (&Catalog, &Catalog),
     sizes: &BTreeMap<Name, (u64, u64)>,
-    (options, again): (&Options, bool),
+    options: &Options,
 ) -> Result<Plan, Unprepared> {
     let to = wanted.migrations.last().map_or(wanted.from, |migration| migration.name.as_str());
     let (old_lens, new_lens) = (name::lens(wanted.from), name::lens(to));
@@ -139,11 +139,11 @@ fn plan(
     let mut client = scratch.connect()?;
     let first_of_all =
         |statement: &Statement| statement.mark == Some(Mark::Expand) && statement.data.is_none();
-    migration::run(&mut client, wanted.home, wanted.migrations, first_of_all, again)?;
+    migration::run(&mut client, wanted.home, wanted.migrations, first_of_all, options.again)?;
     let before = schema(&mut client)?;
     // Marked rows may be those of new tables: they come in their turn.
     let in_turn = |statement: &Statement| statement.mark != Some(Mark::Contract) && !first_of_all(statement);
-    migration::run(&mut client, wanted.home, wanted.migrations, in_turn, false)?;
+    migration::run(&mut client, wanted.home, wanted.migrations, in_turn, options.again)?;
     let after = schema(&mut client)?;
     let texts = text::gather(&before, &after, wanted.home, wanted.migrations);
     let placement = placement::place(&before, &after, &texts, wanted.home, &new_lens);

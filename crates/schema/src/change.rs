@@ -32,8 +32,10 @@ pub(crate) fn add(draft: &mut Draft<'_>) {
     object::add(draft);
     table::add(draft);
     for table in &tables {
-        let heir =
-            draft.request.after.relations.get(&table.oid).is_some_and(crate::model::Relation::inherits);
+        // One that leaves its parent follows it until contract.
+        let heir = [draft.request.before, draft.request.after]
+            .iter()
+            .any(|catalog| catalog.relations.get(&table.oid).is_some_and(crate::model::Relation::inherits));
         if !heir {
             column::add(draft, table);
             twin::add(draft, table);

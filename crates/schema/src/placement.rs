@@ -173,7 +173,7 @@ pub fn place(before: &Catalog, after: &Catalog, texts: &Texts, home: &str, new_l
             second.push(format!("ALTER TABLE {passing} RENAME TO {}", ident(&table.before.name)));
         }
     }
-    follow_parents(&mut placement, after);
+    follow_parents(&mut placement, before, after);
     placement.statements = moves;
     placement.statements.extend(second);
     placement
@@ -253,9 +253,11 @@ fn names_of_before(before: &Catalog, after: &Catalog) -> Vec<String> {
 }
 
 /// A column of a partition is called as its parent's is.
-fn follow_parents(placement: &mut Placement, after: &Catalog) {
+fn follow_parents(placement: &mut Placement, before: &Catalog, after: &Catalog) {
     let parent = |oid: &Oid| {
-        let relation = after.relations.get(oid)?;
+        let inherits =
+            |catalog: &'_ Catalog| catalog.relations.get(oid).filter(|relation| relation.inherits()).cloned();
+        let relation = inherits(after).or_else(|| inherits(before))?;
         relation
             .partition_of
             .as_ref()

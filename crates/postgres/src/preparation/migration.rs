@@ -3,7 +3,7 @@
 use postgres::Client;
 use postgres::error::SqlState;
 use tandem_schema::name::ident;
-use tandem_schema::source::{Migration, Statement};
+use tandem_schema::source::{Mark, Migration, Statement};
 
 use super::Unprepared;
 use crate::error::Error;
@@ -24,7 +24,7 @@ pub(super) fn run(
                 continue;
             }
             match client.batch_execute(&statement.text) {
-                Err(error) if !(again && was_run(&error)) => {
+                Err(error) if !(again && stays(statement) && was_run(&error)) => {
                     let error = Box::new(Error::from(error));
                     return Err(Unprepared::Migration { place: statement.place.clone(), error });
                 }
@@ -53,6 +53,11 @@ fn at_home(client: &mut Client, home: &str) -> Result<(), Error> {
 /// A lock is for the transaction that a framework would wrap around; nobody else is here.
 fn locks(statement: &Statement) -> bool {
     statement.text.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("lock "))
+}
+
+/// What an undo does not take back: what is marked, and values of enums.
+fn stays(statement: &Statement) -> bool {
+    statement.mark == Some(Mark::Expand) || statement.text.to_lowercase().contains("add value")
 }
 
 /// A statement fails because of what it did before.

@@ -1,11 +1,22 @@
 //! Every kind of change on a real PostgreSQL, through all its phases, with clients of both revisions at work.
 
+mod attributes;
+mod books;
 mod clients;
 mod columns;
 mod keys;
+mod names;
+mod partitions;
+mod refusals;
+mod routines;
+mod rows;
 mod rules;
 mod splits;
 mod stage;
+mod tables;
+mod triggers;
 mod type_changes;
+mod types;
+mod views;
 
 pub use stage::{Case, refused};

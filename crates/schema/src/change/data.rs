@@ -62,7 +62,7 @@ fn marked(draft: &mut Draft<'_>, mark: Mark, statement: &Statement) {
     let path = format!("SET LOCAL search_path = {}", ident(draft.request.home));
     match mark {
         Mark::Expand => {
-            let tolerant = again(draft.request.to, &statement.text);
+            let tolerant = again(draft, &statement.text);
             [path.clone(), tolerant, path].into_iter().for_each(|text| draft.at_expand(Expand::Marked, text));
             not_undone(draft, statement);
         }
@@ -74,12 +74,17 @@ fn marked(draft: &mut Draft<'_>, mark: Mark, statement: &Statement) {
 }
 
 /// What is not taken back by an undo may be there already when the same revision is begun again.
-fn again(to: &str, text: &str) -> String {
+fn again(draft: &Draft<'_>, text: &str) -> String {
+    let request = draft.request;
+    let known = format!(
+        "{} OR EXISTS (SELECT FROM tandem.change WHERE phase = 'undone' AND plan->>'to' = {})",
+        request.options.again,
+        literal(request.to)
+    );
     let block = format!(
         "BEGIN EXECUTE {}; EXCEPTION WHEN {REPEATED} THEN \
-         IF NOT EXISTS (SELECT FROM tandem.change WHERE phase = 'undone' AND plan->>'to' = {}) THEN RAISE; END IF; END",
-        literal(text),
-        literal(to)
+         IF NOT ({known}) THEN RAISE; END IF; END",
+        literal(text)
     );
     format!("DO {}", literal(&block))
 }

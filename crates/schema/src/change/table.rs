@@ -95,15 +95,20 @@ fn heirs(draft: &mut Draft<'_>) {
             );
             continue;
         }
-        for parent in old.difference(&new).filter_map(|parent| request.before.relations.get(parent)) {
-            let (of, from) = (&before.name, &parent.name);
-            draft.lock_at_contract(of);
-            draft.lock_at_contract(from);
+        for oid in old.difference(&new) {
+            let Some(parent) = request.before.relations.get(oid) else { continue };
+            draft.lock_at_contract(&before.name);
+            draft.lock_at_contract(&parent.name);
+            // What happens to the parent's columns reaches it still; but with the parent it would go.
+            let (stage, of, from) = match request.after.relations.get(oid) {
+                Some(parent) => (Contract::Rules, &after.name, &parent.name),
+                None => (Contract::ForeignKeys, &before.name, &parent.name),
+            };
             let statement = match before.partition_of {
                 Some(_) => format!("ALTER TABLE {from} DETACH PARTITION {of}"),
                 None => format!("ALTER TABLE {of} NO INHERIT {from}"),
             };
-            draft.at_contract(Contract::ForeignKeys, statement);
+            draft.at_contract(stage, statement);
             let object = format!("{} of {}", of.name, from.name);
             draft.explain("detach", object, "both versions see its rows in both", "", "detached");
         }

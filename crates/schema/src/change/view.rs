@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::create;
 use crate::draft::{Contract, Draft, Expand, Undo};
 use crate::model::{Catalog, Kind, Object, Oid, Relation, RelationKind};
-use crate::name::ident;
+use crate::name::{Name, ident};
 use crate::placement::TablePlace;
 use crate::plan::Weight;
 
@@ -25,9 +25,11 @@ pub(super) fn add(draft: &mut Draft<'_>) {
         match request.before.relations.get(oid) {
             None => {
                 made(draft, *oid, physical);
+                locked(&mut draft.undo_views, physical);
                 let anew = request.placement.in_lens.contains(oid) || reads(request.physical, *oid, &passing);
                 if anew {
                     final_form(draft, *oid, physical, last);
+                    locked(&mut draft.contract_views, physical);
                 }
                 draft.explain(
                     "create view",
@@ -39,8 +41,16 @@ pub(super) fn add(draft: &mut Draft<'_>) {
             }
             Some(before) if request.placement.views.contains(oid) => {
                 changed(draft, *oid, before, physical, last);
+                locked(&mut draft.undo_views, physical);
+                locked(&mut draft.contract_views, physical);
+                locked(&mut draft.contract_views, before);
             }
             Some(before) => elsewhere(draft, *oid, before, last),
+        }
+    }
+    for (oid, gone) in ordered(request.before) {
+        if !request.after.relations.contains_key(&oid) {
+            locked(&mut draft.contract_views, gone);
         }
     }
     for (oid, gone) in request.before.relations.iter().rev().filter(|(_, relation)| relation.is_view()) {
@@ -48,6 +58,13 @@ pub(super) fn add(draft: &mut Draft<'_>) {
             draft.at_contract(Contract::Views, format!("DROP {} IF EXISTS {}", gone.word(), gone.name));
             draft.explain("drop view", gone.name.name.clone(), "", "", "dropped");
         }
+    }
+}
+
+/// A materialised view can't be locked by itself, and its readers do not go on to its tables.
+fn locked(views: &mut Vec<Name>, view: &Relation) {
+    if view.kind == RelationKind::View {
+        views.push(view.name.clone());
     }
 }
 
