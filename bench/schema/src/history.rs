@@ -230,8 +230,30 @@ fn compare(
     let (one, two) =
         (count(&mut one).map_err(|why| why.to_string())?, count(&mut two).map_err(|why| why.to_string())?);
     if one != two {
+        let (plainly, ours) = (tables(plain)?, tables(tandem)?);
+        for row in plainly.iter().filter(|row| !ours.contains(row)).take(5) {
+            println!("MISSING {}: {row}", migration.name);
+        }
+        for row in ours.iter().filter(|row| !plainly.contains(row)).take(5) {
+            println!("TOO MUCH {}: {row}", migration.name);
+        }
         println!("ROWS {}: {one} ≠ {two}", migration.name);
         tally.wrong += 1;
     }
     Ok(())
+}
+
+/// All rows as text, with their tables' names.
+fn tables(database: &Database<'_>) -> Result<Vec<String>, String> {
+    let mut client = database.client();
+    let query = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
+    let mut all = Vec::new();
+    for row in client.query(query, &[]).map_err(|why| why.to_string())? {
+        let name: String = row.get(0);
+        let rows = client
+            .query(&format!("SELECT t::text FROM {} t", ident(&name)), &[])
+            .map_err(|why| why.to_string())?;
+        all.extend(rows.iter().map(|row| format!("{name} {}", row.get::<_, String>(0))));
+    }
+    Ok(all)
 }

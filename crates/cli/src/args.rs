@@ -2,6 +2,8 @@
 //!
 //! Knows words, not what they do. Tested in `tests/cli`: the help of each verb, and what is refused.
 
+pub(crate) mod schema;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -106,6 +108,8 @@ pub(crate) enum Verb {
         #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
         instances: u32,
     },
+    /// Change the database's schema while two versions of the app use it
+    Schema(schema::Schema),
     /// Show the configuration, or describe it for editors
     #[command(subcommand)]
     Config(Config),

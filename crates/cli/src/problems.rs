@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
 use serde::Serialize;
 use tandem_core::spec::{Problem, ServiceSpec};
 
+use crate::excerpt::Excerpt;
 use crate::failure::{Exit, Failure};
 use crate::place;
 use crate::terminal::Terminal;
@@ -28,13 +28,17 @@ pub(crate) fn tell(path: &Path, text: &str, problems: &[Problem], terminal: &Ter
     if terminal.json {
         let problems = problems.iter().map(|problem| Told::of(problem, &file, text)).collect();
         terminal.object(&All { problems });
-    } else if terminal.progress_is_seen {
-        for problem in problems {
-            terminal.say(drawn(problem, &file, text, terminal.colors()));
-        }
     } else {
-        let plain: String = problems.iter().map(|problem| problem.plain(&file, text)).collect();
-        terminal.say(plain.trim_end());
+        for problem in problems {
+            let excerpt = Excerpt {
+                file: &file,
+                text,
+                span: problem.span.clone(),
+                message: &problem.message,
+                help: problem.help.as_deref(),
+            };
+            excerpt.say(terminal);
+        }
     }
     Failure::told(Exit::Usage)
 }
@@ -66,37 +70,5 @@ impl Told {
             message: problem.message.clone(),
             help: problem.help.clone(),
         }
-    }
-}
-
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("{message}")]
-struct Drawn {
-    message: String,
-    #[source_code]
-    source_code: NamedSource<String>,
-    #[label]
-    label: SourceSpan,
-    #[help]
-    help: Option<String>,
-}
-
-/// With the line of the file and a caret.
-fn drawn(problem: &Problem, file: &str, text: &str, colors: bool) -> String {
-    let theme = if colors { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    // What a terminal would obey is replaced byte by byte, so that places stay right.
-    let harmless: String =
-        text.chars().map(|c| if c.is_ascii_control() && c != '\n' && c != '\t' { ' ' } else { c }).collect();
-    let drawn = Drawn {
-        message: problem.message.clone(),
-        source_code: NamedSource::new(file, harmless),
-        label: problem.span.clone().into(),
-        help: problem.help.clone(),
-    };
-    let mut page = String::new();
-    let handler = GraphicalReportHandler::new_themed(theme).with_context_lines(1);
-    match handler.render_report(&mut page, &drawn) {
-        Ok(()) => page,
-        Err(_) => problem.plain(file, text),
     }
 }

@@ -11,6 +11,7 @@ mod logs;
 mod plan;
 mod rollback;
 mod scale;
+mod schema;
 mod status;
 mod steer;
 mod watch;
@@ -46,6 +47,7 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::History => wait_for(history::run(global, terminal)),
         Verb::Logs { instance, follow } => wait_for(logs::run(*instance, *follow, global, terminal)),
         Verb::Scale { instances } => wait_for(scale::run(*instances, global, terminal)),
+        Verb::Schema(what) => schema::run(what, global, terminal),
         Verb::Up => daemon::up(global, terminal),
         Verb::Proxy => daemon::proxy(global),
         Verb::Controller => daemon::controller(global),

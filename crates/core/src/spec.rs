@@ -16,12 +16,12 @@ mod show;
 mod text;
 mod value;
 
-pub use check::read;
+pub use check::{read, read_database};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{
-    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange, RestartSpec,
-    RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
+    DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange,
+    RestartSpec, RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
 };
 pub use show::show;
 pub use text::like_a_name;

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::phase::Phase;
 use crate::session::{COLUMNS, Session};
 
-pub use state::{ChangeState, State, StepState, state};
+pub use state::{ChangeState, State, StepState, revisions, state};
 
 /// The format of the schema `tandem` that this program reads and writes.
 pub const FORMAT: i32 = 1;
@@ -104,16 +104,23 @@ impl<'a, C: GenericClient> Journal<'a, C> {
 
     /// The revision that was reached last.
     pub fn revision(&mut self) -> Result<Option<Revision>, Failure> {
+        Ok(self.revisions()?.pop())
+    }
+
+    /// All revisions that were reached, in order.
+    pub fn revisions(&mut self) -> Result<Vec<Revision>, Failure> {
         let query = format!(
-            "SELECT name, migrations::text, adopted, to_char(at {MOMENT}) FROM tandem.revision ORDER BY number DESC LIMIT 1"
+            "SELECT name, migrations::text, adopted, to_char(at {MOMENT}) FROM tandem.revision ORDER BY number"
         );
-        let Some(row) = self.client.query_opt(&query, &[])? else { return Ok(None) };
-        Ok(Some(Revision {
-            name: row.try_get(0)?,
-            migrations: read(row.try_get(1)?)?,
-            adopted: row.try_get(2)?,
-            at: row.try_get(3)?,
-        }))
+        let read = |row: &postgres::Row| -> Result<Revision, Failure> {
+            Ok(Revision {
+                name: row.try_get(0)?,
+                migrations: read(row.try_get(1)?)?,
+                adopted: row.try_get(2)?,
+                at: row.try_get(3)?,
+            })
+        };
+        self.client.query(&query, &[])?.iter().map(read).collect()
     }
 
     /// Takes a database as it is for a revision: its migrations ran before Tandem came.

@@ -13,7 +13,7 @@ pub fn relation(catalog: &Catalog, oid: Oid, relation: &Relation) -> Vec<String>
     let mut statements = Vec::new();
     match relation.kind {
         RelationKind::View => {
-            statements.push(format!("CREATE VIEW {name}{} AS {}", options(relation), relation.query))
+            statements.push(format!("CREATE VIEW {name}{} AS {}", options(relation), relation.query));
         }
         RelationKind::Materialized => {
             let names = crate::name::idents(relation.columns.iter().map(|column| column.name.as_str()));

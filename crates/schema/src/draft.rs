@@ -113,7 +113,9 @@ pub enum Contract {
     Constraints,
     /// Columns and tables that go.
     Columns,
-    /// Routines, sequences that go.
+    /// Routines that go.
+    Routines,
+    /// Sequences and the like that go.
     Objects,
     /// Values changed in place.
     Values,
@@ -401,8 +403,8 @@ impl<'a> Draft<'a> {
 
     /// The last statement that speaks of all these names.
     pub fn statement_of(&self, names: &[&str]) -> Option<&'a crate::source::Statement> {
-        let statements = self.request.migrations.iter().flat_map(|migration| &migration.statements);
-        statements.filter(|statement| names.iter().all(|name| mentions(&statement.text, name))).last()
+        let mut statements = self.request.migrations.iter().flat_map(|migration| &migration.statements);
+        statements.rfind(|statement| names.iter().all(|name| mentions(&statement.text, name)))
     }
 
     /// A text over old columns, in physical names as `prefix` introduces them (`NEW.`, or nothing for the table's own).

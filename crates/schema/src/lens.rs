@@ -4,7 +4,7 @@
 //! that `SELECT *` and an INSERT without column names mean what they meant.
 
 use crate::draft::{Contract, Draft, Expand, Undo};
-use crate::model::{Catalog, Oid, Relation};
+use crate::model::{Oid, Relation};
 use crate::name::{Name, ident};
 use crate::placement::{ColumnPlace, TablePlace};
 use crate::plan::{Seen, Weight};
@@ -35,11 +35,11 @@ pub fn add(draft: &mut Draft<'_>) -> Vec<Seen> {
         }
         if old {
             let name = Name::new(draft.request.old_lens, &table.before.name);
-            view(draft, table, (name, before, draft.request.before), true);
+            view(draft, table, (name, before), true);
         }
         if new {
             let name = Name::new(draft.request.new_lens, &table.after.name);
-            view(draft, table, (name, after, draft.request.after), false);
+            view(draft, table, (name, after), false);
         }
         seen.push(Seen { name: table.after.name.clone(), old_by_view: old, new_by_view: new });
     }
@@ -81,12 +81,7 @@ fn elsewhere(draft: &mut Draft<'_>, table: &TablePlace, old: bool, new: bool) {
     );
 }
 
-fn view(
-    draft: &mut Draft<'_>,
-    table: &TablePlace,
-    (name, relation, catalog): (Name, &Relation, &Catalog),
-    old: bool,
-) {
+fn view(draft: &mut Draft<'_>, table: &TablePlace, (name, relation): (Name, &Relation), old: bool) {
     let invoker = draft.request.before.version >= 150_000;
     if relation.row_security.0 && !invoker {
         draft.refuse(
@@ -120,7 +115,6 @@ fn view(
     column_privileges(draft, &name, relation);
     draft.at_contract(Contract::Lens, format!("DROP VIEW IF EXISTS {name}"));
     draft.at_undo(Undo::Lens, format!("DROP VIEW IF EXISTS {name}"));
-    let _ = catalog;
 }
 
 fn column_privileges(draft: &mut Draft<'_>, name: &Name, relation: &Relation) {

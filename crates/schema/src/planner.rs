@@ -335,10 +335,10 @@ fn undone(request: &Request<'_>) -> Catalog {
     let mut catalog = request.before.clone();
     for ((kind, oid), object) in &mut catalog.objects {
         let Some(last) = request.after.objects.get(&(*kind, *oid)) else { continue };
-        if *kind == Kind::Enum {
-            if let Some(grown) = change::object::grown(object, last) {
-                object.definition = grown;
-            }
+        if *kind == Kind::Enum
+            && let Some(grown) = change::object::grown(object, last)
+        {
+            object.definition = grown;
         }
         if *kind == Kind::ForeignKey
             && object.state.contains("not valid")

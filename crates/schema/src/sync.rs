@@ -143,9 +143,9 @@ impl Sync {
             }
             group.columns.append(&mut columns);
             if is_up {
-                group.up.push(value)
+                group.up.push(value);
             } else {
-                group.down.push(value)
+                group.down.push(value);
             }
             groups.push(group);
         }

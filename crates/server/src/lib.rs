@@ -16,6 +16,7 @@ pub mod logging;
 pub mod message;
 mod office;
 mod preparations;
+pub mod schema;
 pub mod state;
 pub mod store;
 pub mod supervisor;

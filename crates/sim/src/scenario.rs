@@ -82,6 +82,7 @@ pub fn service(instances: u32) -> ServiceSpec {
         deploy: DeploySpec { bake: Millis::from_secs(2), ..DeploySpec::default() },
         timeouts: tandem_core::spec::TimeoutSpec::default(),
         limits: tandem_core::spec::LimitSpec::default(),
+        database: Default::default(),
     }
 }
 

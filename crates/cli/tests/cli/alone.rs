@@ -254,6 +254,7 @@ Commands:
   history      List the deployments, the newest first
   logs         Show what an instance wrote, or all of them
   scale        Run another number of instances from now on
+  schema       Change the database's schema while two versions of the app use it
   config       Show the configuration, or describe it for editors
   completions  Print a completion script for a shell
 

@@ -5,6 +5,7 @@
 
 mod alone;
 mod daemon;
+mod schema;
 mod talk;
 
 use std::path::Path;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::field::visit;
 use super::found::Found;
 use super::problem::{Problem, ProblemCode};
-use super::service::{ListenSpec, ServiceSpec};
+use super::service::{DatabaseSpec, ListenSpec, ServiceSpec};
 
 #[cfg(test)]
 mod tests;
@@ -27,15 +27,34 @@ pub fn read(text: &str) -> Result<ServiceSpec, Vec<Problem>> {
     check(text).map(|checked| checked.spec)
 }
 
-pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
-    let mut found = Found::read(text);
+/// Reads only the database of a `tandem.toml`, which may lack everything else: `tandem schema` needs no service.
+///
+/// # Errors
+/// All problems of that part.
+pub fn read_database(text: &str) -> Result<DatabaseSpec, Vec<Problem>> {
+    let mut found = Found::read_only(text, "database");
     let mut spec = ServiceSpec::draft();
-    spec.listen = vec![ListenSpec::draft(); found.length("listen")];
-    visit(&mut spec, &mut |path, field| {
+    fill(&mut spec, &found);
+    if found.problems.is_empty() {
+        return Ok(spec.database);
+    }
+    found.problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
+    Err(found.problems)
+}
+
+fn fill(spec: &mut ServiceSpec, found: &Found) {
+    visit(spec, &mut |path, field| {
         if let Some(value) = found.value(path) {
             field.set(value);
         }
     });
+}
+
+pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
+    let mut found = Found::read(text);
+    let mut spec = ServiceSpec::draft();
+    spec.listen = vec![ListenSpec::draft(); found.length("listen")];
+    fill(&mut spec, &found);
     pool_fits_its_ports(&spec, &mut found);
     restart_waits_grow(&spec, &mut found);
     addresses_differ(&spec, &mut found);

@@ -70,6 +70,11 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("limits.fields", &mut limits.fields);
     each("limits.body", &mut limits.body);
     each("limits.connections", &mut limits.connections);
+    let database = &mut spec.database;
+    each("database.url", &mut database.url);
+    each("database.migrations", &mut database.migrations);
+    each("database.home", &mut database.home);
+    each("database.scratch_url", &mut database.scratch_url);
 }
 
 /// A text in quotes, as TOML wants it.

@@ -28,12 +28,27 @@ pub(super) struct Found {
 impl Found {
     /// Reads the text. If it is not TOML, that is the only problem.
     pub(super) fn read(text: &str) -> Found {
+        Found::of(text, |found, file| found.table("", "", FILE, file, 0..0))
+    }
+
+    /// Reads only one key of the file, and nothing beside it.
+    pub(super) fn read_only(text: &str, name: &str) -> Found {
+        Found::of(text, |found, file| {
+            let key = FILE.iter().find(|key| key.name == name);
+            let entry = file.iter().find(|(found, _)| found.get_ref() == name);
+            if let (Some(key), Some((found_name, value))) = (key, entry) {
+                found.entry(key, name, name, found_name.span(), value);
+            }
+        })
+    }
+
+    fn of(text: &str, read: impl FnOnce(&mut Found, &DeTable<'_>)) -> Found {
         let mut found = Found::default();
         let (file, errors) = DeTable::parse_recoverable(text);
         // What follows the first error is mostly its consequence.
         let first = errors.iter().min_by_key(|error| error.span().map_or(0, |span| span.start));
         match first {
-            None => found.table("", "", FILE, file.get_ref(), 0..0),
+            None => read(&mut found, file.get_ref()),
             Some(error) => {
                 let span = error.span().unwrap_or(0..0);
                 let message = format!("this is not TOML: {}", error.message().replace('\n', ", "));

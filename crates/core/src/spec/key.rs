@@ -104,7 +104,7 @@ pub(super) static FILE: &[Key] = &[
         "",
         "How large a request may be, and how many connections there may be.",
     ),
-    not_yet("database", "the database keeper"),
+    key("database", Kind::Table(DATABASE), "", "The database whose schema `tandem schema` changes."),
     not_yet("source", "watching for deliverables"),
 ];
 
@@ -279,5 +279,23 @@ static LIMITS: &[Key] = &[
         Kind::Number(1, 10_000_000),
         "20000",
         "Connections from clients, for the whole proxy.",
+    ),
+];
+
+static DATABASE: &[Key] = &[
+    key(
+        "url",
+        Kind::Text(text::database_url),
+        "\"env:DATABASE_URL\"",
+        "The database, as the role that owns the tables; env:NAME is read from the environment.",
+    ),
+    key("migrations", Kind::Text(text::folder), "\"db/migrations\"", "The folder of migrations.")
+        .also(&["dir", "path", "folder"]),
+    key("home", Kind::Text(text::home), "\"public\"", "The schema where the tables live.").also(&["schema"]),
+    key(
+        "scratch_url",
+        Kind::Text(text::database_url),
+        "\"env:SCRATCH_URL\"",
+        "Another server for scratch copies. Not set: the same server.",
     ),
 ];

@@ -23,6 +23,9 @@ pub struct ServiceSpec {
     pub timeouts: TimeoutSpec,
     /// How large a request may be, and how many connections there may be.
     pub limits: LimitSpec,
+    /// The database, for `tandem schema`.
+    #[serde(default)]
+    pub database: DatabaseSpec,
 }
 
 impl ServiceSpec {
@@ -43,6 +46,31 @@ impl ServiceSpec {
             deploy: DeploySpec::default(),
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),
+            database: DatabaseSpec::default(),
+        }
+    }
+}
+
+/// The database whose schema is changed, and where its migrations are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseSpec {
+    /// The URL of the role that owns the tables, or `env:NAME`.
+    pub url: String,
+    /// The folder of migrations, relative to the configuration.
+    pub migrations: String,
+    /// The schema where the tables live.
+    pub home: String,
+    /// Another server for scratch copies, or `env:NAME`. None: the same server.
+    pub scratch_url: Option<String>,
+}
+
+impl Default for DatabaseSpec {
+    fn default() -> Self {
+        DatabaseSpec {
+            url: "env:DATABASE_URL".to_owned(),
+            migrations: "db/migrations".to_owned(),
+            home: "public".to_owned(),
+            scratch_url: None,
         }
     }
 }

@@ -291,6 +291,54 @@ pub(super) fn show_size(bytes: u64) -> String {
     }
 }
 
+/// A PostgreSQL URL, or the variable that holds it. What a wrong one says is not shown: it may hold a password.
+pub(super) fn database_url(text: &str) -> Result<String, Wrong> {
+    let text = text.trim();
+    if let Some(name) = text.strip_prefix("env:") {
+        return if is_variable(name) {
+            Ok(text.to_owned())
+        } else {
+            let what = format!("refers to the variable {}", quoted(name));
+            Err(Wrong::new(what, "write for example \"env:DATABASE_URL\""))
+        };
+    }
+    if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return Err(Wrong::new(
+            "is not the URL of a PostgreSQL database",
+            "write \"env:DATABASE_URL\", or for example \"postgres://owner@127.0.0.1:5432/shop\"",
+        ));
+    }
+    match text.chars().find(|c| c.is_whitespace() || c.is_control()) {
+        Some(c) => Err(Wrong::new(format!("holds {c:?}"), "write such characters as %XX")),
+        None => Ok(text.to_owned()),
+    }
+}
+
+pub(super) fn folder(text: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() || text.contains('\0') {
+        return Err(Wrong::new(
+            format!("is {}, which is not a folder", quoted(text)),
+            "write for example \"db/migrations\"",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A schema of the user's.
+pub(super) fn home(text: &str) -> Result<String, Wrong> {
+    let wrong = |what: &str| {
+        let what = format!("is {}, {what}", quoted(text));
+        Err(Wrong::new(what, "name the schema where the app's tables are, such as \"public\""))
+    };
+    match text {
+        "" => wrong("which is not a name"),
+        _ if text.contains('\0') || text.len() > 63 => wrong("which PostgreSQL can't take as a name"),
+        _ if text.starts_with("pg_") => wrong("which is PostgreSQL's own"),
+        _ if text == "tandem" || text.starts_with("tandem_") => wrong("which is Tandem's own"),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 /// The name of an environment variable.
 pub(super) fn is_variable(name: &str) -> bool {
     name.bytes()

@@ -78,6 +78,15 @@ pub fn state(client: &mut Client) -> Result<State, Failure> {
     Ok(State { revision, change, operator })
 }
 
+/// All revisions that were reached, in order; none where there is no journal.
+pub fn revisions(client: &mut Client) -> Result<Vec<Revision>, Failure> {
+    match format(client)? {
+        None => Ok(Vec::new()),
+        Some(FORMAT) => Journal::of(client).revisions(),
+        Some(found) => Err(Failure::Format { found, known: FORMAT }),
+    }
+}
+
 impl<C: postgres::GenericClient> Journal<'_, C> {
     fn change(&mut self, active: Active) -> Result<ChangeState, Failure> {
         let step = match active.phase {

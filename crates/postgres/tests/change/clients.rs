@@ -123,7 +123,7 @@ fn run(client: &mut Client, statement: &Statement, number: u64) -> Result<(), po
             Type::INT2 => Box::new((number % 30_000) as i16),
             Type::INT4 => Box::new(number as i32),
             Type::FLOAT8 => Box::new(number as f64),
-            Type::BOOL => Box::new(number % 2 == 0),
+            Type::BOOL => Box::new(number.is_multiple_of(2)),
             _ => Box::new(number.to_string()),
         }
     };

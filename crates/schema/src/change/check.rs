@@ -85,14 +85,15 @@ fn bind(draft: &mut Draft<'_>, table: &TablePlace, object: &Object, new_side: bo
 fn late(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>, touch: Touch) {
     draft.lock_at_contract(&table.before);
     let unchecked = come.last.state.contains("not valid");
-    if touch == Touch::None && !unchecked {
-        if let Some(condition) = expression::check_of(&come.physical.definition) {
-            draft.checks.push(RowCheck {
-                table: table.before.clone(),
-                wrong: format!("({condition}) IS FALSE"),
-                meaning: format!("{} breaks {}", table.after.name, come.last.name.name),
-            });
-        }
+    if touch == Touch::None
+        && !unchecked
+        && let Some(condition) = expression::check_of(&come.physical.definition)
+    {
+        draft.checks.push(RowCheck {
+            table: table.before.clone(),
+            wrong: format!("({condition}) IS FALSE"),
+            meaning: format!("{} breaks {}", table.after.name, come.last.name.name),
+        });
     }
     let beside =
         matches!(touch, Touch::None | Touch::Exchanged) && !draft.is_small(&table.before) && !unchecked;

@@ -22,14 +22,12 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
             draft.lock_at_contract(&table.before);
             identity(draft, table, (old, new), &alter, &object);
         } else if retyped && place.is_twin() {
-            if super::twin::way(draft, table, place) == super::twin::Way::InPlace
-                && !new.generated
-                && new.identity.is_none()
-            {
-                draft.at_contract(Contract::Rules, set(&alter, new.default.as_deref()));
-            } else if super::twin::way(draft, table, place) == super::twin::Way::Exchanged
-                && new.default != physical.default
-            {
+            let set_again = match super::twin::way(draft, table, place) {
+                super::twin::Way::InPlace => !new.generated && new.identity.is_none(),
+                super::twin::Way::Exchanged => new.default != physical.default,
+                super::twin::Way::Settled => false,
+            };
+            if set_again {
                 draft.at_contract(Contract::Rules, set(&alter, new.default.as_deref()));
             }
         } else if old.default != physical.default && !new.generated {

@@ -86,7 +86,7 @@ pub(super) fn beside(draft: &mut Draft<'_>, table: &TablePlace, index: &Object, 
         .get(&table.oid)
         .is_some_and(|found| found.kind == RelationKind::Partitioned);
     let drop = format!("DROP INDEX IF EXISTS {}", index.name);
-    draft.at_undo(Undo::Sides, drop.clone());
+    draft.at_undo(Undo::Sides, drop);
     if partitioned {
         draft.lock(&table.before, Strength::Writers);
         if !draft.is_small(&table.before) {

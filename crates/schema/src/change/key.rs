@@ -72,10 +72,10 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
                 constraint_renamed(table, &before.name.name, &last.name.name),
             );
         }
-        if touch(draft, table, physical) != Touch::None {
-            if let Some(index) = index_of(table, *kind, physical) {
-                beside(draft, table, &temporary(&index), "used until the contract");
-            }
+        if touch(draft, table, physical) != Touch::None
+            && let Some(index) = index_of(table, *kind, physical)
+        {
+            beside(draft, table, &temporary(&index), "used until the contract");
         }
     }
 }

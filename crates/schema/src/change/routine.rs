@@ -50,7 +50,7 @@ pub(super) fn add(draft: &mut Draft<'_>) {
     for ((kind, oid), gone) in request.before.objects.iter().filter(|((kind, _), _)| *kind == Kind::Routine) {
         if !request.after.objects.contains_key(&(*kind, *oid)) {
             if let Some(drop) = create::drop(request.before, *kind, gone) {
-                draft.at_contract(Contract::Objects, drop);
+                draft.at_contract(Contract::Routines, drop);
             }
             draft.explain("drop routine", gone.name.name.clone(), "", "", "dropped");
         }
@@ -82,7 +82,7 @@ fn changed(draft: &mut Draft<'_>, before: &Object, physical: &Object, last: &Obj
         let drop = format!("DROP ROUTINE IF EXISTS {}", copy.identity);
         let undo = if stage == Expand::Types { Undo::Types } else { Undo::Sides };
         draft.undo.entry(undo).or_default().insert(0, drop.clone());
-        draft.at_contract(if stage == Expand::Types { Contract::Objects } else { Contract::Views }, drop);
+        draft.at_contract(if stage == Expand::Types { Contract::Routines } else { Contract::Views }, drop);
     }
     if before.name.schema == last.name.schema && before.name != last.name {
         let rename = format!("ALTER ROUTINE {} RENAME TO {}", before.identity, ident(&last.name.name));

@@ -24,10 +24,10 @@ pub(super) fn add(draft: &mut Draft<'_>) {
         for statement in create::relation(request.physical, *oid, relation) {
             draft.at_expand(Expand::Objects, statement);
         }
-        if let Some((parent, _)) = &relation.partition_of {
-            if let Some(parent) = request.before.relations.get(parent) {
-                draft.lock(&parent.name, Strength::Everybody);
-            }
+        if let Some((parent, _)) = &relation.partition_of
+            && let Some(parent) = request.before.relations.get(parent)
+        {
+            draft.lock(&parent.name, Strength::Everybody);
         }
         if request.placement.in_lens.contains(oid) {
             let last = request.after.relations.get(oid);
@@ -134,11 +134,11 @@ fn belongings(draft: &mut Draft<'_>, oid: Oid, relation: &Relation) {
         }
         // Foreign keys wait until all tables and their keys are there; triggers until all routines are.
         let stage = if order(kind) >= 2 { Expand::Sides } else { Expand::Objects };
-        if kind == Kind::ForeignKey {
-            if let Some(other) = object.references.and_then(|other| request.before.relations.get(&other)) {
-                let other = other.name.clone();
-                draft.lock(&other, Strength::Writers);
-            }
+        if kind == Kind::ForeignKey
+            && let Some(other) = object.references.and_then(|other| request.before.relations.get(&other))
+        {
+            let other = other.name.clone();
+            draft.lock(&other, Strength::Writers);
         }
         for statement in create::object(request.physical, kind, object).unwrap_or_default() {
             draft.at_expand(stage, statement);

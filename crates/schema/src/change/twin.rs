@@ -306,10 +306,10 @@ fn texts(
 fn using(draft: &Draft<'_>, table: &TablePlace, old: &Column, new: &Column) -> Option<Text> {
     let statements = draft.request.migrations.iter().flat_map(|migration| &migration.statements);
     let found = statements.flat_map(|statement| statement.using.iter().map(move |using| (statement, using)));
-    let of_this = found.filter(|(_, (_, name, column, _))| {
+    let mut of_this = found.filter(|(_, (_, name, column, _))| {
         table.names().contains(&name.as_str()) && [&old.name, &new.name].contains(&column)
     });
-    of_this.last().map(|(statement, (_, _, _, expression))| Text {
+    of_this.next_back().map(|(statement, (_, _, _, expression))| Text {
         expression: cast_chain(expression, old).map_or_else(
             || expression.clone(),
             |over_text| {
@@ -329,7 +329,7 @@ fn cast_chain(expression: &str, old: &Column) -> Option<bool> {
     let column = parts.next()?.trim_matches('"');
     let rest: Vec<&str> = parts.collect();
     let plain = |part: &&str| part.chars().all(|c| c.is_alphanumeric() || "_.\"[]".contains(c));
-    (column == old.name && !rest.is_empty() && rest.iter().all(|part| plain(&part)))
+    (column == old.name && !rest.is_empty() && rest.iter().all(plain))
         .then(|| rest.iter().any(|part| *part == "text" || part.starts_with("varchar")))
 }
 
@@ -388,7 +388,7 @@ fn narrows(old: &Column, new: &Column) -> bool {
 /// that the old type does not have.
 fn returns(draft: &Draft<'_>, old: &Column, new: &Column) -> bool {
     let (from, to) = (old.type_name.as_str(), new.type_name.as_str());
-    let widened = !narrows(old, new) && !(base(from) == "date");
+    let widened = !narrows(old, new) && (base(from) != "date");
     let labels = |oid| {
         draft
             .request

@@ -29,6 +29,7 @@ fn spec(instances: u32) -> ServiceSpec {
         deploy: Default::default(),
         timeouts: Default::default(),
         limits: Default::default(),
+        database: Default::default(),
     }
 }
 

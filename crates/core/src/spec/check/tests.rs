@@ -74,6 +74,12 @@ head = "16KiB"
 fields = 50
 body = "100MiB"
 connections = 500
+
+[database]
+url = "env:OWNER_URL"
+migrations = "migrations"
+home = "shop"
+scratch_url = "postgres://scratch@127.0.0.1/postgres"
 "#;
 
 /// The problems of a text as they are printed without a terminal.
@@ -231,6 +237,12 @@ head = "32KiB"                    # default. The request line and all header fie
 fields = 100                      # default. The number of header fields.
 body = 0                          # default. The body of a request. 0: no limit.
 connections = 20000               # default. Connections from clients, for the whole proxy.
+
+[database]
+url = "env:DATABASE_URL"          # default. The database, as the role that owns the tables; env:NAME is read from the environment.
+migrations = "db/migrations"      # default. The folder of migrations.
+home = "public"                   # default. The schema where the tables live.
+# scratch_url =                   # default. Another server for scratch copies. Not set: the same server.
 "###);
     let full = show(FULL).unwrap();
     assert_eq!(

@@ -56,9 +56,9 @@ batch = 0
 "#;
     insta::assert_snapshot!(problems(text), @r###"
 tandem.toml:2:1: unknown key `servce` at the top
-  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits
+  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits, database
 tandem.toml:3:1: unknown key `instances` at the top
-  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits
+  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits, database
 tandem.toml:5:11: `run.command` is the text "bin/shop --port $PORT", but a list of program and arguments is expected
   help: write command = ["bin/shop", "--port", "$PORT"]
 tandem.toml:6:13: `run.instances` is the text "four", but a whole number is expected
@@ -89,19 +89,17 @@ tandem.toml:2:1: this is not TOML: duplicate key
 #[test]
 fn later_parts_are_announced() {
     let text = format!(
-        "{SMALL}tls = {{ acme = \"ops@example.com\" }}\n[database]\nurl = \"env:DATABASE_URL\"\n[source]\n\
+        "{SMALL}tls = {{ acme = \"ops@example.com\" }}\n[source]\n\
          watch = \"*.tar.gz\"\n[deploy]\nstrategy = \"canary\"\nguard.errors = \"< 1%\"\n"
     );
     insta::assert_snapshot!(problems(&text), @r###"
 tandem.toml:6:1: `listen.tls`: TLS is not part of this version of Tandem yet
   help: leave it out for now, or put x- before the key: such keys are ignored
-tandem.toml:7:2: `database`: the database keeper is not part of this version of Tandem yet
+tandem.toml:7:2: `source`: watching for deliverables is not part of this version of Tandem yet
   help: leave it out for now, or put x- before the key: such keys are ignored
-tandem.toml:9:2: `source`: watching for deliverables is not part of this version of Tandem yet
-  help: leave it out for now, or put x- before the key: such keys are ignored
-tandem.toml:12:12: `deploy.strategy` is "canary", which is not part of this version of Tandem yet
+tandem.toml:10:12: `deploy.strategy` is "canary", which is not part of this version of Tandem yet
   help: use "rolling" or "flip"
-tandem.toml:13:7: `deploy.guard.errors`: a guard on the share of errors is not part of this version of Tandem yet
+tandem.toml:11:7: `deploy.guard.errors`: a guard on the share of errors is not part of this version of Tandem yet
   help: leave it out for now, or put x- before the key: such keys are ignored
 "###);
 }
@@ -398,4 +396,32 @@ restart = { first = "2m" }
   help: make `first` the shorter of the two
 "###);
     assert!(read(&format!("{SMALL}[deploy]\nsurge = 0\nbatch = 2\nfloor = 0")).is_ok());
+}
+
+#[test]
+fn databases_are_checked_and_urls_are_not_shown() {
+    let text = format!(
+        "{SMALL}[database]\nurl = \"mysql://me:secret@db/x\"\nmigrations = \"\"\nschema = \"x\"\nhome = \"tandem_x\"\n\
+         scratch_url = \"env:1\"\n"
+    );
+    insta::assert_snapshot!(problems(&text), @r###"
+tandem.toml:7:7: `database.url` is not the URL of a PostgreSQL database
+  help: write "env:DATABASE_URL", or for example "postgres://owner@127.0.0.1:5432/shop"
+tandem.toml:8:14: `database.migrations` is "", which is not a folder
+  help: write for example "db/migrations"
+tandem.toml:9:1: unknown key `schema` in [database]
+  help: did you mean `home`? Known here: url, migrations, home, scratch_url
+tandem.toml:10:8: `database.home` is "tandem_x", which is Tandem's own
+  help: name the schema where the app's tables are, such as "public"
+tandem.toml:11:15: `database.scratch_url` refers to the variable "1"
+  help: write for example "env:DATABASE_URL"
+"###);
+}
+
+#[test]
+fn a_file_may_hold_nothing_but_a_database() {
+    let alone = read_database("[database]\nhome = \"shop\"\n[run]\nnothing = 1\n").unwrap();
+    assert_eq!((alone.home.as_str(), alone.url.as_str()), ("shop", "env:DATABASE_URL"));
+    assert!(read_database("[database]\nhome = 1").is_err());
+    assert!(read_database("database = 1").is_err() && read_database("[[").is_err());
 }

@@ -1,0 +1,96 @@
+//! `tandem schema`: the verbs, where the database is, and troubles told to people.
+
+mod adopt;
+mod contract;
+mod pause;
+mod plan;
+mod report;
+mod resume;
+mod role;
+mod start;
+mod status;
+mod undo;
+mod url;
+mod verify;
+mod watch;
+
+use std::path::PathBuf;
+
+use tandem_core::spec::DatabaseSpec;
+use tandem_server::schema::{Folder, Site};
+
+use crate::args::Global;
+use crate::args::schema::{Database, Schema, SchemaVerb};
+use crate::failure::Failure;
+use crate::place::{self, Place};
+use crate::problems;
+use crate::terminal::Terminal;
+use crate::verb::Ending;
+use report::told;
+
+pub(super) fn run(schema: &Schema, global: &Global, terminal: &Terminal) -> Ending {
+    let site = site(&schema.database, global, terminal)?;
+    let folder = || Folder::read(&site.migrations).map_err(|trouble| told(trouble, terminal));
+    match &schema.verb {
+        SchemaVerb::Plan(step) => plan::run(step, &site, &folder()?, terminal),
+        SchemaVerb::Start(step) => start::run(step, &site, &folder()?, terminal),
+        SchemaVerb::Resume => resume::run(&site, terminal),
+        SchemaVerb::Pause => pause::run(&site, terminal),
+        SchemaVerb::Status => status::run(&site, terminal),
+        SchemaVerb::Verify => verify::run(&site, terminal),
+        SchemaVerb::Contract { force } => contract::run(*force, &site, terminal),
+        SchemaVerb::Undo => undo::run(&site, terminal),
+        SchemaVerb::Adopt { at } => adopt::run(at.as_deref(), &site, &folder()?, terminal),
+        SchemaVerb::Url { revision, form } => url::run(revision, *form, &site, terminal),
+        SchemaVerb::Role { revision, member_of, no_login, print } => role::run(
+            &role::Wanted { revision, of: member_of.as_deref(), login: !no_login, print: *print },
+            &site,
+            terminal,
+        ),
+    }
+}
+
+/// As the command line says, else as the configuration does, if there is one.
+fn site(database: &Database, global: &Global, terminal: &Terminal) -> Result<Site, Failure> {
+    let place = match Place::find(global) {
+        Ok(place) => Some(place),
+        Err(failure) if global.config.is_some() => return Err(failure),
+        Err(_) => None,
+    };
+    let spec = match &place {
+        Some(place) => {
+            let text = place::read_config(&place.config)?;
+            let read = tandem_core::spec::read_database(&text);
+            read.map_err(|problems| problems::tell(&place.config, &text, &problems, terminal))?
+        }
+        None => DatabaseSpec::default(),
+    };
+    let folder = place.as_ref().and_then(|place| place.config.parent());
+    let migrations = match &database.migrations {
+        Some(path) => path.clone(),
+        None => {
+            folder.map_or_else(|| PathBuf::from(&spec.migrations), |folder| folder.join(&spec.migrations))
+        }
+    };
+    let scratch_url = match (&database.scratch_url, &spec.scratch_url) {
+        (Some(url), _) => Some(url.clone()),
+        (None, Some(url)) => Some(resolved(url, "--scratch-url")?),
+        (None, None) => None,
+    };
+    let url = match &database.url {
+        Some(url) => url.clone(),
+        None => resolved(&spec.url, "--url")?,
+    };
+    let home = database.home.clone().unwrap_or(spec.home);
+    Ok(Site { url, scratch_url, home, migrations })
+}
+
+/// A URL, or that of the variable that stands for it.
+fn resolved(url: &str, option: &str) -> Result<String, Failure> {
+    let Some(name) = url.strip_prefix("env:") else { return Ok(url.to_owned()) };
+    std::env::var(name).ok().filter(|url| !url.is_empty()).ok_or_else(|| {
+        Failure::usage(format!("which database is not known: {name} is not set")).help(format!(
+            "set it, name the database with {option} postgres://owner@host/database, or in [database] of tandem.toml"
+        ))
+    })
+}

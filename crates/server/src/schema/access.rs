@@ -1,0 +1,190 @@
+//! How an app is told which revision it is: by a URL whose `search_path` begins with the revision's lens, or by a role.
+//!
+//! Pure texts. The lens is also told as the application's name, by which clients of a revision are known. Tested in place;
+//! with real clients in `crates/cli/tests/cli/schema`.
+
+use tandem_schema::name::{ident, lens, literal};
+
+/// Whose URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Of libpq, and of what understands its URLs.
+    Libpq,
+    /// Of the JDBC driver.
+    Jdbc,
+}
+
+/// The URL for an app of a revision.
+///
+/// # Errors
+/// It is no URL.
+pub fn url(database: &str, revision: &str, home: &str, form: Form) -> Result<String, String> {
+    let (scheme, rest) = database.split_once("://").ok_or("expected postgres://user@host/database")?;
+    if !matches!(scheme, "postgres" | "postgresql") {
+        return Err("it must begin with postgres://".to_owned());
+    }
+    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let lens = lens(revision);
+    let path = format!("{lens},{}", word(home));
+    Ok(match form {
+        Form::Libpq => libpq(scheme, before, &pairs, &lens, &path),
+        Form::Jdbc => jdbc(before, &pairs, &lens, &path),
+    })
+}
+
+fn libpq(scheme: &str, before: &str, pairs: &[(&str, &str)], lens: &str, path: &str) -> String {
+    let written = |key: &str| pairs.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+    // A blank would end the option: one in a name is kept by a backslash.
+    let path = path.replace('\\', "\\\\").replace(' ', "\\ ");
+    let option = encoded(&format!("-c search_path={path}"));
+    let options = match written("options").filter(|options| !options.is_empty()) {
+        Some(options) => format!("{options}%20{option}"),
+        None => option,
+    };
+    let mut query: Vec<String> = pairs
+        .iter()
+        .filter(|(name, _)| !matches!(*name, "options" | "application_name" | "schema"))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    query.push(format!("application_name={}", application(lens, written("application_name"))));
+    query.push(format!("options={options}"));
+    format!("{scheme}://{before}?{}", query.join("&"))
+}
+
+fn jdbc(before: &str, pairs: &[(&str, &str)], lens: &str, path: &str) -> String {
+    let (login, place) =
+        before.rsplit_once('@').map_or((None, before), |(login, place)| (Some(login), place));
+    let mut query = vec![format!("currentSchema={}", encoded(path).replace("%2C", ","))];
+    if let Some(login) = login {
+        let (user, password) =
+            login.split_once(':').map_or((login, None), |(user, password)| (user, Some(password)));
+        query.push(format!("user={user}"));
+        query.extend(password.map(|password| format!("password={password}")));
+    }
+    let mut name = None;
+    for (key, value) in pairs {
+        match *key {
+            "application_name" => name = Some(*value),
+            "user" | "password" | "sslmode" | "sslrootcert" | "options" => {
+                query.push(format!("{key}={value}"));
+            }
+            "connect_timeout" => query.push(format!("connectTimeout={value}")),
+            _ => {}
+        }
+    }
+    query.push(format!("ApplicationName={}", application(lens, name)));
+    format!("jdbc:postgresql://{place}?{}", query.join("&"))
+}
+
+/// The lens comes first: PostgreSQL cuts long names off.
+fn application(lens: &str, written: Option<&str>) -> String {
+    written.map_or_else(|| lens.to_owned(), |written| format!("{lens}%20{written}"))
+}
+
+/// A schema as `search_path` takes it: bare where that means the same.
+fn word(schema: &str) -> String {
+    let plain = schema.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && !schema.starts_with(|c: char| c.is_ascii_digit());
+    if plain { schema.to_owned() } else { ident(schema) }
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// A role for the apps of one revision.
+#[derive(Debug, Clone, Copy)]
+pub struct Role<'a> {
+    /// The revision.
+    pub revision: &'a str,
+    /// The schema where the tables live.
+    pub home: &'a str,
+    /// The database in which it is so.
+    pub database: &'a str,
+    /// The app's role, whose rights it gets.
+    pub member_of: Option<&'a str>,
+    /// It may connect.
+    pub login: bool,
+}
+
+/// Statements that make a role, each of which can be repeated.
+pub fn role(role: &Role<'_>) -> Vec<String> {
+    let name = lens(role.revision);
+    let quoted = ident(&name);
+    let mut statements = vec![
+        format!(
+            "DO $tandem$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {}) \
+             THEN CREATE ROLE {quoted}; END IF; END $tandem$",
+            literal(&name)
+        ),
+        format!("ALTER ROLE {quoted} {}", if role.login { "LOGIN" } else { "NOLOGIN" }),
+    ];
+    statements.extend(role.member_of.map(|of| format!("GRANT {} TO {quoted}", ident(of))));
+    statements.push(format!(
+        "ALTER ROLE {quoted} IN DATABASE {} SET search_path = {quoted}, {}",
+        ident(role.database),
+        ident(role.home)
+    ));
+    statements
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_leads_to_a_lens() {
+        let libpq = |url: &str, home: &str| super::url(url, "0042_add_phone", home, Form::Libpq).unwrap();
+        assert_eq!(
+            libpq("postgres://me:p%40ss@db:5432/shop", "public"),
+            "postgres://me:p%40ss@db:5432/shop?application_name=tandem_0042_add_phone&\
+             options=-c%20search_path%3Dtandem_0042_add_phone%2Cpublic"
+        );
+        let written = libpq(
+            "postgresql://db/shop?sslmode=require&options=-c%20work_mem%3D1MB&application_name=web&schema=public",
+            "My shop",
+        );
+        assert_eq!(
+            written,
+            "postgresql://db/shop?sslmode=require&application_name=tandem_0042_add_phone%20web&\
+             options=-c%20work_mem%3D1MB%20-c%20search_path%3Dtandem_0042_add_phone%2C%22My%5C%20shop%22"
+        );
+        assert!(url("mysql://db/x", "1", "public", Form::Libpq).is_err());
+        let jdbc = url(
+            "postgres://me:s%3Dt@db:5432/shop?sslmode=require&connect_timeout=3&gssencmode=disable",
+            "0042_add_phone",
+            "public",
+            Form::Jdbc,
+        );
+        assert_eq!(
+            jdbc.unwrap(),
+            "jdbc:postgresql://db:5432/shop?currentSchema=tandem_0042_add_phone,public&user=me&password=s%3Dt&\
+             sslmode=require&connectTimeout=3&ApplicationName=tandem_0042_add_phone"
+        );
+    }
+
+    #[test]
+    fn a_role_is_made_of_quoted_names() {
+        let made = role(&Role {
+            revision: "1_a",
+            home: "my \"home",
+            database: "shop",
+            member_of: Some("App"),
+            login: true,
+        });
+        assert_eq!(made.len(), 4);
+        assert_eq!(made[2], "GRANT \"App\" TO \"tandem_1_a\"");
+        assert_eq!(
+            made[3],
+            "ALTER ROLE \"tandem_1_a\" IN DATABASE \"shop\" SET search_path = \"tandem_1_a\", \"my \"\"home\""
+        );
+    }
+}
