@@ -18,7 +18,7 @@ use tandem_schema::model::{Catalog, Kind};
 use tandem_schema::name::{self, Name, ident};
 use tandem_schema::plan::{Plan, Refusal};
 use tandem_schema::planner::{self, Ends};
-use tandem_schema::source::{Mark, Migration, Place};
+use tandem_schema::source::{Mark, Migration, Place, Statement};
 use tandem_schema::{placement, text};
 
 use crate::connection::connect;
@@ -118,6 +118,8 @@ pub fn prepare(wanted: &Wanted<'_>) -> Result<Prepared, Unprepared> {
         .query_one("SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'TimeZone'", &[])
         .and_then(|row| row.try_get(0))
         .map_err(Error::from)?;
+    let to = wanted.migrations.last().map_or(wanted.from, |migration| migration.name.as_str());
+    options.again = migration::was_undone(&mut real, to)?;
     let plan = plan(wanted, &pristine, (&copied, &first), &sizes, &options)?;
     let broken = rehearsal::rehearse(&pristine, &plan, &wanted.statements)?;
     Ok(Prepared { plan, left_out: pristine.left_out().to_vec(), broken })
@@ -135,14 +137,19 @@ fn plan(
     let (old_lens, new_lens) = (name::lens(wanted.from), name::lens(to));
     let scratch = pristine.again()?;
     let mut client = scratch.connect()?;
-    migration::run(&mut client, wanted.home, wanted.migrations, |mark| mark == Some(Mark::Expand))?;
+    let first_of_all =
+        |statement: &Statement| statement.mark == Some(Mark::Expand) && statement.data.is_none();
+    migration::run(&mut client, wanted.home, wanted.migrations, first_of_all, options.again)?;
     let before = schema(&mut client)?;
-    migration::run(&mut client, wanted.home, wanted.migrations, |mark| mark.is_none())?;
+    // Marked rows may be those of new tables: they come in their turn.
+    let in_turn = |statement: &Statement| statement.mark != Some(Mark::Contract) && !first_of_all(statement);
+    migration::run(&mut client, wanted.home, wanted.migrations, in_turn, options.again)?;
     let after = schema(&mut client)?;
     let texts = text::gather(&before, &after, wanted.home, wanted.migrations);
-    let placement = placement::place(&before, &after, &texts, &new_lens);
+    let placement = placement::place(&before, &after, &texts, wanted.home, &new_lens);
     let physical = physical(&mut client, &placement.statements, &new_lens)?;
-    migration::run(&mut client, wanted.home, wanted.migrations, |mark| mark == Some(Mark::Contract))?;
+    let at_last = |statement: &Statement| statement.mark == Some(Mark::Contract);
+    migration::run(&mut client, wanted.home, wanted.migrations, at_last, false)?;
     let last = schema(&mut client)?;
     let books = book::books(copied, wanted.home, wanted.migrations);
     let request = Request {

@@ -23,7 +23,7 @@ pub(crate) mod twin;
 mod view;
 
 use crate::draft::Draft;
-use crate::model::{Kind, Object, Oid, RelationKind};
+use crate::model::{Kind, Object, Oid};
 use crate::placement::TablePlace;
 
 /// Adds everything that a change of schema needs.
@@ -32,8 +32,10 @@ pub(crate) fn add(draft: &mut Draft<'_>) {
     object::add(draft);
     table::add(draft);
     for table in &tables {
-        let heir =
-            draft.request.after.relations.get(&table.oid).is_some_and(crate::model::Relation::inherits);
+        // One that leaves its parent follows it until contract.
+        let heir = [draft.request.before, draft.request.after]
+            .iter()
+            .any(|catalog| catalog.relations.get(&table.oid).is_some_and(crate::model::Relation::inherits));
         if !heir {
             column::add(draft, table);
             twin::add(draft, table);
@@ -49,30 +51,10 @@ pub(crate) fn add(draft: &mut Draft<'_>) {
         policy::add(draft, table);
         attribute::add(draft, table);
     }
-    for view in materialized(draft) {
-        index::add(draft, &view);
-    }
     routine::add(draft);
     view::add(draft);
     attribute::objects(draft);
     data::add(draft);
-}
-
-/// Materialised views that both sides have, as tables that stay as they are: their indexes may change.
-fn materialized(draft: &Draft<'_>) -> Vec<TablePlace> {
-    let request = draft.request;
-    let views =
-        request.before.relations.iter().filter(|(_, relation)| relation.kind == RelationKind::Materialized);
-    let kept = views.filter_map(|(oid, before)| {
-        let after = request.after.relations.get(oid)?;
-        Some(TablePlace {
-            oid: *oid,
-            before: before.name.clone(),
-            after: after.name.clone(),
-            columns: Vec::new(),
-        })
-    });
-    kept.collect()
 }
 
 /// The objects of some kinds that a table has only before (`old`) or only after, or on both sides.

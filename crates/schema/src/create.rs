@@ -26,9 +26,20 @@ pub fn relation(catalog: &Catalog, oid: Oid, relation: &Relation) -> Vec<String>
         }
         RelationKind::Table | RelationKind::Partitioned | RelationKind::Foreign => {
             statements.push(table(catalog, oid, relation));
+            if let Some((parent, bound)) =
+                relation.partition_of.as_ref().filter(|_| attached(catalog, relation))
+            {
+                if let Some(parent) = catalog.relations.get(parent) {
+                    statements.push(format!("ALTER TABLE {} ATTACH PARTITION {name} {bound}", parent.name));
+                }
+            }
         }
     }
     for column in &relation.columns {
+        if let (RelationKind::View, Some(default)) = (relation.kind, &column.default) {
+            let (name, column) = (&relation.name, ident(&column.name));
+            statements.push(format!("ALTER VIEW {name} ALTER COLUMN {column} SET DEFAULT {default}"));
+        }
         statements.extend(column_settings(relation, column));
     }
     statements.extend(settings(relation));
@@ -74,6 +85,7 @@ pub fn column_settings(relation: &Relation, column: &Column) -> Vec<String> {
             literal(comment)
         ));
     }
+    statements.extend(storage(&relation.name, column));
     let on = format!("({}) ON {}", ident(&column.name), relation.name);
     for (rights, grantee) in column.privileges.iter().flatten().filter_map(|item| privilege::parse(item)) {
         for right in rights {
@@ -84,7 +96,20 @@ pub fn column_settings(relation: &Relation, column: &Column) -> Vec<String> {
     statements
 }
 
-fn options(relation: &Relation) -> String {
+/// What was set by hand about how a column is kept.
+pub fn storage(table: &Name, column: &Column) -> Vec<String> {
+    let alter = format!("ALTER TABLE {table} ALTER COLUMN {}", ident(&column.name));
+    let (words, options) = match column.storage.split_once('(') {
+        Some((words, options)) => (words, options.strip_suffix(')')),
+        None => (column.storage.as_str(), None),
+    };
+    let words: Vec<&str> = words.split_whitespace().filter(|word| *word != "VIRTUAL").collect();
+    let pairs = words.chunks_exact(2).map(|pair| format!("{alter} SET {}", pair.join(" ")));
+    pairs.chain(options.map(|options| format!("{alter} SET ({options})"))).collect()
+}
+
+/// Storage parameters or a view's options as `WITH (…)`.
+pub fn options(relation: &Relation) -> String {
     if relation.options.is_empty() {
         String::new()
     } else {
@@ -95,7 +120,7 @@ fn options(relation: &Relation) -> String {
 fn table(catalog: &Catalog, oid: Oid, relation: &Relation) -> String {
     let unlogged = if relation.persistence == "u" { "UNLOGGED " } else { "" };
     let by = relation.partition_key.as_ref().map(|key| format!(" PARTITION BY {key}")).unwrap_or_default();
-    if let Some((parent, bound)) = &relation.partition_of {
+    if let Some((parent, bound)) = relation.partition_of.as_ref().filter(|_| !attached(catalog, relation)) {
         let parent = catalog.relations.get(parent).map(|parent| parent.name.to_string()).unwrap_or_default();
         return format!(
             "CREATE {unlogged}TABLE {} PARTITION OF {parent} {bound}{by}{}",
@@ -117,6 +142,29 @@ fn table(catalog: &Catalog, oid: Oid, relation: &Relation) -> String {
         columns.join(", "),
         options(relation)
     )
+}
+
+/// A partition that differs from its parent, as one that was made by itself and attached may.
+fn attached(catalog: &Catalog, relation: &Relation) -> bool {
+    let shape = |relation: &Relation| -> Vec<_> {
+        let of = |column: &Column| {
+            let Column { name, type_name, not_null, default, identity, .. } = column.clone();
+            (name, type_name, not_null, default, identity)
+        };
+        relation.columns.iter().map(of).collect()
+    };
+    let parent = relation.partition_of.as_ref().and_then(|(parent, _)| catalog.relations.get(parent));
+    parent.is_some_and(|parent| {
+        // Before 17 an identity stays with the parent.
+        let mut of_parent = shape(parent);
+        let own = shape(relation);
+        for (parent, own) in of_parent.iter_mut().zip(&own) {
+            if own.4.is_none() || catalog.version < 170_000 {
+                parent.4 = None;
+            }
+        }
+        of_parent != own
+    })
 }
 
 /// A column as CREATE TABLE and ADD COLUMN define it.
@@ -180,7 +228,9 @@ pub fn object(catalog: &Catalog, kind: Kind, object: &Object) -> Option<Vec<Stri
         // The sequence of an identity column comes with it.
         Kind::Sequence if object.state.contains("identity") => return Some(Vec::new()),
         Kind::Sequence => format!("CREATE SEQUENCE {name} {definition}"),
-        Kind::Routine | Kind::Index | Kind::Trigger | Kind::Rule | Kind::Statistics => definition.clone(),
+        // Partitions get theirs from a partitioned table's.
+        Kind::Index => definition.replacen(" ON ONLY ", " ON ", 1),
+        Kind::Routine | Kind::Trigger | Kind::Rule | Kind::Statistics => definition.clone(),
         Kind::PrimaryKey | Kind::Unique | Kind::Check | Kind::Exclusion | Kind::ForeignKey => {
             format!("ALTER TABLE {} ADD CONSTRAINT {} {definition}", on?, ident(&name.name))
         }
@@ -190,6 +240,15 @@ pub fn object(catalog: &Catalog, kind: Kind, object: &Object) -> Option<Vec<Stri
     let mut statements = vec![first];
     if let (Kind::Trigger, Some(on)) = (kind, on) {
         statements.extend(firing(&object.state, on, &name.name));
+    }
+    if let Some(on) = on.filter(|_| has_index(kind)) {
+        let name = ident(&name.name);
+        if object.state.contains("clustered") {
+            statements.push(format!("ALTER TABLE {on} CLUSTER ON {name}"));
+        }
+        if object.state.contains("replica identity") {
+            statements.push(format!("ALTER TABLE {on} REPLICA IDENTITY USING INDEX {name}"));
+        }
     }
     if let Some(comment) = &object.comment {
         statements.push(format!("COMMENT ON {} IS {}", spoken(kind, object, on), literal(comment)));
@@ -206,6 +265,10 @@ pub fn object(catalog: &Catalog, kind: Kind, object: &Object) -> Option<Vec<Stri
         ));
     }
     Some(statements)
+}
+
+fn has_index(kind: Kind) -> bool {
+    matches!(kind, Kind::Index | Kind::PrimaryKey | Kind::Unique | Kind::Exclusion)
 }
 
 /// When a trigger fires, where it is not the usual.

@@ -54,12 +54,20 @@ pub struct Options {
     pub data_rows: u64,
     /// The server's default time zone, in which plain migrations convert times.
     pub time_zone: String,
+    /// The revision was begun before and undone: what an undo does not take back may be there.
+    pub again: bool,
 }
 
 impl Default for Options {
     /// 10 000 rows and 8 MiB: some ten milliseconds.
     fn default() -> Self {
-        Options { small_rows: 10_000, small_bytes: 8 << 20, data_rows: 10_000, time_zone: "UTC".to_owned() }
+        Options {
+            small_rows: 10_000,
+            small_bytes: 8 << 20,
+            data_rows: 10_000,
+            time_zone: "UTC".to_owned(),
+            again: false,
+        }
     }
 }
 
@@ -107,10 +115,12 @@ pub enum Contract {
     Columns,
     /// Routines that go.
     Routines,
-    /// Sequences and types that go.
+    /// Sequences and the like that go.
     Objects,
     /// Values changed in place.
     Values,
+    /// Types that go, which values may have had until now.
+    Types,
     /// Names on their way over a passing name.
     Passing,
     /// Final names of columns.
@@ -178,6 +188,10 @@ pub struct Draft<'a> {
     pub contract: BTreeMap<Contract, Vec<String>>,
     /// What it locks.
     pub contract_locks: BTreeSet<Name>,
+    /// Views of the team's that go or change at contract, each after those that it reads: locked before tables.
+    pub contract_views: Vec<Name>,
+    /// The same of those that an undo takes away.
+    pub undo_views: Vec<Name>,
     /// The undo transaction.
     pub undo: BTreeMap<Undo, Vec<String>>,
     /// Steps after the undo transaction.
@@ -229,6 +243,8 @@ impl<'a> Draft<'a> {
             settle: Vec::new(),
             contract: BTreeMap::new(),
             contract_locks: BTreeSet::new(),
+            contract_views: Vec::new(),
+            undo_views: Vec::new(),
             undo: BTreeMap::new(),
             after_undo: Vec::new(),
             sync: BTreeMap::new(),

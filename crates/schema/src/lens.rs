@@ -30,7 +30,7 @@ pub fn add(draft: &mut Draft<'_>) -> Vec<Seen> {
             continue;
         }
         if table.before.schema != draft.request.home || table.after.schema != draft.request.home {
-            elsewhere(draft, table, new);
+            elsewhere(draft, table, old, new);
             continue;
         }
         if old {
@@ -56,19 +56,19 @@ pub fn physical_columns(table: &TablePlace) -> Vec<String> {
 }
 
 /// Outside of the home schema names are written in full by clients: nothing can stand before them.
-fn elsewhere(draft: &mut Draft<'_>, table: &TablePlace, new: bool) {
-    let only_additions = table.before == table.after
+fn elsewhere(draft: &mut Draft<'_>, table: &TablePlace, old: bool, new: bool) {
+    let same_columns = table.before == table.after
         && table
             .columns
             .iter()
-            .all(|column| column.added().is_some() || column.old_physical == column.new_physical)
-        && table.columns.iter().all(|column| column.both().is_none_or(|(old, new)| old.name == new.name));
-    if only_additions && !new {
+            .all(|column| column.both().is_none_or(|(old, new)| old.name == new.name && !column.is_twin()));
+    let own_defaults = draft.defaults.iter().any(|(oid, ..)| *oid == table.oid);
+    if same_columns && !own_defaults && (old || new) {
         draft.note(
             Weight::Warning,
             "outside-home",
-            format!("{} is outside of the home schema: the old revision sees its new columns too", table.before),
-            "see to it that the old version names its columns (no SELECT * into positions, no INSERT without columns)",
+            format!("{} is outside of the home schema: both revisions see its old and new columns", table.before),
+            "see to it that both versions name their columns (no SELECT * into positions, no INSERT without columns)",
             draft.place_of(&[&table.after.name]),
         );
         return;
@@ -121,7 +121,7 @@ fn column_privileges(draft: &mut Draft<'_>, name: &Name, relation: &Relation) {
     let mut view = relation.clone();
     view.name = name.clone();
     for column in &relation.columns {
-        let bare = crate::model::Column { comment: None, ..column.clone() };
+        let bare = crate::model::Column { comment: None, storage: String::new(), ..column.clone() };
         for statement in crate::create::column_settings(&view, &bare) {
             draft.at_expand(Expand::Access, statement);
         }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Catalog, Column, Kind, Object, Oid, Relation};
+use crate::model::{Catalog, Column, Kind, Object, Oid, Relation, RelationKind};
 use crate::name::{Name, derived, ident};
 use crate::text::Texts;
 
@@ -120,14 +120,19 @@ pub struct Placement {
     pub in_lens: BTreeSet<Oid>,
     /// New indexes, constraints and sequences with a name of Tandem's own until theirs is free: by identity.
     pub renamed: BTreeMap<(Kind, Oid), String>,
+    /// Views that both revisions have, with another query or over another view: the new side has its own in its lens.
+    pub views: BTreeSet<Oid>,
     /// Brings a scratch copy from "after" to "physical".
     pub statements: Vec<String>,
 }
 
 /// Decides where everything lives.
-pub fn place(before: &Catalog, after: &Catalog, texts: &Texts, new_lens: &str) -> Placement {
-    let mut placement = Placement::default();
+pub fn place(before: &Catalog, after: &Catalog, texts: &Texts, home: &str, new_lens: &str) -> Placement {
+    let mut placement = Placement { views: changed_views(before, after, home), ..Placement::default() };
     let mut moves = Vec::new();
+    for name in placement.views.iter().filter_map(|oid| after.relations.get(oid)).map(|view| &view.name) {
+        moves.push(format!("ALTER VIEW {name} SET SCHEMA {}", ident(new_lens)));
+    }
     for (oid, relation) in &after.relations {
         let taken = before.is_taken(&relation.name) || type_is_taken(before, &relation.name);
         if !before.relations.contains_key(oid) && taken {
@@ -141,6 +146,7 @@ pub fn place(before: &Catalog, after: &Catalog, texts: &Texts, new_lens: &str) -
             moves.extend(displaced(before, after, &mut placement, (*kind, *oid), object, new_lens));
         }
     }
+    moves.extend(names_of_before(before, after));
     // A column's way to its physical name leads over a name that nobody has, so that names can be exchanged.
     let mut second = Vec::new();
     for (oid, old) in &before.relations {
@@ -167,16 +173,91 @@ pub fn place(before: &Catalog, after: &Catalog, texts: &Texts, new_lens: &str) -
             second.push(format!("ALTER TABLE {passing} RENAME TO {}", ident(&table.before.name)));
         }
     }
-    follow_parents(&mut placement, after);
+    follow_parents(&mut placement, before, after);
     placement.statements = moves;
     placement.statements.extend(second);
     placement
 }
 
+/// Views of both revisions that differ, and those that read them.
+fn changed_views(before: &Catalog, after: &Catalog, home: &str) -> BTreeSet<Oid> {
+    let kept = |oid: &Oid| {
+        let (old, new) = (before.relations.get(oid)?, after.relations.get(oid)?);
+        let at_home = old.name.schema == home && new.name.schema == home;
+        (at_home && new.kind == RelationKind::View).then_some((old, new))
+    };
+    let defaults = |view: &Relation| -> Vec<Option<String>> {
+        view.columns.iter().map(|column| column.default.clone()).collect()
+    };
+    let triggers = |catalog: &Catalog, oid: Oid| -> Vec<(Oid, String, String)> {
+        let owned = catalog.on(oid).filter(|(kind, _, _)| *kind == Kind::Trigger);
+        owned.map(|(_, oid, object)| (oid, object.definition.clone(), object.state.clone())).collect()
+    };
+    let calls_changed = |oid: Oid| {
+        after.on(oid).flat_map(|(_, _, object)| object.needs.iter()).any(|need| {
+            let of = |catalog: &Catalog| {
+                catalog.objects.get(&(Kind::Routine, *need)).map(|routine| routine.definition.clone())
+            };
+            of(before).is_some_and(|old| of(after).is_some_and(|new| old != new))
+        })
+    };
+    let mut changed: BTreeSet<Oid> = after
+        .relations
+        .keys()
+        .filter(|oid| {
+            kept(oid).is_some_and(|(old, new)| {
+                (&old.name, &old.query, &old.options) != (&new.name, &new.query, &new.options)
+                    || defaults(old) != defaults(new)
+                    || triggers(before, **oid) != triggers(after, **oid)
+                    || calls_changed(**oid)
+            })
+        })
+        .copied()
+        .collect();
+    loop {
+        let readers: Vec<Oid> = after
+            .relations
+            .iter()
+            .filter(|(oid, view)| {
+                !changed.contains(oid) && kept(oid).is_some() && !view.needs.is_disjoint(&changed)
+            })
+            .map(|(oid, _)| *oid)
+            .collect();
+        if readers.is_empty() {
+            return changed;
+        }
+        changed.extend(readers);
+    }
+}
+
+/// Types and sequences that get another name have their old one until contract; over passing names, since names may be exchanged.
+fn names_of_before(before: &Catalog, after: &Catalog) -> Vec<String> {
+    let mut first = Vec::new();
+    let mut second = Vec::new();
+    for ((kind, oid), object) in &after.objects {
+        let word = match kind {
+            Kind::Enum | Kind::Composite | Kind::Range => "TYPE",
+            Kind::Domain => "DOMAIN",
+            Kind::Sequence => "SEQUENCE",
+            _ => continue,
+        };
+        let Some(old) = before.objects.get(&(*kind, *oid)) else { continue };
+        if old.name.schema == object.name.schema && old.name.name != object.name.name {
+            let passing = Name::new(&old.name.schema, derived(PREFIX, &format!("pass_{oid}")));
+            first.push(format!("ALTER {word} {} RENAME TO {}", object.name, ident(&passing.name)));
+            second.push(format!("ALTER {word} {passing} RENAME TO {}", ident(&old.name.name)));
+        }
+    }
+    first.extend(second);
+    first
+}
+
 /// A column of a partition is called as its parent's is.
-fn follow_parents(placement: &mut Placement, after: &Catalog) {
+fn follow_parents(placement: &mut Placement, before: &Catalog, after: &Catalog) {
     let parent = |oid: &Oid| {
-        let relation = after.relations.get(oid)?;
+        let inherits =
+            |catalog: &'_ Catalog| catalog.relations.get(oid).filter(|relation| relation.inherits()).cloned();
+        let relation = inherits(after).or_else(|| inherits(before))?;
         relation
             .partition_of
             .as_ref()

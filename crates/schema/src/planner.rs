@@ -43,7 +43,12 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
     let (settling, no_return) = settling(&mut draft, &syncs);
     let views_first = view_locks(&draft, &views);
     let start = start(&mut draft);
-    let contract = contract(&mut draft, settling, &views_first);
+    let outer = |views: &[Name]| {
+        let lock = |table: &Name| Lock { table: table.clone(), mode: "ACCESS EXCLUSIVE".to_owned() };
+        views.iter().rev().map(lock).chain(views_first.iter().cloned()).collect::<Vec<_>>()
+    };
+    let (at_contract, at_undo) = (outer(&draft.contract_views), outer(&draft.undo_views));
+    let contract = contract(&mut draft, settling, &at_contract);
     let no_return = no_return.unwrap_or(contract.len().saturating_sub(1));
     Ok(Plan {
         from: request.from.to_owned(),
@@ -61,7 +66,7 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
         new_lens: request.new_lens.to_owned(),
         start,
         contract,
-        undo: undo(&mut draft, &views_first),
+        undo: undo(&mut draft, &at_undo),
         before: Fingerprint::of(ends.first),
         after: Fingerprint::of(&reordered(&draft, ends.last)),
         undone: Fingerprint::of(&undone(request)),

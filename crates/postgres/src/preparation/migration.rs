@@ -1,29 +1,35 @@
 //! Migrations run in a scratch copy, statement by statement.
 
 use postgres::Client;
+use postgres::error::SqlState;
 use tandem_schema::name::ident;
 use tandem_schema::source::{Mark, Migration, Statement};
 
 use super::Unprepared;
 use crate::error::Error;
 
-/// Runs those statements whose mark is wanted, each by itself, as the framework would find them: at home.
+/// Runs those statements that are wanted, each by itself, as the framework would find them: at home. After an undo, what that
+/// did not take back may have been run before.
 pub(super) fn run(
     client: &mut Client,
     home: &str,
     migrations: &[Migration],
-    wanted: impl Fn(Option<Mark>) -> bool,
+    wanted: impl Fn(&Statement) -> bool,
+    again: bool,
 ) -> Result<(), Unprepared> {
     at_home(client, home)?;
     for migration in migrations {
-        for statement in migration.statements.iter().filter(|statement| wanted(statement.mark)) {
+        for statement in migration.statements.iter().filter(|statement| wanted(statement)) {
             if statement.transaction_control || locks(statement) {
                 continue;
             }
-            client.batch_execute(&statement.text).map_err(|error| Unprepared::Migration {
-                place: statement.place.clone(),
-                error: Box::new(Error::from(error)),
-            })?;
+            match client.batch_execute(&statement.text) {
+                Err(error) if !(again && stays(statement) && was_run(&error)) => {
+                    let error = Box::new(Error::from(error));
+                    return Err(Unprepared::Migration { place: statement.place.clone(), error });
+                }
+                _ => {}
+            }
         }
     }
     // A migration may have set anything; catalogs are read as every connection of Tandem's reads them.
@@ -47,4 +53,36 @@ fn at_home(client: &mut Client, home: &str) -> Result<(), Error> {
 /// A lock is for the transaction that a framework would wrap around; nobody else is here.
 fn locks(statement: &Statement) -> bool {
     statement.text.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("lock "))
+}
+
+/// What an undo does not take back: what is marked, and values of enums.
+fn stays(statement: &Statement) -> bool {
+    statement.mark == Some(Mark::Expand) || statement.text.to_lowercase().contains("add value")
+}
+
+/// A statement fails because of what it did before.
+fn was_run(error: &postgres::Error) -> bool {
+    let known = [
+        SqlState::DUPLICATE_OBJECT,
+        SqlState::DUPLICATE_TABLE,
+        SqlState::DUPLICATE_COLUMN,
+        SqlState::DUPLICATE_FUNCTION,
+        SqlState::DUPLICATE_SCHEMA,
+        SqlState::UNDEFINED_OBJECT,
+        SqlState::UNDEFINED_TABLE,
+        SqlState::UNDEFINED_COLUMN,
+        SqlState::UNDEFINED_FUNCTION,
+        SqlState::INVALID_SCHEMA_NAME,
+    ];
+    error.code().is_some_and(|code| known.contains(code))
+}
+
+/// Whether a revision was begun and undone in this database.
+pub(super) fn was_undone(client: &mut Client, to: &str) -> Result<bool, Error> {
+    let journal = client.query_one("SELECT pg_catalog.to_regclass('tandem.change') IS NOT NULL", &[])?;
+    if !journal.try_get::<_, bool>(0)? {
+        return Ok(false);
+    }
+    let query = "SELECT EXISTS (SELECT FROM tandem.change WHERE phase = 'undone' AND plan->>'to' = $1)";
+    Ok(client.query_one(query, &[&to])?.try_get(0)?)
 }

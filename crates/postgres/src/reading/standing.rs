@@ -127,7 +127,7 @@ fn sequences() -> String {
 // A range type brings its constructors: they depend on it internally.
 fn routines() -> String {
     let identity = format!(
-        "{} || '.' || {} || '(' || pg_get_function_identity_arguments(p.oid) || ')'",
+        "{} || '.' || {} || '(' || oidvectortypes(p.proargtypes) || ')'",
         quoted("n.nspname"),
         quoted("p.proname")
     );

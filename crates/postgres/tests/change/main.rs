@@ -1,13 +1,24 @@
 //! Every kind of change on a real PostgreSQL, through all its phases, with clients of both revisions at work.
 
+mod attributes;
+mod books;
 mod clients;
 mod columns;
 mod interruptions;
 mod keys;
+mod names;
+mod partitions;
 mod pooler;
+mod refusals;
+mod routines;
+mod rows;
 mod rules;
 mod splits;
 mod stage;
+mod tables;
+mod triggers;
 mod type_changes;
+mod types;
+mod views;
 
 pub use stage::{Case, refused};

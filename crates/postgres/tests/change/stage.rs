@@ -50,6 +50,10 @@ pub struct Case<'a> {
     pub new_sees: &'a [(&'a str, &'a str)],
     /// What an undo may leave, as the only difference: the beginning of its description.
     pub left_by_undo: &'a str,
+    /// After an undo, of the old side.
+    pub undone_sees: &'a [(&'a str, &'a str)],
+    /// The migration's file, where its name matters.
+    pub file: &'a str,
     /// Every table counts as large.
     pub large: bool,
 }
@@ -68,12 +72,17 @@ pub const CASE: Case<'static> = Case {
     old_sees: &[],
     new_sees: &[],
     left_by_undo: "",
+    undone_sees: &[],
+    file: FILE,
     large: false,
 };
 
-/// The migrations of a text.
-pub fn migrations(text: &str) -> Vec<Migration> {
-    let files = [File { path: "2_new.sql".to_owned(), text: text.to_owned() }];
+/// The migration's file where its name does not matter.
+const FILE: &str = "2_new.sql";
+
+/// The migrations of a text in a file.
+pub fn migrations(file: &str, text: &str) -> Vec<Migration> {
+    let files = [File { path: file.to_owned(), text: text.to_owned() }];
     read(&files).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
@@ -84,11 +93,19 @@ fn options(large: bool) -> draft::Options {
 
 /// The plan of a migration on a database.
 pub fn planned(database: &Database<'_>, migration: &str, large: bool) -> Result<Prepared, Unprepared> {
+    planned_from(database, (FILE, migration), large)
+}
+
+fn planned_from(
+    database: &Database<'_>,
+    (file, migration): (&str, &str),
+    large: bool,
+) -> Result<Prepared, Unprepared> {
     prepare(&Wanted {
         url: &database.url(),
         scratch_url: None,
         from: "1_old",
-        migrations: &migrations(migration),
+        migrations: &migrations(file, migration),
         home: "public",
         statements: Statements::default(),
         options: options(large),
@@ -127,7 +144,9 @@ impl Case<'_> {
         plain.execute(self.migration);
         let database = Server::shared().database();
         database.execute(self.before);
-        let plan = planned(&database, self.migration, self.large).unwrap_or_else(|why| panic!("{why}")).plan;
+        let plan = planned_from(&database, (self.file, self.migration), self.large)
+            .unwrap_or_else(|why| panic!("{why}"))
+            .plan;
         let mut operator = operator(&database);
         operator.adopt("1_old", &[]).unwrap();
         let clients = Clients::new(&database, &plan);
@@ -143,9 +162,11 @@ impl Case<'_> {
         let mut left = plan.undone.differences(&shape(&mut database.client()).unwrap());
         left.retain(|difference| self.left_by_undo.is_empty() || !difference.starts_with(self.left_by_undo));
         self.compare("undo", &left);
+        self.look(&database, &plan, false, self.undone_sees);
 
-        let plan =
-            planned(&database, self.migration, self.large).unwrap_or_else(|why| panic!("again: {why}")).plan;
+        let plan = planned_from(&database, (self.file, self.migration), self.large)
+            .unwrap_or_else(|why| panic!("again: {why}"))
+            .plan;
         self.start(&mut operator, &plan);
         let new = clients.begin(self.new, true);
         clients.rounds(&[&old, &new]);

@@ -16,6 +16,7 @@ pub(super) fn add(draft: &mut Draft<'_>) {
     for (at, migration) in request.migrations.iter().enumerate() {
         for (number, statement) in migration.statements.iter().enumerate() {
             match statement.mark {
+                Some(Mark::Expand) if statement.data.is_some() => marked_rows(draft, statement),
                 Some(mark) => marked(draft, mark, statement),
                 None if request.texts.absorbed.contains(&(at, number)) => {}
                 None => {
@@ -30,27 +31,67 @@ pub(super) fn add(draft: &mut Draft<'_>) {
     }
 }
 
+/// Rows of old or new tables, as the new version would write them; given back by an undo where they are few.
+fn marked_rows(draft: &mut Draft<'_>, statement: &Statement) {
+    let request = draft.request;
+    let Some(data) = &statement.data else { return };
+    let name = Name::new(data.schema.as_deref().unwrap_or(request.home), &data.table);
+    let after = request.after.relation(&name).map(|(oid, _)| oid);
+    let kept = after.and_then(|oid| request.before.relations.get(&oid));
+    let rows = kept.map_or(0, |table| draft.size(&table.name).0);
+    let few = kept.filter(|_| rows <= request.options.data_rows && data.verb != Verb::Truncate);
+    if kept.is_some() && few.is_none() {
+        not_undone(draft, statement);
+    }
+    let table = few.cloned();
+    through_lens(draft, statement, table.as_ref());
+}
+
+fn not_undone(draft: &mut Draft<'_>, statement: &Statement) {
+    draft.note(
+        Weight::Hint,
+        "not-undone",
+        "a statement marked `@expand` is run for both revisions, and not taken back by an undo",
+        "",
+        Some(statement.place.clone()),
+    );
+}
+
 /// Run as it is, when the team said so.
 fn marked(draft: &mut Draft<'_>, mark: Mark, statement: &Statement) {
     let path = format!("SET LOCAL search_path = {}", ident(draft.request.home));
-    let all =
-        [path, statement.text.clone(), format!("SET LOCAL search_path = {}", ident(draft.request.home))];
     match mark {
         Mark::Expand => {
-            all.into_iter().for_each(|statement| draft.at_expand(Expand::Marked, statement));
-            draft.note(
-                Weight::Hint,
-                "not-undone",
-                "a statement marked `@expand` is run for both revisions, and not taken back by an undo",
-                "",
-                Some(statement.place.clone()),
-            );
+            let tolerant = again(draft, &statement.text);
+            [path.clone(), tolerant, path].into_iter().for_each(|text| draft.at_expand(Expand::Marked, text));
+            not_undone(draft, statement);
         }
         Mark::Contract => {
-            all.into_iter().for_each(|statement| draft.at_contract(Contract::Marked, statement));
+            let all = [path.clone(), statement.text.clone(), path];
+            all.into_iter().for_each(|text| draft.at_contract(Contract::Marked, text));
         }
     }
 }
+
+/// What is not taken back by an undo may be there already when the same revision is begun again.
+fn again(draft: &Draft<'_>, text: &str) -> String {
+    let request = draft.request;
+    let known = format!(
+        "{} OR EXISTS (SELECT FROM tandem.change WHERE phase = 'undone' AND plan->>'to' = {})",
+        request.options.again,
+        literal(request.to)
+    );
+    let block = format!(
+        "BEGIN EXECUTE {}; EXCEPTION WHEN {REPEATED} THEN \
+         IF NOT ({known}) THEN RAISE; END IF; END",
+        literal(text)
+    );
+    format!("DO {}", literal(&block))
+}
+
+/// Conditions by which a statement tells that it was run before.
+const REPEATED: &str = "duplicate_object OR duplicate_table OR duplicate_column OR duplicate_function OR duplicate_schema \
+     OR undefined_object OR undefined_table OR undefined_column OR undefined_function OR invalid_schema_name";
 
 fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
     let request = draft.request;
@@ -137,15 +178,12 @@ fn through_lens(draft: &mut Draft<'_>, statement: &Statement, table: Option<&Rel
 /// What the catalogs do not show.
 fn opaque(draft: &mut Draft<'_>, statement: &Statement) {
     let text = statement.text.to_lowercase();
-    let writes =
-        ["insert", "update", "delete", "truncate", "copy", "call", "perform", "execute", "setval", "merge"];
-    let word =
-        |word: &&str| text.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|found| found == *word);
-    if text.starts_with("select") && !text.contains("setval") && text.contains("set_config") {
-        return;
-    }
-    // A block without any of these words can only have changed the schema, which the catalogs show.
-    if text.starts_with("do") && !writes.iter().any(word) {
+    let starts = |word: &str| text.starts_with(word);
+    // Measures, and looks.
+    let harmless = starts("analyze") || starts("vacuum") || starts("select") && !text.contains('(');
+    let settings = starts("select") && !text.contains("setval") && text.contains("set_config");
+    // A block that writes nothing can only have changed the schema, which the catalogs show.
+    if harmless || settings || starts("do") && !writes(&text) {
         return;
     }
     draft.refuse(
@@ -154,4 +192,37 @@ fn opaque(draft: &mut Draft<'_>, statement: &Statement) {
         "mark it with `-- @expand` (run at expand, for both revisions) or `-- @contract` (run when the old version is gone)",
         Some(statement.place.clone()),
     );
+}
+
+/// Whether a block holds a word that writes, where that word is not part of a definition (`ON DELETE`, `BEFORE UPDATE`).
+fn writes(text: &str) -> bool {
+    const WRITE: [&str; 10] =
+        ["insert", "update", "delete", "truncate", "copy", "call", "perform", "execute", "setval", "merge"];
+    const DEFINE: [&str; 9] = ["on", "before", "after", "or", "of", "for", "grant", "revoke", "instead"];
+    let words: Vec<&str> =
+        text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect();
+    words.iter().enumerate().any(|(at, word)| {
+        let before = at.checked_sub(1).and_then(|at| words.get(at));
+        let after = words.get(at + 1);
+        let defines = before.is_some_and(|word| DEFINE.contains(word));
+        let calls = *word == "execute" && after.is_some_and(|word| matches!(*word, "function" | "procedure"));
+        WRITE.contains(word) && !defines && !calls
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::writes;
+
+    #[test]
+    fn definitions_are_told_from_writes() {
+        assert!(!writes(
+            "do $$ begin alter table a add foreign key (b) references c on delete no action on update cascade; end $$"
+        ));
+        assert!(!writes(
+            "do $$ begin create trigger t before insert or update on a execute function f(); end $$"
+        ));
+        assert!(writes("do $$ begin update a set b = 1; end $$"));
+        assert!(writes("do $$ begin execute 'delete from a'; end $$"));
+    }
 }

@@ -98,7 +98,7 @@ pub(super) fn beside(draft: &mut Draft<'_>, table: &TablePlace, index: &Object, 
                 draft.place_of(&[&index.name.name]),
             );
         }
-        draft.at_expand(Expand::Objects, index.definition.clone());
+        draft.at_expand(Expand::Objects, index.definition.replacen(" ON ONLY ", " ON ", 1));
         return;
     }
     let concurrent = index.definition.replacen(" INDEX ", " INDEX CONCURRENTLY ", 1);

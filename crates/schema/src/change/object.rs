@@ -6,8 +6,9 @@
 use crate::create;
 use crate::draft::{Contract, Draft, Expand, Undo};
 use crate::model::{Kind, Object, Oid};
-use crate::name::ident;
+use crate::name::{ident, literal};
 use crate::plan::{Step, Weight, Work};
+use crate::source::Statement;
 
 const KINDS: [Kind; 10] = [
     Kind::Schema,
@@ -43,6 +44,7 @@ pub(super) fn add(draft: &mut Draft<'_>) {
                 Kind::Rule => Contract::Sides,
                 Kind::Schema => Contract::Schemas,
                 Kind::Statistics => Contract::Constraints,
+                Kind::Enum | Kind::Domain | Kind::Composite | Kind::Range => Contract::Types,
                 _ => Contract::Objects,
             };
             draft.at_contract(stage, drop);
@@ -69,15 +71,14 @@ fn come(draft: &mut Draft<'_>, kind: Kind, oid: Oid, physical: &Object, last: &O
     if on_new && matches!(kind, Kind::Statistics | Kind::Rule) {
         return;
     }
-    let stage = match kind {
-        Kind::Schema => Expand::Schemas,
-        Kind::Statistics | Kind::Rule | Kind::Other => Expand::Objects,
-        _ => Expand::Types,
-    };
-    let undo = match kind {
-        Kind::Schema => Undo::Schemas,
-        Kind::Statistics | Kind::Rule | Kind::Other => Undo::Sides,
-        _ => Undo::Types,
+    // What stands for itself may be needed by columns; the rest needs routines or tables.
+    let early = ["collation", "server", "foreign-data wrapper", "language", "text search"];
+    let early = kind != Kind::Other || early.iter().any(|word| last.word.starts_with(word));
+    let (stage, undo) = match kind {
+        Kind::Schema => (Expand::Schemas, Undo::Schemas),
+        Kind::Statistics | Kind::Rule => (Expand::Objects, Undo::Sides),
+        _ if early => (Expand::Types, Undo::Types),
+        _ => (Expand::Sides, Undo::Sides),
     };
     let made = create::object(draft.request.physical, kind, physical).or_else(|| as_written(draft, last));
     let Some(made) = made else {
@@ -85,7 +86,9 @@ fn come(draft: &mut Draft<'_>, kind: Kind, oid: Oid, physical: &Object, last: &O
             "unknown-object",
             format!("{} {} can't be made from what the catalog says", physical.word, physical.identity),
             "mark its statement with `-- @expand` (run for both revisions at expand) or `-- @contract`",
-            draft.place_of(&[&last.name.name]),
+            draft
+                .place_of(&[&last.name.name])
+                .or_else(|| created(draft, last).map(|found| found.place.clone())),
         );
         return;
     };
@@ -118,13 +121,38 @@ fn come(draft: &mut Draft<'_>, kind: Kind, oid: Oid, physical: &Object, last: &O
 
 /// The team's own statement, for what can't be made from a catalog.
 fn as_written(draft: &Draft<'_>, last: &Object) -> Option<Vec<String>> {
-    let bare: String = last.name.name.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
-    let statement = draft.statement_of(&[if bare.is_empty() { &last.name.name } else { &bare }])?;
-    Some(vec![
-        format!("SET LOCAL search_path = {}, {}", ident(draft.request.new_lens), ident(draft.request.home)),
+    if last.word.starts_with("default acl") {
+        return None;
+    }
+    let statement = created(draft, last)?;
+    let home = ident(draft.request.home);
+    let mut all = vec![
+        format!("SET LOCAL search_path = {home}, {}", ident(draft.request.new_lens)),
         statement.text.clone(),
-        format!("SET LOCAL search_path = {}", ident(draft.request.home)),
-    ])
+        format!("SET LOCAL search_path = {home}"),
+    ];
+    if let Some(comment) = &last.comment {
+        all.push(format!("COMMENT ON {} IS {}", create::spoken(Kind::Other, last, None), literal(comment)));
+    }
+    Some(all)
+}
+
+/// The statement that made an object: by its name, else the only one that makes one of its sort.
+fn created<'a>(draft: &Draft<'a>, last: &Object) -> Option<&'a Statement> {
+    let statements = draft.request.migrations.iter().flat_map(|migration| &migration.statements);
+    let makes = |statement: &&Statement| {
+        let text = statement.text.to_lowercase();
+        let word = if last.word.starts_with("default acl") { "default privileges" } else { &last.word };
+        let text: Vec<&str> = text.split_whitespace().take(5).collect();
+        text.join(" ").contains(word)
+    };
+    let all: Vec<&Statement> = statements.filter(makes).collect();
+    let named = all.iter().filter(|statement| statement.text.contains(&last.name.name));
+    match (named.clone().next(), all.as_slice()) {
+        (Some(statement), _) if !last.name.name.is_empty() => Some(statement),
+        (_, [only]) => Some(only),
+        _ => None,
+    }
 }
 
 fn kept(draft: &mut Draft<'_>, kind: Kind, before: &Object, last: &Object) {

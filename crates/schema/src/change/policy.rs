@@ -6,6 +6,7 @@
 use crate::create;
 use crate::draft::{Contract, Draft};
 use crate::model::Kind;
+use crate::name::ident;
 use crate::placement::TablePlace;
 
 use super::owned;
@@ -18,6 +19,16 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
     else {
         return;
     };
+    for (_, _, old, _, last) in
+        owned.kept.iter().filter(|(_, _, old, _, last)| old.name.name != last.name.name)
+    {
+        let (from, to) = (ident(&old.name.name), ident(&last.name.name));
+        draft.lock_at_contract(&table.before);
+        draft.at_contract(
+            Contract::Objecting,
+            format!("ALTER POLICY {from} ON {} RENAME TO {to}", table.after),
+        );
+    }
     let changed: Vec<_> = owned
         .kept
         .iter()

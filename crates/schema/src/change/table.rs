@@ -3,6 +3,8 @@
 //! Created at expand with all that belongs to it, in the new lens where its name is still taken; dropped at contract: until
 //! then the old version uses it. Locks: writers of tables that its foreign keys refer to, short.
 
+use std::collections::BTreeSet;
+
 use crate::create;
 use crate::draft::{Contract, Draft, Expand, Strength, Undo};
 use crate::model::{Kind, Oid, Relation, RelationKind};
@@ -27,14 +29,26 @@ pub(super) fn add(draft: &mut Draft<'_>) {
         {
             draft.lock(&parent.name, Strength::Everybody);
         }
-        if request.placement.in_lens.contains(oid)
-            && let Some(last) = request.after.relations.get(oid)
-        {
-            let home = ident(&last.name.schema);
-            draft.at_contract(
-                Contract::Home,
-                format!("ALTER {} {} SET SCHEMA {home}", relation.word(), relation.name),
-            );
+        if request.placement.in_lens.contains(oid) {
+            let last = request.after.relations.get(oid);
+            if let Some(last) = last.filter(|last| last.name.schema != request.home) {
+                draft.refuse(
+                    "outside-home",
+                    format!(
+                        "{} takes the name of another, outside of the home schema {}",
+                        last.name, request.home
+                    ),
+                    "give it a name of its own, or mark the statements with `-- @contract`",
+                    draft.place_of(&[&last.name.name]),
+                );
+            }
+            if let Some(last) = request.after.relations.get(oid) {
+                let home = ident(&last.name.schema);
+                draft.at_contract(
+                    Contract::Home,
+                    format!("ALTER {} {} SET SCHEMA {home}", relation.word(), relation.name),
+                );
+            }
         }
         draft.explain("create table", relation.name.name.clone(), "made", "", "");
     }
@@ -54,6 +68,51 @@ pub(super) fn add(draft: &mut Draft<'_>) {
         }
     }
     gone(draft);
+    heirs(draft);
+}
+
+/// A table leaves its parent at contract: until then both versions see its rows there.
+fn heirs(draft: &mut Draft<'_>) {
+    let request = draft.request;
+    let parents = |relation: &Relation| -> BTreeSet<Oid> {
+        relation
+            .inherits
+            .iter()
+            .chain(relation.partition_of.iter().map(|(parent, _)| parent))
+            .copied()
+            .collect()
+    };
+    for (oid, before) in &request.before.relations {
+        let Some(after) = request.after.relations.get(oid) else { continue };
+        let (old, new) = (parents(before), parents(after));
+        let place = draft.place_of(&[&after.name.name]);
+        if !new.is_subset(&old) || (old == new && before.partition_of != after.partition_of) {
+            draft.refuse(
+                "attached",
+                format!("the rows of {} come under another table for both revisions at once", after.name.name),
+                "mark the statement with `-- @expand` if the old version can live with it, else with `-- @contract`",
+                place,
+            );
+            continue;
+        }
+        for oid in old.difference(&new) {
+            let Some(parent) = request.before.relations.get(oid) else { continue };
+            draft.lock_at_contract(&before.name);
+            draft.lock_at_contract(&parent.name);
+            // What happens to the parent's columns reaches it still; but with the parent it would go.
+            let (stage, of, from) = match request.after.relations.get(oid) {
+                Some(parent) => (Contract::Rules, &after.name, &parent.name),
+                None => (Contract::ForeignKeys, &before.name, &parent.name),
+            };
+            let statement = match before.partition_of {
+                Some(_) => format!("ALTER TABLE {from} DETACH PARTITION {of}"),
+                None => format!("ALTER TABLE {of} NO INHERIT {from}"),
+            };
+            draft.at_contract(stage, statement);
+            let object = format!("{} of {}", of.name, from.name);
+            draft.explain("detach", object, "both versions see its rows in both", "", "detached");
+        }
+    }
 }
 
 /// Keys first, then what may need them.

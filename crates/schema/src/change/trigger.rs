@@ -83,7 +83,7 @@ fn same_but_name(before: &Object, physical: &Object) -> bool {
 }
 
 /// A trigger's function that stands in the new lens until contract: how it is called before and there.
-fn changed_function(draft: &Draft<'_>, trigger: &Object) -> Option<(String, String)> {
+pub(super) fn changed_function(draft: &Draft<'_>, trigger: &Object) -> Option<(String, String)> {
     let request = draft.request;
     trigger.needs.iter().find_map(|need| {
         let before = request.before.objects.get(&(Kind::Routine, *need))?;
