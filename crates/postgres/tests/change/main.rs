@@ -7,6 +7,7 @@ mod columns;
 mod interruptions;
 mod keys;
 mod names;
+mod own_types;
 mod partitions;
 mod pooler;
 mod refusals;
@@ -18,7 +19,6 @@ mod stage;
 mod tables;
 mod triggers;
 mod type_changes;
-mod types;
 mod views;
 
 pub use stage::{Case, refused};
