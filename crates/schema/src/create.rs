@@ -26,12 +26,11 @@ pub fn relation(catalog: &Catalog, oid: Oid, relation: &Relation) -> Vec<String>
         }
         RelationKind::Table | RelationKind::Partitioned | RelationKind::Foreign => {
             statements.push(table(catalog, oid, relation));
-            if let Some((parent, bound)) =
-                relation.partition_of.as_ref().filter(|_| attached(catalog, relation))
+            let attached = relation.partition_of.as_ref().filter(|_| attached(catalog, relation));
+            if let Some((parent, bound)) = attached
+                && let Some(parent) = catalog.relations.get(parent)
             {
-                if let Some(parent) = catalog.relations.get(parent) {
-                    statements.push(format!("ALTER TABLE {} ATTACH PARTITION {name} {bound}", parent.name));
-                }
+                statements.push(format!("ALTER TABLE {} ATTACH PARTITION {name} {bound}", parent.name));
             }
         }
     }

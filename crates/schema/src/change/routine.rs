@@ -42,7 +42,7 @@ pub(super) fn add(draft: &mut Draft<'_>) {
                 draft.explain("create routine", last.name.name.clone(), "made", "", "");
             }
             Some(before) if before.definition != physical.definition => {
-                changed(draft, before, physical, last)
+                changed(draft, before, physical, last);
             }
             Some(_) => {}
         }
