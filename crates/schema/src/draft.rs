@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Catalog, Oid, Relation};
 use crate::name::Name;
 use crate::placement::{Placement, TablePlace};
-use crate::plan::{Change, Fill, Lock, Note, Refusal, RowCheck, Step, Weight, Work};
+use crate::plan::{Change, Fill, Note, Refusal, RowCheck, Step, Weight, Work};
 use crate::source::{Migration, Place};
 use crate::sync::Sync;
 use crate::text::{Text, Texts};
@@ -192,6 +192,8 @@ pub struct Draft<'a> {
     pub contract_views: Vec<Name>,
     /// The same of those that an undo takes away.
     pub undo_views: Vec<Name>,
+    /// Steps after the contract transaction.
+    pub after_contract: Vec<Step>,
     /// The undo transaction.
     pub undo: BTreeMap<Undo, Vec<String>>,
     /// Steps after the undo transaction.
@@ -245,6 +247,7 @@ impl<'a> Draft<'a> {
             contract_locks: BTreeSet::new(),
             contract_views: Vec::new(),
             undo_views: Vec::new(),
+            after_contract: Vec::new(),
             undo: BTreeMap::new(),
             after_undo: Vec::new(),
             sync: BTreeMap::new(),
@@ -474,16 +477,4 @@ fn key_of(catalog: &Catalog, oid: Oid, relation: &Relation) -> Vec<String> {
     };
     let key = of(Kind::PrimaryKey).or_else(|| of(Kind::Unique)).unwrap_or_default();
     key.into_iter().map(|column| column.name.clone()).collect()
-}
-
-/// Locks as the plan holds them, in the order of names.
-pub fn locks(wanted: &BTreeMap<Name, Strength>) -> Vec<Lock> {
-    let mode = |strength: &Strength| match strength {
-        Strength::Writers => "SHARE ROW EXCLUSIVE",
-        Strength::Everybody => "ACCESS EXCLUSIVE",
-    };
-    wanted
-        .iter()
-        .map(|(table, strength)| Lock { table: table.clone(), mode: mode(strength).to_owned() })
-        .collect()
 }

@@ -15,6 +15,7 @@ pub mod draft;
 pub mod expression;
 pub mod fingerprint;
 mod lens;
+mod locking;
 pub mod model;
 pub mod name;
 pub mod placement;

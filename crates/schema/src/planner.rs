@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::book::Book;
 use crate::change::{self, twin};
-use crate::draft::{self, Contract, Draft, Expand, Request, Strength, Undo};
+use crate::draft::{Contract, Draft, Expand, Request, Strength, Undo};
 use crate::fingerprint::Fingerprint;
 use crate::lens;
+use crate::locking;
 use crate::model::{Catalog, Kind, Oid};
 use crate::name::{Name, derived, ident};
 use crate::placement::{PREFIX, TablePlace};
@@ -49,7 +50,7 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
     };
     let (at_contract, at_undo) = (outer(&draft.contract_views), outer(&draft.undo_views));
     let contract = contract(&mut draft, settling, &at_contract);
-    let no_return = no_return.unwrap_or(contract.len().saturating_sub(1));
+    let no_return = no_return.unwrap_or_else(|| last_transaction(&contract));
     Ok(Plan {
         from: request.from.to_owned(),
         to: request.to.to_owned(),
@@ -76,6 +77,12 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
         checks: draft.checks,
         views,
     })
+}
+
+/// The step that makes the new revision the only one.
+fn last_transaction(steps: &[Step]) -> usize {
+    let last = steps.iter().rposition(|step| matches!(step.work, Work::Transaction { .. }));
+    last.unwrap_or(steps.len().saturating_sub(1))
 }
 
 /// The lenses come first and go last.
@@ -234,7 +241,10 @@ fn settling(draft: &mut Draft<'_>, syncs: &BTreeMap<Oid, (TablePlace, Sync)>) ->
         return (Vec::new(), None);
     }
     let title = "the new values become the only ones".to_owned();
-    let mut steps = vec![Step { title, work: Work::Transaction { locks: draft::locks(&locks), statements } }];
+    let mut steps = vec![Step {
+        title,
+        work: Work::Transaction { locks: locking::locks(draft.request, &locks), statements },
+    }];
     steps.extend(fills);
     (steps, Some(0))
 }
@@ -276,7 +286,7 @@ fn start(draft: &mut Draft<'_>) -> Vec<Step> {
     let mut steps = std::mem::take(&mut draft.first);
     let mut statements = vec!["SET LOCAL check_function_bodies = off".to_owned()];
     statements.extend(std::mem::take(&mut draft.expand).into_values().flatten());
-    let locks = draft::locks(&draft.expand_locks);
+    let locks = locking::locks(draft.request, &draft.expand_locks);
     steps.push(Step { title: "expand".to_owned(), work: Work::Transaction { locks, statements } });
     for fill in draft.fills.values() {
         steps.push(Step { title: format!("fill {}", fill.table.name), work: Work::Fill(fill.clone()) });
@@ -292,21 +302,16 @@ fn contract(draft: &mut Draft<'_>, settling: Vec<Step>, views: &[Lock]) -> Vec<S
     steps.append(&mut draft.settle);
     let mut statements = vec!["SET LOCAL check_function_bodies = off".to_owned()];
     statements.extend(std::mem::take(&mut draft.contract).into_values().flatten());
-    let tables = draft
-        .contract_locks
-        .iter()
-        .map(|table| Lock { table: table.clone(), mode: "ACCESS EXCLUSIVE".to_owned() });
+    let tables = locking::exclusive(draft.request, &draft.contract_locks);
     let locks = views.iter().cloned().chain(tables).collect();
     steps.push(Step { title: "contract".to_owned(), work: Work::Transaction { locks, statements } });
+    steps.append(&mut draft.after_contract);
     steps
 }
 
 fn undo(draft: &mut Draft<'_>, views: &[Lock]) -> Vec<Step> {
     let statements = std::mem::take(&mut draft.undo).into_values().flatten().collect();
-    let tables = draft
-        .expand_locks
-        .keys()
-        .map(|table| Lock { table: table.clone(), mode: "ACCESS EXCLUSIVE".to_owned() });
+    let tables = locking::exclusive(draft.request, draft.expand_locks.keys().chain(&draft.contract_locks));
     let locks = views.iter().cloned().chain(tables).collect();
     let mut steps = vec![Step { title: "undo".to_owned(), work: Work::Transaction { locks, statements } }];
     steps.append(&mut draft.after_undo);

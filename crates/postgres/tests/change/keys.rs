@@ -142,3 +142,23 @@ fn indexes_come_and_go() {
         .run();
     }
 }
+
+#[test]
+fn a_foreign_key_moves_to_a_key_that_comes_while_another_goes() {
+    for large in [false, true] {
+        Case {
+            before: "CREATE TABLE sessions (id text PRIMARY KEY, project text NOT NULL); CREATE UNIQUE INDEX both_ways ON sessions (id, project);
+                CREATE TABLE traces (id serial PRIMARY KEY, session text REFERENCES sessions (id), project text);
+                INSERT INTO sessions SELECT 's' || i, 'p' FROM generate_series(1, 100) i;
+                INSERT INTO traces (session, project) SELECT 's' || i, 'p' FROM generate_series(1, 100) i",
+            migration: "ALTER TABLE traces DROP CONSTRAINT traces_session_fkey; DROP INDEX both_ways;
+                ALTER TABLE sessions DROP CONSTRAINT sessions_pkey, ADD CONSTRAINT sessions_pkey PRIMARY KEY (id, project);
+                ALTER TABLE traces ADD CONSTRAINT traces_session FOREIGN KEY (session, project) REFERENCES sessions (id, project)",
+            old: &["INSERT INTO traces (session, project) VALUES ('s' || (1 + $1::int % 100), 'p')"],
+            new: &["INSERT INTO traces (session, project) VALUES ('s' || (1 + $1::int % 100), 'p')"],
+            large,
+            ..CASE
+        }
+        .run();
+    }
+}

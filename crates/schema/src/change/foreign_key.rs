@@ -8,7 +8,7 @@ use crate::draft::{Contract, Draft, Expand, Order, Strength, Undo};
 use crate::model::{Kind, Object};
 use crate::name::ident;
 use crate::placement::TablePlace;
-use crate::plan::Weight;
+use crate::plan::{Step, Weight, Work};
 
 use super::{Come, Touch, owned, rebuilt, touch};
 
@@ -21,9 +21,14 @@ pub(super) fn add(draft: &mut Draft<'_>, table: &TablePlace) {
         match touch {
             Touch::InPlace if again => {}
             Touch::InPlace | Touch::Settled => at_contract(draft, table, come),
-            Touch::Exchanged => beside(draft, table, come, true),
+            Touch::Exchanged => {
+                beside(draft, table, come, true);
+                named(draft, table, come);
+            }
+            Touch::None if stands_on_new_key(draft, come.last) => moved(draft, table, come),
             Touch::None => {
                 beside(draft, table, come, needs_new_key(draft, come.physical));
+                named(draft, table, come);
                 binds(draft, table, come.last);
             }
         }
@@ -139,6 +144,52 @@ fn needs_new_key(draft: &Draft<'_>, object: &Object) -> bool {
         })
 }
 
+/// Gives it its final name at contract.
+fn named(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>) {
+    if come.physical.name.name != come.last.name.name {
+        draft.lock_at_contract(&table.before);
+        draft.at_contract(
+            Contract::Objecting,
+            super::key::constraint_renamed(table, &come.physical.name.name, &come.last.name.name),
+        );
+    }
+}
+
+/// In the end it stands on a key that comes with the same change. Until then PostgreSQL may tie it to one that goes.
+fn stands_on_new_key(draft: &Draft<'_>, last: &Object) -> bool {
+    let Some(other) = last.references.filter(|other| draft.request.before.relations.contains_key(other))
+    else {
+        return false;
+    };
+    draft.request.after.on(other).any(|(kind, oid, _)| {
+        matches!(kind, Kind::PrimaryKey | Kind::Unique | Kind::Index)
+            && last.needs.contains(&oid)
+            && !draft.request.before.objects.contains_key(&(kind, oid))
+    })
+}
+
+/// Made anew at contract over its final key, and validated after it.
+fn moved(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>) {
+    beside(draft, table, come, true);
+    lock_both(draft, table, come.last);
+    let drop =
+        format!("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", table.before, ident(&come.physical.name.name));
+    draft.at_contract(Contract::ForeignKeys, drop);
+    let (name, alter) = (ident(&come.last.name.name), format!("ALTER TABLE {}", table.after));
+    let bare = come.last.definition.trim_end_matches(" NOT VALID");
+    draft.at_contract(Contract::Create, format!("{alter} ADD CONSTRAINT {name} {bare} NOT VALID"));
+    if !come.last.state.contains("not valid") {
+        draft.after_contract.push(Step {
+            title: format!("validate {} on {}", come.last.name.name, table.after.name),
+            work: Work::Alone {
+                clear: None,
+                statement: format!("{alter} VALIDATE CONSTRAINT {name}"),
+                done: None,
+            },
+        });
+    }
+}
+
 fn lock_both(draft: &mut Draft<'_>, table: &TablePlace, object: &Object) {
     draft.lock_at_contract(&table.before);
     if let Some(other) = object.references.and_then(|oid| draft.request.before.relations.get(&oid)) {
@@ -156,6 +207,8 @@ fn beside(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>, late: bool
     draft.at_undo(Undo::Sides, drop.clone());
     let title = format!("foreign key {} on {}", come.last.name.name, table.after.name);
     if late {
+        // For an undo: it is no part of the expand transaction.
+        lock_both(draft, table, come.physical);
         draft.build(Order::ForeignKey, title.clone(), Some(drop), add, None);
     } else {
         draft.lock(&table.before, Strength::Writers);
@@ -173,13 +226,6 @@ fn beside(draft: &mut Draft<'_>, table: &TablePlace, come: &Come<'_>, late: bool
             None,
             format!("{alter} VALIDATE CONSTRAINT {name}"),
             None,
-        );
-    }
-    if come.physical.name.name != come.last.name.name {
-        draft.lock_at_contract(&table.before);
-        draft.at_contract(
-            Contract::Objecting,
-            super::key::constraint_renamed(table, &come.physical.name.name, &come.last.name.name),
         );
     }
     if let Some(comment) = &come.last.comment {
