@@ -115,7 +115,7 @@ fn objects_are_told_in_postgresqls_words() {
     assert_eq!(told(Kind::Sequence, "users_id_seq").2, "identity");
     assert_eq!(told(Kind::Check, "note_is_long").2, "not valid");
     assert_eq!(told(Kind::Trigger, "untouched").2, "disabled");
-    assert_eq!(told(Kind::Routine, "add").0, "\"public\".\"add\"(a integer, b integer)");
+    assert_eq!(told(Kind::Routine, "add").0, "\"public\".\"add\"(integer, integer)");
     assert_eq!(
         told(Kind::Policy, "own").1,
         "AS RESTRICTIVE FOR UPDATE TO PUBLIC USING ((number > 1)) WITH CHECK ((number > 2))"
