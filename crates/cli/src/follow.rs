@@ -226,6 +226,7 @@ mod tests {
             let to = "v2".parse().unwrap();
             let (took, mixed_state) = (Millis::ZERO, Millis::ZERO);
             let receipt = Receipt {
+                expanded: None,
                 verdict,
                 from: None,
                 to,

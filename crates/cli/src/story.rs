@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use tandem_core::base::InstanceId;
+use tandem_core::base::{InstanceId, Revision};
+use tandem_core::database::{ChangePhase, Standing};
 use tandem_core::fleet::Exit;
 use tandem_core::traffic::{Role, Table};
 use tandem_core::workflow::{Action, Diagnosis, Event, Outcome};
@@ -59,8 +60,12 @@ impl Story {
                 let before = self.capacity.replace(*serving)?;
                 (Tone::Care, format!("capacity fell from {before} to {serving}"))
             }
-            Event::Prepared { version, digest } => {
+            Event::Prepared { version, digest, .. } => {
                 (Tone::Plain, format!("{version} is ready to run (digest {})", digest.short()))
+            }
+            Event::Stands(standing) => (Tone::Plain, stands(standing)),
+            Event::Expanded { to, rows, .. } => {
+                (Tone::Good, format!("the schema is expanded to {to}, {rows} rows filled"))
             }
             Event::Ready { instance } => (Tone::Good, format!("{instance} is ready")),
             Event::Ended { instance, exit, crashes: 0 } => (Tone::Plain, as_asked(*instance, exit)),
@@ -88,6 +93,7 @@ impl Story {
         Some(match outcome {
             Outcome::Started { instance, address } => format!("{instance} started at {address}"),
             Outcome::Stopping { instance } => format!("{instance} was asked to stop"),
+            Outcome::Working { job } => job.to_string(),
             Outcome::Routed { .. } => self.routed()?,
             Outcome::Preparing { .. } | Outcome::Removed { .. } => return None,
         })
@@ -185,6 +191,22 @@ pub(crate) fn diagnosis(found: &Diagnosis) -> Vec<String> {
         lines.extend(findings.log.iter().map(|line| format!("  | {line}")));
     }
     lines.iter().map(|line| clean(line).into_owned()).collect()
+}
+
+/// Which revisions the schema serves.
+pub(crate) fn stands(standing: &Standing) -> String {
+    let named =
+        |revision: Option<&Revision>| revision.map_or("the empty schema", Revision::as_str).to_owned();
+    let Some(change) = &standing.change else {
+        return format!("the schema is at {}", named(standing.revision.as_ref()));
+    };
+    let (from, to) = (named(change.from.as_ref()), &change.to);
+    match change.phase {
+        ChangePhase::Expanding => format!("the schema is being expanded from {from} to {to}"),
+        ChangePhase::Mixed => format!("the schema serves both {from} and {to}"),
+        ChangePhase::Contracting => format!("the schema is being contracted to {to}"),
+        ChangePhase::Undoing => format!("the schema goes back from {to} to {from}"),
+    }
 }
 
 #[cfg(test)]

@@ -15,12 +15,15 @@ mod forecast;
 mod guard;
 mod pools;
 mod routing;
+mod schema;
 mod steps;
 mod strategy;
+mod wait;
 
 pub use check::{Violation, check};
 pub use command::{Command, Refusal, accept};
 pub use decide::decide;
-pub use decision::{Decision, Input, Observed, Preparation, Wait};
+pub use decision::{Decision, Input, Observed, Preparation};
 pub use diagnosis::likely_cause;
 pub use forecast::{Forecast, Step, forecast};
+pub use wait::Wait;

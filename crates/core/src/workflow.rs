@@ -12,9 +12,9 @@ mod receipt;
 mod state;
 
 pub use action::Action;
-pub use deployment::{Deployment, Direction, Kind, Phase};
+pub use deployment::{Deployment, Direction, Expanded, Kind, Phase};
 pub(crate) use event::last_answer;
 pub use event::{Diagnosis, Event, Outcome, Reason, Recorded, Request};
 pub use fold::Illegal;
 pub use receipt::{Receipt, Verdict};
-pub use state::{CrashRecord, Instance, Release, Stage, State};
+pub use state::{CrashRecord, Instance, Release, Schema, Stage, State};

@@ -22,6 +22,9 @@ pub trait Driver: Send + Sync {
     /// The versions that are ready to run, with the digests of their deliverables.
     fn prepared(&self) -> Result<BTreeMap<VersionLabel, Digest>, DriverError>;
 
+    /// A folder of a prepared version's deliverable, to be read. None: the deliverable has no such folder.
+    fn folder(&self, version: &VersionLabel, path: &str) -> Result<Option<PathBuf>, DriverError>;
+
     /// Starts an instance and returns where it is to listen, without waiting for it to do so. An instance that was ever
     /// started, also by a controller that has died since, is not started again.
     fn start(&self, start: &StartInstance) -> Result<SocketAddr, DriverError>;

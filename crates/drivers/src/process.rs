@@ -23,7 +23,7 @@ use std::fs::{self, File};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Child;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -218,6 +218,18 @@ impl Driver for ProcessDriver {
 
     fn prepared(&self) -> Result<BTreeMap<VersionLabel, Digest>, DriverError> {
         release::prepared(&self.layout)
+    }
+
+    fn folder(&self, version: &VersionLabel, path: &str) -> Result<Option<PathBuf>, DriverError> {
+        let files = self.layout.files(version);
+        if !files.is_dir() {
+            return Err(DriverError::NotPrepared(version.clone()));
+        }
+        // Nothing outside the deliverable is its own.
+        let inside =
+            Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        let folder = files.join(path);
+        Ok((inside && folder.is_dir()).then_some(folder))
     }
 
     fn start(&self, start: &StartInstance) -> Result<SocketAddr, DriverError> {

@@ -1,13 +1,13 @@
 //! One pass of the loop, and the commands that are taken in between passes.
 
-use tandem_core::base::{InstanceId, Millis, Timestamp, VersionLabel};
+use tandem_core::base::{InstanceId, Millis, Timestamp};
 use tandem_core::deploy::{
     Command, Decision, Input, Observed, Refusal, Violation, Wait, accept, check, decide, likely_cause,
 };
 use tandem_core::spec::ServiceSpec;
 use tandem_core::workflow::{Action, Diagnosis, Event, Illegal, Outcome, Reason, Recorded, State};
 
-use crate::ports::{PortError, Ports};
+use crate::ports::{PortError, Ports, Start};
 
 /// How often a decision may follow from its own facts in one pass. Far more than a service has phases.
 const FACTS_MAX: usize = 64;
@@ -143,6 +143,7 @@ impl Engine {
             instances: self.ports.instances.observe()?,
             prepared: self.ports.instances.prepared()?,
             traffic: self.ports.traffic.observe(),
+            database: self.ports.database.as_mut().and_then(|database| database.observe()),
         };
         self.view.at = self.ports.clock.now().max(self.view.at);
         Ok(())
@@ -213,11 +214,11 @@ impl Engine {
 
     /// Carries actions out, starts together, and tells what came of each.
     fn act(&mut self, actions: Vec<Action>) -> Vec<Event> {
-        let starts: Vec<(InstanceId, VersionLabel)> = actions.iter().filter_map(start).collect();
+        let starts: Vec<Start> = actions.iter().filter_map(|action| self.start(action)).collect();
         let mut events: Vec<Event> = Vec::with_capacity(actions.len());
         if !starts.is_empty() {
             let started = self.ports.instances.start(&starts);
-            for ((instance, version), result) in starts.into_iter().zip(started) {
+            for (Start { instance, version, .. }, result) in starts.into_iter().zip(started) {
                 events.push(match result {
                     Ok(address) => Event::Done { outcome: Outcome::Started { instance, address } },
                     Err(PortError(error)) => {
@@ -226,7 +227,7 @@ impl Engine {
                 });
             }
         }
-        for action in actions.into_iter().filter(|action| start(action).is_none()) {
+        for action in actions.into_iter().filter(|action| !matches!(action, Action::Start { .. })) {
             events.push(match self.act_alone(&action) {
                 Ok(outcome) => Event::Done { outcome },
                 Err(PortError(error)) => Event::Failed { action, error },
@@ -242,11 +243,14 @@ impl Engine {
                 instances.prepare(version, source)?;
                 Ok(Outcome::Preparing { version: version.clone() })
             }
-            Action::Start { instance, version } => {
-                let started = instances.start(&[(*instance, version.clone())]).pop();
-                let address =
-                    started.unwrap_or_else(|| Err(PortError("the driver gave no answer".to_owned())))?;
-                Ok(Outcome::Started { instance: *instance, address })
+            // Starts are carried out together.
+            Action::Start { instance, .. } => {
+                Err(PortError(format!("the driver gave no answer about {instance}")))
+            }
+            Action::Schema { job } => {
+                let database = self.ports.database.as_mut();
+                database.ok_or_else(|| PortError("the service has no database".to_owned()))?.begin(job)?;
+                Ok(Outcome::Working { job: job.clone() })
             }
             Action::Route { table } => {
                 self.ports.traffic.apply(table)?;
@@ -262,11 +266,10 @@ impl Engine {
             }
         }
     }
-}
 
-fn start(action: &Action) -> Option<(InstanceId, VersionLabel)> {
-    match action {
-        Action::Start { instance, version } => Some((*instance, version.clone())),
-        _ => None,
+    fn start(&self, action: &Action) -> Option<Start> {
+        let Action::Start { instance, version } = action else { return None };
+        let revision = self.view.state.revision_of(version).cloned();
+        Some(Start { instance: *instance, version: version.clone(), revision })
     }
 }

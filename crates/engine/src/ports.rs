@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tandem_core::base::{InstanceId, Timestamp, VersionLabel};
+use tandem_core::base::{InstanceId, Revision, Timestamp, VersionLabel};
+use tandem_core::database::{Job, ObservedDatabase};
 use tandem_core::deploy::Preparation;
 use tandem_core::fleet::{Findings, ObservedInstances};
 use tandem_core::traffic::{Table, TrafficReport};
@@ -24,6 +25,8 @@ pub struct Ports {
     pub instances: Box<dyn Instances>,
     /// Through which requests go.
     pub traffic: Box<dyn Traffic>,
+    /// The database below. None: the service has none.
+    pub database: Option<Box<dyn Database>>,
     /// What time it is.
     pub clock: Box<dyn Clock>,
 }
@@ -43,6 +46,17 @@ pub trait Journal {
     fn append(&mut self, events: &[Recorded]) -> Result<(), PortError>;
 }
 
+/// An instance to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// Its number.
+    pub instance: InstanceId,
+    /// What it is to run.
+    pub version: VersionLabel,
+    /// The revision of the schema that it is to find. None: it needs none.
+    pub revision: Option<Revision>,
+}
+
 /// Where instances run.
 pub trait Instances {
     /// Begins to make a version ready to run; that it is ready is observed. Returns at once.
@@ -59,7 +73,7 @@ pub trait Instances {
 
     /// Starts instances; answers in the same order with where each is to listen. An instance that was started before
     /// is not started again.
-    fn start(&mut self, starts: &[(InstanceId, VersionLabel)]) -> Vec<Result<SocketAddr, PortError>>;
+    fn start(&mut self, starts: &[Start]) -> Vec<Result<SocketAddr, PortError>>;
 
     /// The instances, dead ones included until they are removed.
     ///
@@ -93,6 +107,18 @@ pub trait Traffic {
 
     /// What the proxy reports. None: it does not answer, nothing is known.
     fn observe(&mut self) -> Option<TrafficReport>;
+}
+
+/// The database below a service.
+pub trait Database {
+    /// The database as it was seen last. None: it does not answer, nothing is known.
+    fn observe(&mut self) -> Option<ObservedDatabase>;
+
+    /// Begins a job on the schema; how far it is is observed. Returns at once. While the same job runs, that is success.
+    ///
+    /// # Errors
+    /// It could not be begun.
+    fn begin(&mut self, job: &Job) -> Result<(), PortError>;
 }
 
 /// What time it is.

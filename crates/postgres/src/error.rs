@@ -111,7 +111,22 @@ fn detailed(word: &str, text: &Option<String>) -> String {
     text.as_ref().map(|text| format!("; {word}: {text}")).unwrap_or_default()
 }
 
+/// Classes of SQLSTATE that say nothing about the statement: connection, transaction, resources, object in use, operator.
+pub(crate) fn passes(code: &str) -> bool {
+    ["08", "40", "53", "55", "57"].iter().any(|class| code.starts_with(class))
+}
+
 impl Error {
+    /// Whether the same may succeed later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Error::Connect { code, .. } => code.as_deref().is_none_or(passes),
+            Error::Lost { .. } => true,
+            Error::Server(refusal) => passes(&refusal.code),
+            _ => false,
+        }
+    }
+
     /// The server's SQLSTATE, if it was the server that spoke.
     pub fn code(&self) -> Option<&str> {
         match self {

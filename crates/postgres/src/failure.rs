@@ -124,6 +124,23 @@ impl Failure {
         self.code().is_some_and(|code| PASSING.contains(&code))
     }
 
+    /// Whether the same may succeed later, without anybody changing a migration: the server was away, full or busy, or
+    /// somebody was in the way.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Failure::Connection(error) => error.may_pass(),
+            Failure::Database(error) | Failure::Statement { source: error, .. } => {
+                error.code().map_or(true, |code| crate::error::passes(code.code()))
+            }
+            Failure::Blocked { .. }
+            | Failure::Busy(_)
+            | Failure::Taken
+            | Failure::Stopped
+            | Failure::Clients(_) => true,
+            _ => false,
+        }
+    }
+
     /// With the step and the statement where it happened.
     pub(crate) fn at(self, step: &str, statement: &str) -> Failure {
         match self {

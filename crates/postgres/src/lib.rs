@@ -16,6 +16,7 @@ pub mod preparation;
 pub mod reading;
 pub mod scratch;
 pub mod session;
+mod statements;
 
 pub use address::shown;
 pub use connection::connect;
@@ -26,3 +27,4 @@ pub use finding::Finding;
 pub use phase::Phase;
 pub use reading::catalog;
 pub use scratch::Scratch;
+pub use statements::statements;

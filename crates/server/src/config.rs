@@ -69,6 +69,37 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     }
 }
 
+/// Where the database is, its references `env:NAME` resolved from our own environment. None: the service has none.
+pub fn database(spec: &ServiceSpec) -> Result<Option<Database>, ConfigError> {
+    let mut missing = Vec::new();
+    let mut resolved = |url: &String| match url.strip_prefix("env:") {
+        None => url.clone(),
+        Some(name) => std::env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| {
+            missing.push(name.to_owned());
+            String::new()
+        }),
+    };
+    let database = &spec.database;
+    let Some(owner) = database.url.as_ref().map(&mut resolved) else { return Ok(None) };
+    let app = database.app_url.as_ref().map_or_else(|| owner.clone(), &mut resolved);
+    let scratch = database.scratch_url.as_ref().map(&mut resolved);
+    if !missing.is_empty() {
+        return Err(ConfigError::Environment { names: missing });
+    }
+    Ok(Some(Database { owner, app, scratch }))
+}
+
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// As the role that owns the tables.
+    pub owner: String,
+    /// As the role of the instances.
+    pub app: String,
+    /// Another server for scratch copies.
+    pub scratch: Option<String>,
+}
+
 /// The environment that the configuration gives to instances, its references `env:NAME` resolved from our own.
 pub fn environment(spec: &ServiceSpec) -> Result<BTreeMap<String, String>, ConfigError> {
     let mut found = BTreeMap::new();

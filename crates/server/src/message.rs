@@ -6,7 +6,10 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use tandem_core::base::{Amount, DeploymentId, InstanceId, Millis, ServiceName, Timestamp, VersionLabel};
+use tandem_core::base::{
+    Amount, DeploymentId, InstanceId, Millis, Revision, ServiceName, Timestamp, VersionLabel,
+};
+use tandem_core::database::ObservedDatabase;
 use tandem_core::deploy::Wait;
 use tandem_core::spec::StrategyKind;
 use tandem_core::traffic::{Counts, Health, InFlight};
@@ -37,6 +40,9 @@ pub struct Status {
     pub waits: Vec<WaitStatus>,
     /// What the proxy counted. None: it does not answer.
     pub counts: Option<Counts>,
+    /// The database's schema and who uses it. None: there is no database, or it does not answer.
+    #[serde(default)]
+    pub database: Option<ObservedDatabase>,
     /// Whether the configuration on the disk is another one than that in force.
     pub config_changed: bool,
     /// Why nothing goes on at the moment (the disk is full …).
@@ -50,6 +56,9 @@ pub struct InstanceStatus {
     pub instance: InstanceId,
     /// What it runs.
     pub version: VersionLabel,
+    /// The revision of the schema that it finds. None: it needs none.
+    #[serde(default)]
+    pub revision: Option<Revision>,
     /// Where it is in its life.
     pub stage: Stage,
     /// When it came there.

@@ -5,6 +5,7 @@
 
 mod access;
 mod adoption;
+mod examination;
 mod folder;
 mod interrupt;
 mod standing;
@@ -19,6 +20,7 @@ use tandem_postgres::{Error, connect};
 
 pub use self::access::{Form, url};
 pub use self::adoption::adopt;
+pub use self::examination::Examined;
 pub use self::folder::Folder;
 pub use self::interrupt::interrupted;
 pub use self::standing::{Odd, Standing};

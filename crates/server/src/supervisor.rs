@@ -98,6 +98,7 @@ pub enum SupervisorError {
 pub fn run(options: SupervisorOptions) -> Result<ExitCode, SupervisorError> {
     let config = config::load(&options.config)?;
     config::environment(&config.spec)?;
+    config::database(&config.spec)?;
     let state = StateFolder::at(&options.state);
     state.prepare()?;
     let lock = state.lock(Part::Supervisor)?;

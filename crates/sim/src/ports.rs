@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use tandem_core::base::{Digest, InstanceId, Timestamp, VersionLabel};
+use tandem_core::base::{InstanceId, Timestamp, VersionLabel};
+use tandem_core::database::{Job, ObservedDatabase};
 use tandem_core::deploy::Preparation;
 use tandem_core::fleet::{Exit, Findings, ObservedInstance, ObservedInstances, RunStatus};
 use tandem_core::traffic::{Table, TrafficReport};
 use tandem_core::workflow::Recorded;
-use tandem_engine::{Clock, Instances, Journal, PortError, Ports, Traffic};
+use tandem_engine::{Clock, Database, Instances, Journal, PortError, Ports, Start, Traffic};
 
 use crate::world::{Crash, Moment, World};
 
@@ -24,6 +25,7 @@ impl Port {
             journal: Box::new(port.clone()),
             instances: Box::new(port.clone()),
             traffic: Box::new(port.clone()),
+            database: Some(Box::new(port.clone())),
             clock: Box::new(port),
         }
     }
@@ -62,6 +64,7 @@ impl Port {
         let struck = world.faulty() && world.random.chance(per_mille);
         if planned || struck {
             world.note(format!("the controller is killed at call {call}, {moment:?} {name}"));
+            world.drop_job();
             drop(world);
             std::panic::panic_any(Crash);
         }
@@ -88,27 +91,31 @@ impl Instances for Port {
     fn prepare(&mut self, version: &VersionLabel, _source: &str) -> Result<(), PortError> {
         self.call("prepare", |world| {
             let ready = world.now + world.random.between(1, 500);
-            let digest: Digest = "ab".parse().expect("a digest");
-            world.prepared.entry(version.clone()).or_insert((ready, Preparation::Ready(digest)));
+            let done = |(_, found): &(u64, Option<Preparation>)| found.is_some();
+            if world.prepared.get(version).is_none_or(done) {
+                world.prepared.insert(version.clone(), (ready, None));
+            }
         })
     }
 
     fn prepared(&mut self) -> Result<BTreeMap<VersionLabel, Preparation>, PortError> {
         self.call("prepared", |world| {
-            let now = world.now;
-            let state = |(ready, done): &(u64, Preparation)| {
-                if now >= *ready { done.clone() } else { Preparation::Running }
-            };
-            world
-                .prepared
-                .iter()
-                .map(|(version, preparation)| (version.clone(), state(preparation)))
-                .collect()
+            let mut prepared = std::mem::take(&mut world.prepared);
+            for (version, (ready, found)) in &mut prepared {
+                if found.is_none() && world.now >= *ready {
+                    *found = Some(world.examine(version));
+                }
+            }
+            world.prepared = prepared;
+            let seen =
+                |(_, found): &(u64, Option<Preparation>)| found.clone().unwrap_or(Preparation::Running);
+            world.prepared.iter().map(|(version, one)| (version.clone(), seen(one))).collect()
         })
     }
 
-    fn start(&mut self, starts: &[(InstanceId, VersionLabel)]) -> Vec<Result<SocketAddr, PortError>> {
-        starts.iter().map(|(id, version)| self.call("start", |world| world.start(*id, version))).collect()
+    fn start(&mut self, starts: &[Start]) -> Vec<Result<SocketAddr, PortError>> {
+        let start = |one: &Start| self.call("start", |world| world.start(one.instance, &one.version));
+        starts.iter().map(start).collect()
     }
 
     fn observe(&mut self) -> Result<ObservedInstances, PortError> {
@@ -156,6 +163,16 @@ impl Traffic for Port {
 
     fn observe(&mut self) -> Option<TrafficReport> {
         self.call("report", |world| world.report()).ok().flatten()
+    }
+}
+
+impl Database for Port {
+    fn observe(&mut self) -> Option<ObservedDatabase> {
+        self.call("database", |world| world.see_database()).ok().flatten()
+    }
+
+    fn begin(&mut self, job: &Job) -> Result<(), PortError> {
+        self.call("job", |world| world.begin_job(job))?.map_err(PortError)
     }
 }
 

@@ -79,6 +79,10 @@ impl World {
         if serving != wanted {
             self.broke("a crash anywhere is survived", format!("{serving} of {wanted} serve at the end"));
         }
+        if !self.schema_is_settled(state) {
+            let what = format!("the schema is left as {:?}", self.database.standing);
+            self.broke("nothing stays behind", what);
+        }
         if self.processes.len() != living.len() {
             self.broke("nothing stays behind", "dead instances were not removed".to_owned());
         }

@@ -133,6 +133,7 @@ fn settled(world: &Rc<RefCell<World>>, engine: Option<&Engine>) -> bool {
     let (state, world) = (&engine.view().state, world.borrow());
     let wanted = if state.current.is_some() { state.wanted(world.scenario.spec.run.instances) } else { 0 };
     state.deployment.is_none()
+        && world.schema_is_settled(state)
         && state.instances.len() as u32 == wanted
         && world.truly_up(&world.serving(&world.proxy.table)) == wanted
 }

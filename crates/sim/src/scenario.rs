@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tandem_core::base::{Amount, Millis, VersionLabel};
+use tandem_core::base::{Amount, Millis, Revision, VersionLabel};
 use tandem_core::deploy::Command;
 use tandem_core::spec::{
-    DeploySpec, DrainSpec, FlipSpec, HttpProbe, ListenSpec, RestartSpec, RollingSpec, RunSpec, ServiceSpec,
-    StopSpec, Strategy,
+    DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, HttpProbe, ListenSpec, RestartSpec, RollingSpec, RunSpec,
+    ServiceSpec, StopSpec, Strategy,
 };
 
 use crate::random::Random;
@@ -48,6 +48,8 @@ pub struct Scenario {
     pub spec: ServiceSpec,
     /// How each version behaves; those that are not named are good.
     pub behaviours: BTreeMap<VersionLabel, Behaviour>,
+    /// Which revision of the schema each version is written for.
+    pub revisions: BTreeMap<VersionLabel, Revision>,
     /// What is asked for, and when (milliseconds from the start).
     pub commands: Vec<(u64, Command)>,
     /// What goes wrong until `faults_until`.
@@ -82,7 +84,7 @@ pub fn service(instances: u32) -> ServiceSpec {
         deploy: DeploySpec { bake: Millis::from_secs(2), ..DeploySpec::default() },
         timeouts: tandem_core::spec::TimeoutSpec::default(),
         limits: tandem_core::spec::LimitSpec::default(),
-        database: Default::default(),
+        database: DatabaseSpec { keep: Millis::from_secs(3), ..DatabaseSpec::default() },
     }
 }
 
@@ -103,10 +105,26 @@ impl Scenario {
             seed: 0,
             spec: service(instances),
             behaviours: BTreeMap::new(),
+            revisions: BTreeMap::new(),
             commands: vec![(0, deploy("v1", strategy)), (20_000, deploy("v2", strategy))],
             faults: Faults::default(),
             faults_until: 0,
         }
+    }
+
+    /// The same with a database, whose schema v2 and v3 change.
+    #[must_use]
+    pub fn with_schema(mut self) -> Scenario {
+        self.spec.database.url = Some("postgres://db/shop".to_owned());
+        self.revisions = revisions(&["1_a", "2_b", "3_c"]);
+        self
+    }
+
+    /// Whether a version is deployed after v2, so that what v2 left of the schema may have to go.
+    pub(crate) fn redeploys(&self) -> bool {
+        self.commands.iter().any(
+            |(_, command)| matches!(command, Command::Deploy { version, .. } if version.as_str() == "v3"),
+        )
     }
 
     /// Everything by chance.
@@ -135,15 +153,29 @@ impl Scenario {
             kill: [0, 0, 2, 6][random.between(0, 3) as usize],
             proxy: [0, 0, 1, 4][random.between(0, 3) as usize],
         };
+        let written =
+            [["1_a", "2_b", "3_c"], ["1_a", "2_b", "2_b"], ["1_a", "1_a", "2_b"], ["1_a", "2_b", "1_a"]];
+        let revisions = revisions(&written[random.between(0, 3) as usize]);
+        let mut spec = service(instances);
+        if random.chance(600) {
+            spec.database.url = Some("postgres://db/shop".to_owned());
+        }
         Scenario {
             seed,
-            spec: service(instances),
+            spec,
             behaviours: BTreeMap::from([(version("v2"), behaviour)]),
+            revisions,
             commands,
             faults,
             faults_until: at + 60_000,
         }
     }
+}
+
+/// The revisions of v1, v2 and v3.
+fn revisions(names: &[&str; 3]) -> BTreeMap<VersionLabel, Revision> {
+    let revision = |name: &str| name.parse().expect("a revision");
+    ["v1", "v2", "v3"].iter().zip(names).map(|(label, name)| (version(label), revision(name))).collect()
 }
 
 fn strategy(random: &mut Random, instances: u32) -> Strategy {

@@ -9,6 +9,7 @@ use tandem_core::fleet::Exit;
 use tandem_core::traffic::{Counts, Health, InFlight, InstanceReport, Role, Table, TrafficReport};
 use tandem_core::workflow::Recorded;
 
+use crate::database::Database;
 use crate::random::Random;
 use crate::scenario::{Behaviour, Scenario};
 
@@ -75,7 +76,9 @@ pub(crate) struct World {
     pub(crate) journal: Vec<Recorded>,
     pub(crate) processes: BTreeMap<InstanceId, Process>,
     pub(crate) gone: BTreeMap<InstanceId, VersionLabel>,
-    pub(crate) prepared: BTreeMap<VersionLabel, (u64, Preparation)>,
+    /// When each deliverable has been looked at, and what came of it.
+    pub(crate) prepared: BTreeMap<VersionLabel, (u64, Option<Preparation>)>,
+    pub(crate) database: Database,
     pub(crate) proxy: Proxy,
     pub(crate) calls: u64,
     pub(crate) crash_at: Vec<CrashAt>,
@@ -96,6 +99,7 @@ impl World {
             processes: BTreeMap::new(),
             gone: BTreeMap::new(),
             prepared: BTreeMap::new(),
+            database: Database::default(),
             proxy: Proxy::default(),
             calls: 0,
             crash_at,
@@ -230,6 +234,7 @@ impl World {
         self.now += by;
         self.end_processes();
         self.strike();
+        self.end_job();
         self.probe();
         self.end_flights();
         if self.now >= self.proxy.down_until {
@@ -237,6 +242,7 @@ impl World {
                 self.arrive();
             }
         }
+        self.check_schema();
     }
 
     fn end_processes(&mut self) {
@@ -345,6 +351,9 @@ impl World {
         let ends =
             self.now + if long { self.random.between(1000, 6000) } else { self.random.between(1, 300) };
         self.proxy.flights.push(Flight { instance, ends });
+        if let Some(version) = self.processes.get(&instance).map(|process| process.version.clone()) {
+            self.uses_schema(&version);
+        }
     }
 
     fn died_unasked(&self, id: InstanceId) -> bool {

@@ -79,7 +79,7 @@ fn site(database: &Database, global: &Global, terminal: &Terminal) -> Result<Sit
     };
     let url = match &database.url {
         Some(url) => url.clone(),
-        None => resolved(&spec.url, "--url")?,
+        None => resolved(spec.url.as_deref().unwrap_or("env:DATABASE_URL"), "--url")?,
     };
     let home = database.home.clone().unwrap_or(spec.home);
     Ok(Site { url, scratch_url, home, migrations })

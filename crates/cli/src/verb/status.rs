@@ -1,5 +1,6 @@
 //! `tandem status`: what runs and what is going on.
 
+use tandem_core::database::ObservedDatabase;
 use tandem_core::traffic::Health;
 use tandem_core::workflow::Stage;
 use tandem_server::api::{DeploymentStatus, InstanceStatus, Status};
@@ -8,6 +9,7 @@ use crate::args::Global;
 use crate::client::Client;
 use crate::columns::{Cell, Columns, bad, care, good, number, text};
 use crate::failure::{Exit, Failure};
+use crate::story;
 use crate::terminal::{BAD, CARE, STRONG, Terminal, clean};
 use crate::verb::Ending;
 
@@ -57,6 +59,9 @@ fn show(status: &Status, terminal: &Terminal) {
     if let Some(deployment) = &status.deployment {
         terminal.line(under_way(deployment, status));
     }
+    if let Some(database) = &status.database {
+        terminal.line(schema(database));
+    }
     for wait in &status.waits {
         terminal.line(format_args!("  waiting: {}", clean(&wait.sentence)));
     }
@@ -87,6 +92,18 @@ fn summary(status: &Status) -> String {
         format!(", {} requests, {} failed", counts.requests, counts.failed)
     });
     format!("{STRONG}{}{STRONG:#}: {runs}, {healthy} on {}{counts}", status.service, listen.join(" and "))
+}
+
+/// Which revisions the schema serves, and how many sessions use each.
+fn schema(database: &ObservedDatabase) -> String {
+    let standing = story::stands(&database.standing);
+    let sessions = match &database.standing.change {
+        None => String::new(),
+        Some(_) => {
+            format!(": {} sessions of the older, {} of the newer", database.old_clients, database.new_clients)
+        }
+    };
+    clean(&format!("  {standing}{sessions}")).into_owned()
 }
 
 fn under_way(deployment: &DeploymentStatus, status: &Status) -> String {

@@ -109,6 +109,16 @@ name!(
 );
 
 name!(
+    /// A state of the database's schema, by the name of the last migration in it: any text without control characters,
+    /// at most 255 bytes.
+    Revision,
+    "a revision",
+    255,
+    "use no control characters",
+    |_, c| !c.is_control()
+);
+
+name!(
     /// The SHA-256 of a deliverable, as 64 lower-case hexadecimal digits.
     Digest,
     "a digest",

@@ -1,7 +1,8 @@
 //! The plan checker: the safety rules in words. It guards production (a decision that breaks a rule is not carried
 //! out) and is the oracle of the tests.
 
-use crate::base::InstanceId;
+use crate::base::{InstanceId, VersionLabel};
+use crate::database::Job;
 use crate::deploy::pools::Pools;
 use crate::deploy::{Input, strategy};
 use crate::fleet::RunStatus;
@@ -53,6 +54,22 @@ pub enum Violation {
         /// How many may.
         limit: u32,
     },
+    /// An instance would be started whose schema is not there.
+    #[error("{instance} of {version} would be started without its schema")]
+    StartsWithoutSchema {
+        /// The instance.
+        instance: InstanceId,
+        /// What it would run.
+        version: VersionLabel,
+    },
+    /// A revision of the schema would be removed that instances use.
+    #[error("{job} while {alive} instances of the revision that goes are alive")]
+    RemovesRevision {
+        /// What would be done.
+        job: Job,
+        /// How many instances there are.
+        alive: u32,
+    },
     /// An instance would be removed that may still run.
     #[error("{instance} would be removed before its end was seen")]
     RemovesLiving {
@@ -68,7 +85,9 @@ pub enum Violation {
 pub fn check(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
     for action in actions {
         match action {
-            Action::Prepare { .. } | Action::Start { .. } => {}
+            Action::Prepare { .. } => {}
+            Action::Start { instance, version } => start(input, *instance, version)?,
+            Action::Schema { job } => schema(input, actions, job)?,
             Action::Route { table } => route(input, table)?,
             Action::Stop { instance } => {
                 if actions.iter().any(|other| serves(other, *instance)) {
@@ -85,6 +104,35 @@ pub fn check(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
         }
     }
     number(input, actions)
+}
+
+/// Promise 6, for new versions: what runs already is kept running whatever somebody did to the schema by hand.
+fn start(input: &Input<'_>, instance: InstanceId, version: &VersionLabel) -> Result<(), Violation> {
+    let state = input.state;
+    let new = state.deployment.as_ref().is_some_and(|d| d.goal() == Some(version))
+        && state.current.as_ref() != Some(version);
+    if new && !state.schema.standing.serves(state.revision_of(version)) {
+        return Err(Violation::StartsWithoutSchema { instance, version: version.clone() });
+    }
+    Ok(())
+}
+
+/// Promise 6, for what runs: its revision stays.
+fn schema(input: &Input<'_>, actions: &[Action], job: &Job) -> Result<(), Violation> {
+    let change = input.state.schema.standing.change.as_ref();
+    let leaving = match job {
+        Job::Expand { .. } => None,
+        Job::Contract { .. } => change.and_then(|change| change.from.as_ref()),
+        Job::Undo { to } => Some(to),
+    };
+    let Some(leaving) = leaving else { return Ok(()) };
+    let starts = actions.iter().filter(|action| {
+        matches!(action, Action::Start { version, .. } if input.state.revision_of(version) == Some(leaving))
+    });
+    match input.state.alive_at(leaving) + starts.count() as u32 {
+        0 => Ok(()),
+        alive => Err(Violation::RemovesRevision { job: job.clone(), alive }),
+    }
 }
 
 /// Whether an action gives requests to an instance.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeploymentId, VersionLabel};
+use crate::base::{DeploymentId, Revision, VersionLabel};
+use crate::database::ChangePhase;
 use crate::spec::Strategy;
 use crate::workflow::{Event, Kind, Reason, Request, State};
 
@@ -81,6 +82,19 @@ pub enum Refusal {
     /// The named version was never made ready here.
     #[error("{0} is not known here: deploy it with its deliverable")]
     UnknownVersion(VersionLabel),
+    /// The schema of the version is not there any more.
+    #[error(
+        "{version} was written for the schema {revision}, and the database is at {}: \
+         deploy a version that knows that one", at.as_ref().map_or("no revision", Revision::as_str)
+    )]
+    NoSchema {
+        /// The version.
+        version: VersionLabel,
+        /// What it was written for.
+        revision: Revision,
+        /// Where the database is.
+        at: Option<Revision>,
+    },
     /// The deployment goes back already.
     #[error("{0} goes back already")]
     GoesBack(DeploymentId),
@@ -132,6 +146,14 @@ fn rollback(state: &State, to: Option<&VersionLabel>, strategy: Strategy) -> Res
         return Err(Refusal::Serves(to.clone()));
     }
     let release = state.releases.get(to).ok_or_else(|| Refusal::UnknownVersion(to.clone()))?;
+    let standing = &state.schema.standing;
+    if let Some(revision) = release.revision.as_ref().filter(|revision| !standing.serves(Some(revision))) {
+        let at = match &standing.change {
+            Some(change) if change.phase == ChangePhase::Contracting => Some(change.to.clone()),
+            _ => standing.revision.clone(),
+        };
+        return Err(Refusal::NoSchema { version: to.clone(), revision: revision.clone(), at });
+    }
     Ok(vec![request(state, Kind::Rollback, to, &release.source, strategy)])
 }
 

@@ -2,7 +2,7 @@
 
 use crate::deploy::pools::Pools;
 use crate::deploy::strategy::{self, Moves};
-use crate::deploy::{Decision, Input, Wait, facts, routing, steps};
+use crate::deploy::{Decision, Input, Preparation, Wait, facts, routing, schema, steps};
 use crate::spec::Strategy;
 use crate::workflow::{Action, Deployment, Phase, Stage};
 
@@ -25,6 +25,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
         decision.actions.push(Action::Route { table });
     }
     steps::departures(input, &moves, &mut decision);
+    schema::tend(input, &mut decision);
     decision
 }
 
@@ -57,7 +58,12 @@ fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision
     match deployment.phase {
         Phase::Preparing => {
             let version = deployment.request.version.clone();
-            if !input.observed.prepared.contains_key(&version) {
+            let again = input.state.schema.standing.change.is_none();
+            let to_prepare = match input.observed.prepared.get(&version) {
+                None => true,
+                Some(found) => *found == Preparation::Unsettled && again,
+            };
+            if to_prepare {
                 let source = deployment.request.source.clone();
                 decision.actions.push(Action::Prepare { version: version.clone(), source });
             }
@@ -65,6 +71,7 @@ fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision
             // Until the new version is ready to run, the service is kept at the old one.
             steady_at_old(input, deployment)
         }
+        Phase::Expanding => steady_at_old(input, deployment),
         Phase::Shifting => strategy::shift(deployment, pools),
         Phase::Baking => {
             let until = facts::baked_at(input, deployment);

@@ -4,7 +4,7 @@
 use crate::base::{Millis, Timestamp};
 use crate::deploy::decision::Preparation;
 use crate::deploy::pools::Pools;
-use crate::deploy::{Input, backoff, guard, strategy};
+use crate::deploy::{Input, backoff, guard, schema, strategy};
 use crate::fleet::{Exit, RunStatus};
 use crate::spec::Strategy;
 use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason, Receipt, Stage};
@@ -13,10 +13,13 @@ use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason,
 /// is then held at that version like any other, without a deployment in the way of the next one.
 const HOPELESS: u32 = 3;
 
-/// New facts about the traffic; if there are none, about instances; if there are none, about the deployment.
+/// New facts about the traffic; if there are none, about the schema; if there are none, about instances; if there are none, about the deployment.
 pub(super) fn facts(input: &Input<'_>) -> Vec<Event> {
     if let Some(routed) = of_traffic(input) {
         return vec![routed];
+    }
+    if let Some(stands) = schema::fact(input) {
+        return vec![stands];
     }
     let facts = of_instances(input);
     match &input.state.deployment {
@@ -77,6 +80,9 @@ fn of_deployment(input: &Input<'_>, deployment: &Deployment) -> Vec<Event> {
     if let Some(serving) = lower_capacity(input, deployment) {
         return vec![Event::CapacityFell { deployment: id, serving }];
     }
+    if deployment.phase == Phase::Expanding && schema::is_there(input, deployment) {
+        return expanded(input, deployment);
+    }
     if let Some(reason) = guard::verdict(input, deployment) {
         return vec![Event::TurnedBack { deployment: id, reason }];
     }
@@ -93,16 +99,31 @@ fn preparation(input: &Input<'_>, deployment: &Deployment) -> Option<Vec<Event>>
         return Some(vec![Event::Entered { deployment: id, phase: Phase::Shifting }]);
     }
     match input.observed.prepared.get(version) {
-        Some(Preparation::Ready(digest)) => Some(vec![
-            Event::Prepared { version: version.clone(), digest: digest.clone() },
-            Event::Entered { deployment: id, phase: Phase::Shifting },
-        ]),
+        Some(Preparation::Ready { digest, revision }) => {
+            let is_there = input.state.schema.standing.serves(revision.as_ref());
+            let phase = if is_there { Phase::Shifting } else { Phase::Expanding };
+            let (version, digest, revision) = (version.clone(), digest.clone(), revision.clone());
+            Some(vec![
+                Event::Prepared { version, digest, revision },
+                Event::Entered { deployment: id, phase },
+            ])
+        }
         Some(Preparation::Failed(error)) => Some(vec![Event::TurnedBack {
             deployment: id,
             reason: Reason::NotPrepared { error: error.clone() },
         }]),
-        Some(Preparation::Running) | None => None,
+        Some(Preparation::Running | Preparation::Unsettled) | None => None,
     }
+}
+
+fn expanded(input: &Input<'_>, deployment: &Deployment) -> Vec<Event> {
+    let (id, version) = (deployment.request.deployment, &deployment.request.version);
+    let mut facts = vec![Event::Entered { deployment: id, phase: Phase::Shifting }];
+    if let Some(to) = input.state.revision_of(version) {
+        let rows = input.observed.database.as_ref().map_or(0, |seen| seen.rows);
+        facts.insert(0, Event::Expanded { deployment: id, to: to.clone(), rows });
+    }
+    facts
 }
 
 /// The capacity, if it is known, mattered from the start, and is the lowest so far.
@@ -119,7 +140,7 @@ fn next_phase(input: &Input<'_>, deployment: &Deployment) -> Option<Event> {
     let back = deployment.turned_back().is_some();
     let pools = Pools::of(input, deployment.goal());
     match deployment.phase {
-        Phase::Preparing => None,
+        Phase::Preparing | Phase::Expanding => None,
         Phase::Shifting => {
             if back && goal_is_hopeless(input, deployment) {
                 return Some(finished(input, deployment));

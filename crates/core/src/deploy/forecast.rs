@@ -158,7 +158,9 @@ impl<'a> World<'a> {
         let outcome = match action {
             Action::Prepare { version, .. } => {
                 if let Ok(digest) = "0".parse() {
-                    self.observed.prepared.insert(version.clone(), Preparation::Ready(digest));
+                    let revision = None;
+                    let ready = Preparation::Ready { digest, revision };
+                    self.observed.prepared.insert(version.clone(), ready);
                 }
                 Outcome::Preparing { version: version.clone() }
             }
@@ -173,6 +175,8 @@ impl<'a> World<'a> {
                 }
                 Outcome::Routed { generation: table.generation }
             }
+            // Which migrations a deliverable brings is not known before it is looked at.
+            Action::Schema { job } => Outcome::Working { job: job.clone() },
             Action::Stop { instance } => {
                 if let Some(seen) = self.observed.instances.get_mut(instance) {
                     seen.status = RunStatus::Exited(Exit::Code(0));

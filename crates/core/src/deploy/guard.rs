@@ -1,7 +1,7 @@
 //! When a deployment goes back by itself.
 
-use crate::deploy::Input;
 use crate::deploy::pools::{Copy, Pools, count};
+use crate::deploy::{Input, schema};
 use crate::fleet::Exit;
 use crate::workflow::{Deployment, Phase, Reason, Stage};
 
@@ -9,6 +9,9 @@ use crate::workflow::{Deployment, Phase, Reason, Stage};
 pub(super) fn verdict(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
     if deployment.turned_back().is_some() || deployment.phase == Phase::Preparing {
         return None;
+    }
+    if deployment.phase == Phase::Expanding {
+        return schema::failure(input, deployment);
     }
     ended_early(input, deployment)
         .or_else(|| not_ready(input, deployment))
@@ -52,7 +55,7 @@ fn unhealthy(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
     let pools = Pools::of(input, Some(&deployment.request.version));
     let healthy = count(&pools.goal, Copy::serves);
     let of = match deployment.phase {
-        Phase::Preparing => 0,
+        Phase::Preparing | Phase::Expanding => 0,
         Phase::Shifting => count(&pools.goal, |c| c.stage == Stage::Serving),
         Phase::Baking | Phase::Retiring => pools.wanted,
     };

@@ -4,7 +4,7 @@ mod flip;
 mod rolling;
 
 use crate::base::InstanceId;
-use crate::deploy::decision::Wait;
+use crate::deploy::Wait;
 use crate::deploy::pools::Pools;
 use crate::spec::Strategy;
 use crate::workflow::Deployment;

@@ -59,6 +59,7 @@ pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
     restart_waits_grow(&spec, &mut found);
     addresses_differ(&spec, &mut found);
     rolling_can_move(&spec, &mut found);
+    database_has_its_variable(&spec, &mut found);
     if found.problems.is_empty() {
         return Ok(Checked { spec, found });
     }
@@ -106,6 +107,17 @@ fn addresses_differ(spec: &ServiceSpec, found: &mut Found) {
             let message = format!("`listen.address` {} is there twice", listen.address);
             contradiction(found, &path, message, "put all `hosts` of one address into one [[listen]]");
         }
+    }
+}
+
+/// The URL of each revision is Tandem's to set.
+fn database_has_its_variable(spec: &ServiceSpec, found: &mut Found) {
+    let variable = &spec.database.variable;
+    if spec.database.url.is_some() && spec.run.env.contains_key(variable) {
+        let message =
+            format!("`run.env` holds {variable}, in which each instance gets the URL of its own schema");
+        let help = "leave it out, or name another variable in `database.variable`";
+        contradiction(found, "run.env", message, help);
     }
 }
 

@@ -72,9 +72,12 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("limits.connections", &mut limits.connections);
     let database = &mut spec.database;
     each("database.url", &mut database.url);
+    each("database.app_url", &mut database.app_url);
+    each("database.variable", &mut database.variable);
     each("database.migrations", &mut database.migrations);
     each("database.home", &mut database.home);
     each("database.scratch_url", &mut database.scratch_url);
+    each("database.keep", &mut database.keep);
 }
 
 /// A text in quotes, as TOML wants it.

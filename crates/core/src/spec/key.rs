@@ -104,7 +104,7 @@ pub(super) static FILE: &[Key] = &[
         "",
         "How large a request may be, and how many connections there may be.",
     ),
-    key("database", Kind::Table(DATABASE), "", "The database whose schema `tandem schema` changes."),
+    key("database", Kind::Table(DATABASE), "", "The database whose schema goes along with the versions."),
     not_yet("source", "watching for deliverables"),
 ];
 
@@ -287,15 +287,38 @@ static DATABASE: &[Key] = &[
         "url",
         Kind::Text(text::database_url),
         "\"env:DATABASE_URL\"",
-        "The database, as the role that owns the tables; env:NAME is read from the environment.",
+        "The database, as the role that owns the tables; env:NAME is read from the environment. Not set: deployments carry no schema.",
     ),
-    key("migrations", Kind::Text(text::folder), "\"db/migrations\"", "The folder of migrations.")
-        .also(&["dir", "path", "folder"]),
+    key(
+        "app_url",
+        Kind::Text(text::database_url),
+        "\"env:APP_DATABASE_URL\"",
+        "The database, as the role of the instances. Not set: that of `url`.",
+    ),
+    key(
+        "variable",
+        Kind::Text(text::variable),
+        "\"DATABASE_URL\"",
+        "The variable in which an instance finds the URL of its own revision.",
+    ),
+    key(
+        "migrations",
+        Kind::Text(text::folder),
+        "\"db/migrations\"",
+        "The folder of migrations: in the deliverable; for `tandem schema` beside this file.",
+    )
+    .also(&["dir", "path", "folder"]),
     key("home", Kind::Text(text::home), "\"public\"", "The schema where the tables live.").also(&["schema"]),
     key(
         "scratch_url",
         Kind::Text(text::database_url),
         "\"env:SCRATCH_URL\"",
         "Another server for scratch copies. Not set: the same server.",
+    ),
+    key(
+        "keep",
+        UP_TO_A_DAY,
+        "\"10m\"",
+        "How long after a deployment the old revision is kept, so that going back is possible.",
     ),
 ];

@@ -23,7 +23,7 @@ pub struct ServiceSpec {
     pub timeouts: TimeoutSpec,
     /// How large a request may be, and how many connections there may be.
     pub limits: LimitSpec,
-    /// The database, for `tandem schema`.
+    /// The database whose schema goes along with the versions.
     #[serde(default)]
     pub database: DatabaseSpec,
 }
@@ -54,23 +54,32 @@ impl ServiceSpec {
 /// The database whose schema is changed, and where its migrations are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseSpec {
-    /// The URL of the role that owns the tables, or `env:NAME`.
-    pub url: String,
-    /// The folder of migrations, relative to the configuration.
+    /// The URL of the role that owns the tables, or `env:NAME`. None: deployments carry no schema.
+    pub url: Option<String>,
+    /// The URL with which instances connect, or `env:NAME`. None: that of the owner.
+    pub app_url: Option<String>,
+    /// The variable in which an instance finds the URL of its own revision.
+    pub variable: String,
+    /// The folder of migrations: in a deliverable, or beside the configuration.
     pub migrations: String,
     /// The schema where the tables live.
     pub home: String,
     /// Another server for scratch copies, or `env:NAME`. None: the same server.
     pub scratch_url: Option<String>,
+    /// How long after a deployment the old revision is kept, so that going back is possible.
+    pub keep: Millis,
 }
 
 impl Default for DatabaseSpec {
     fn default() -> Self {
         DatabaseSpec {
-            url: "env:DATABASE_URL".to_owned(),
+            url: None,
+            app_url: None,
+            variable: "DATABASE_URL".to_owned(),
             migrations: "db/migrations".to_owned(),
             home: "public".to_owned(),
             scratch_url: None,
+            keep: Millis::from_secs(600),
         }
     }
 }

@@ -324,6 +324,15 @@ pub(super) fn folder(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
+/// A variable that an instance gets.
+pub(super) fn variable(text: &str) -> Result<String, Wrong> {
+    if !is_variable(text) || text == "PORT" || text.starts_with("TANDEM_") {
+        let what = format!("is {}, which can't be the name of that variable", quoted(text));
+        return Err(Wrong::new(what, "write for example \"DATABASE_URL\""));
+    }
+    Ok(text.to_owned())
+}
+
 /// A schema of the user's.
 pub(super) fn home(text: &str) -> Result<String, Wrong> {
     let wrong = |what: &str| {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, VersionLabel};
+use crate::database::Job;
 use crate::traffic::Table;
 
 /// One thing to do. Doing it twice has the effect of doing it once: the instance id, the version or the generation in
@@ -31,6 +32,11 @@ pub enum Action {
         /// The whole table, with its generation.
         table: Table,
     },
+    /// Begin a job on the database's schema. How far it is is observed later.
+    Schema {
+        /// The job.
+        job: Job,
+    },
     /// Ask an instance to stop. That it has ended is observed later.
     Stop {
         /// The instance.
@@ -49,6 +55,7 @@ impl fmt::Display for Action {
             Action::Prepare { version, .. } => write!(f, "prepare {version}"),
             Action::Start { instance, version } => write!(f, "start {instance} of {version}"),
             Action::Route { table } => write!(f, "route by {}", table.generation),
+            Action::Schema { job } => job.fmt(f),
             Action::Stop { instance } => write!(f, "stop {instance}"),
             Action::Remove { instance } => write!(f, "remove {instance}"),
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Millis, Timestamp, VersionLabel};
+use crate::base::{Millis, Revision, Timestamp, VersionLabel};
 use crate::traffic::Counts;
 use crate::workflow::{Reason, Request};
 
@@ -35,6 +35,20 @@ pub struct Deployment {
     pub mixed_since: Option<Timestamp>,
     /// When the last instance of the version that is being left ended.
     pub last_left_at: Option<Timestamp>,
+    /// What was made of the database's schema for it.
+    #[serde(default)]
+    pub expanded: Option<Expanded>,
+}
+
+/// A schema that was expanded for a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expanded {
+    /// The revision that is served from then on, beside the one before.
+    pub to: Revision,
+    /// How many rows were filled.
+    pub rows: u64,
+    /// How long it took.
+    pub took: Millis,
 }
 
 impl Deployment {
@@ -92,6 +106,8 @@ pub enum Direction {
 pub enum Phase {
     /// The deliverable is made ready to run.
     Preparing,
+    /// The database's schema is brought to where both versions find their own.
+    Expanding,
     /// Instances are started and traffic is moved, step by step, as the strategy says.
     Shifting,
     /// The new version has the traffic and is watched; what the strategy keeps warm is kept.
@@ -104,6 +120,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Phase::Preparing => "preparing",
+            Phase::Expanding => "expanding",
             Phase::Shifting => "shifting",
             Phase::Baking => "baking",
             Phase::Retiring => "retiring",

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeploymentId, Digest, InstanceId, Millis, Timestamp, VersionLabel};
+use crate::base::{DeploymentId, Digest, InstanceId, Millis, Revision, Timestamp, VersionLabel};
+use crate::database::{Job, Standing};
 use crate::fleet::{Exit, Findings};
 use crate::spec::Strategy;
 use crate::traffic::{Counts, Health};
@@ -86,6 +87,20 @@ pub enum Event {
         version: VersionLabel,
         /// Of what its deliverable is made.
         digest: Digest,
+        /// The revision of the schema that it was written for. None: it needs none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<Revision>,
+    },
+    /// The database's schema stands elsewhere than it did, by whose hand ever.
+    Stands(Standing),
+    /// The schema was expanded for a deployment.
+    Expanded {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// The revision that is served from now on.
+        to: Revision,
+        /// How many rows were filled.
+        rows: u64,
     },
     /// An instance answered its health checks for the first time.
     Ready {
@@ -156,6 +171,11 @@ pub enum Outcome {
         /// Its generation.
         generation: crate::base::Generation,
     },
+    /// A job on the schema is being done.
+    Working {
+        /// The job.
+        job: Job,
+    },
     /// An instance was asked to stop.
     Stopping {
         /// The instance.
@@ -176,6 +196,11 @@ pub enum Reason {
     Asked,
     /// The deliverable could not be made ready.
     NotPrepared {
+        /// Why, for people.
+        error: String,
+    },
+    /// The schema could not be expanded.
+    NotExpanded {
         /// Why, for people.
         error: String,
     },
@@ -220,7 +245,10 @@ impl Reason {
             Reason::NotReady { instance, .. }
             | Reason::EndedEarly { instance, .. }
             | Reason::Crashed { instance, .. } => Some(*instance),
-            Reason::Asked | Reason::NotPrepared { .. } | Reason::Unhealthy { .. } => None,
+            Reason::Asked
+            | Reason::NotPrepared { .. }
+            | Reason::NotExpanded { .. }
+            | Reason::Unhealthy { .. } => None,
         }
     }
 }
@@ -230,6 +258,7 @@ impl fmt::Display for Reason {
         match self {
             Reason::Asked => f.write_str("somebody asked for it"),
             Reason::NotPrepared { error } => write!(f, "the deliverable can't be used: {error}"),
+            Reason::NotExpanded { error } => write!(f, "the schema can't be expanded: {error}"),
             Reason::NotReady { instance, within, health } => {
                 write!(f, "{instance} was not ready within {within}: {}", last_answer(health))
             }

@@ -1,11 +1,12 @@
 //! From events to the state, one at a time. This is the whole table of legal moves: whatever is not here is an error.
 
 use crate::base::{Generation, InstanceId, Timestamp, VersionLabel};
+use crate::database::{ChangePhase, Job, Standing};
 use crate::fleet::Exit;
 use crate::traffic::{Role, Table};
 use crate::workflow::{
-    Action, CrashRecord, Deployment, Direction, Event, Instance, Outcome, Phase, Recorded, Release, Request,
-    Stage, State, Verdict,
+    Action, CrashRecord, Deployment, Direction, Event, Expanded, Instance, Outcome, Phase, Recorded, Release,
+    Request, Schema, Stage, State, Verdict,
 };
 
 /// An event that does not fit the state before it. The journal is damaged, or a decision was wrong.
@@ -45,9 +46,15 @@ impl State {
                 Ok(())
             }
             Event::Requested(request) => self.requested(at, request),
-            Event::Prepared { version, digest } => {
+            Event::Prepared { version, digest, revision } => {
                 let source = self.deployment.as_ref().map(|d| d.request.source.clone()).unwrap_or_default();
-                self.releases.entry(version.clone()).or_insert(Release { digest: digest.clone(), source });
+                let new = || Release { digest: digest.clone(), source, revision: None };
+                let release = self.releases.entry(version.clone()).or_insert_with(new);
+                release.revision.clone_from(revision);
+                Ok(())
+            }
+            Event::Stands(standing) => {
+                self.schema.stands(standing);
                 Ok(())
             }
             Event::Ready { instance } => self.ready(at, *instance),
@@ -62,6 +69,7 @@ impl State {
             | Event::Diagnosed(_)
             | Event::Counted { .. }
             | Event::CapacityFell { .. }
+            | Event::Expanded { .. }
             | Event::Finished { .. } => self.deployment_moved(at, event),
         }
     }
@@ -90,6 +98,7 @@ impl State {
             crashes: 0,
             mixed_since: None,
             last_left_at: None,
+            expanded: None,
         });
         Ok(())
     }
@@ -102,6 +111,7 @@ impl State {
             | Event::TurnedBack { deployment, .. }
             | Event::Counted { deployment, .. }
             | Event::CapacityFell { deployment, .. }
+            | Event::Expanded { deployment, .. }
             | Event::Finished { deployment, .. } => *deployment,
             Event::Diagnosed(diagnosis) => diagnosis.deployment,
             _ => return illegal("not an event of a deployment"),
@@ -128,8 +138,13 @@ impl State {
             }
             Event::Counted { counts, .. } => active.baseline = Some(*counts),
             Event::CapacityFell { serving, .. } => active.lowest_capacity = Some(*serving),
+            Event::Expanded { to, rows, .. } => {
+                let took = at.since(active.phase_since);
+                active.expanded = Some(Expanded { to: to.clone(), rows: *rows, took });
+            }
             Event::Finished { receipt, .. } => {
                 if receipt.verdict == Verdict::Settled {
+                    self.schema.settled_at = Some(at);
                     self.previous = active.from.take();
                     self.current = Some(active.request.version.clone());
                 }
@@ -187,6 +202,10 @@ impl State {
             },
             Action::Start { instance, version } => self.starting(at, *instance, version),
             Action::Route { table } => self.routing(table),
+            Action::Schema { job } => {
+                self.schema.begun(job);
+                Ok(())
+            }
             Action::Stop { instance } => {
                 let instance = self.alive(*instance)?;
                 if instance.stage != Stage::Stopping {
@@ -265,12 +284,17 @@ impl State {
             }
         }
         self.table = table;
+        if let Some(change) = &self.schema.standing.change {
+            let serves = |i: &Instance| i.stage == Stage::Serving;
+            let new = |i: &Instance| self.revision_of(&i.version) == Some(&change.to);
+            self.schema.used |= self.instances.values().any(|i| serves(i) && new(i));
+        }
         Ok(())
     }
 
     fn done(&mut self, at: Timestamp, outcome: &Outcome) -> Result<(), Illegal> {
         match outcome {
-            Outcome::Preparing { .. } => Ok(()),
+            Outcome::Preparing { .. } | Outcome::Working { .. } => Ok(()),
             Outcome::Started { instance, address } => {
                 self.alive(*instance)?.address = Some(*address);
                 Ok(())
@@ -298,6 +322,27 @@ impl State {
         let count = self.crashes.get(version).map_or(0, |record| record.count).saturating_add(1);
         self.crashes.insert(version.clone(), CrashRecord { count, last: at, instance: id, exit });
         Ok(())
+    }
+}
+
+impl Schema {
+    fn stands(&mut self, standing: &Standing) {
+        // A change that is another one than before has had no requests yet.
+        let to = |standing: &Standing| standing.change.as_ref().map(|change| change.to.clone());
+        if to(standing) != to(&self.standing) {
+            self.used = false;
+        }
+        self.standing.clone_from(standing);
+    }
+
+    /// From now on the old revision may be gone: nobody may count on it any more.
+    fn begun(&mut self, job: &Job) {
+        match (job, &mut self.standing.change) {
+            (Job::Expand { to, .. }, _) => self.begun = Some(to.clone()),
+            (Job::Contract { .. }, Some(change)) => change.phase = ChangePhase::Contracting,
+            (Job::Undo { .. }, Some(change)) => change.phase = ChangePhase::Undoing,
+            (Job::Contract { .. } | Job::Undo { .. }, None) => {}
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Timestamp, VersionLabel};
 use crate::traffic::Counts;
-use crate::workflow::{Deployment, Reason};
+use crate::workflow::{Deployment, Expanded, Reason};
 
 /// How a deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct Receipt {
     pub wanted: u32,
     /// How long two versions ran at once.
     pub mixed_state: Millis,
+    /// What was made of the database's schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expanded: Option<Expanded>,
 }
 
 impl Receipt {
@@ -54,9 +57,8 @@ impl Receipt {
     pub fn of(deployment: &Deployment, wanted: u32, counts: Option<Counts>, now: Timestamp) -> Receipt {
         let verdict = match (deployment.turned_back(), &deployment.from) {
             (None, _) => Verdict::Settled,
-            (Some(reason @ Reason::NotPrepared { .. }), _) | (Some(reason), None) => {
-                Verdict::Failed { reason: reason.to_string() }
-            }
+            (Some(reason @ (Reason::NotPrepared { .. } | Reason::NotExpanded { .. })), _)
+            | (Some(reason), None) => Verdict::Failed { reason: reason.to_string() },
             (Some(reason), Some(_)) => Verdict::RolledBack { reason: reason.to_string() },
         };
         Receipt {
@@ -68,6 +70,7 @@ impl Receipt {
             lowest_capacity: deployment.lowest_capacity,
             wanted,
             mixed_state: deployment.mixed_state(now),
+            expanded: deployment.expanded.clone(),
         }
     }
 }
@@ -109,6 +112,10 @@ impl fmt::Display for Receipt {
         }
         if self.from.is_some() {
             write!(f, ", mixed state {}", self.mixed_state.rough())?;
+        }
+        if let Some(expanded) = &self.expanded {
+            let (to, rows) = (&expanded.to, Grouped(expanded.rows));
+            write!(f, ", schema {to} expanded, {rows} rows backfilled")?;
         }
         Ok(())
     }
@@ -157,6 +164,7 @@ mod tests {
             crashes: 0,
             mixed_since: None,
             last_left_at: None,
+            expanded: None,
         }
     }
 

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeploymentId, Digest, Generation, InstanceId, Timestamp, VersionLabel};
+use crate::base::{DeploymentId, Digest, Generation, InstanceId, Revision, Timestamp, VersionLabel};
+use crate::database::Standing;
 use crate::fleet::Exit;
 use crate::traffic::Table;
 use crate::workflow::Deployment;
@@ -38,6 +39,22 @@ pub struct State {
     pub deployment: Option<Deployment>,
     /// How often instances of a version died unasked of late.
     pub crashes: BTreeMap<VersionLabel, CrashRecord>,
+    /// The schema of the database, as far as it was seen.
+    #[serde(default)]
+    pub schema: Schema,
+}
+
+/// What is remembered of the database's schema.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Schema {
+    /// Where it stands.
+    pub standing: Standing,
+    /// The revision that a deployment of this service asked for last.
+    pub begun: Option<Revision>,
+    /// Whether an instance of the revision that comes was ever given requests: there may be rows then that only it knows.
+    pub used: bool,
+    /// When the version that serves was settled.
+    pub settled_at: Option<Timestamp>,
 }
 
 /// A version that is ready to run.
@@ -47,6 +64,9 @@ pub struct Release {
     pub digest: Digest,
     /// Where it came from.
     pub source: String,
+    /// The revision of the schema that it was written for. None: it needs none.
+    #[serde(default)]
+    pub revision: Option<Revision>,
 }
 
 /// Deaths that nobody asked for, of one version.
@@ -131,6 +151,17 @@ impl State {
             Some(deployment) => deployment.goal(),
             None => self.current.as_ref(),
         }
+    }
+
+    /// The revision of the schema that a version was written for, if that is known.
+    pub fn revision_of(&self, version: &VersionLabel) -> Option<&Revision> {
+        self.releases.get(version).and_then(|release| release.revision.as_ref())
+    }
+
+    /// How many instances run, or may run, of versions that were written for a revision.
+    pub fn alive_at(&self, revision: &Revision) -> u32 {
+        let at = |i: &&Instance| i.stage.is_alive() && self.revision_of(&i.version) == Some(revision);
+        self.instances.values().filter(at).count() as u32
     }
 
     /// The instances of a version, in the order of their numbers.

@@ -4,7 +4,7 @@
 
 use postgres::Client;
 use serde::{Deserialize, Serialize};
-use tandem_schema::plan::{Note, Step};
+use tandem_schema::plan::{MigrationRef, Note, Step};
 
 use super::{Active, FORMAT, Journal, Revision, format, operator};
 use crate::failure::Failure;
@@ -31,6 +31,8 @@ pub struct ChangeState {
     pub from: String,
     /// The new revision.
     pub to: String,
+    /// The migrations that lead to it.
+    pub migrations: Vec<MigrationRef>,
     /// How far it is.
     pub phase: Phase,
     /// The step that is done now, or comes next.
@@ -104,6 +106,7 @@ impl<C: postgres::GenericClient> Journal<'_, C> {
             begun: active.begun,
             from: active.plan.from,
             to: active.plan.to,
+            migrations: active.plan.migrations,
             notes: active.plan.notes,
         })
     }

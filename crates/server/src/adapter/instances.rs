@@ -6,14 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use tandem_core::base::{InstanceId, ServiceName, VersionLabel};
+use tandem_core::base::{Digest, InstanceId, Revision, ServiceName, VersionLabel};
 use tandem_core::deploy::Preparation;
 use tandem_core::fleet::{Findings, ObservedInstances};
 use tandem_core::spec::RunSpec;
 use tandem_drivers::{Driver, DriverError, StartInstance};
-use tandem_engine::{Instances, PortError};
+use tandem_engine::{Instances, PortError, Start};
 
+use crate::adapter::database::{Needs, SchemaKeeper};
 use crate::preparations::Preparations;
+use crate::schema::{self, Form};
 use crate::wake::Wake;
 
 /// So many instances are started at a time.
@@ -25,6 +27,8 @@ pub(crate) struct DriverInstances {
     pub(crate) service: ServiceName,
     /// How they are run, environment resolved.
     pub(crate) run: RunSpec,
+    /// Where each revision's instances find their schema. None: there is no database.
+    pub(crate) database: Option<InstanceDatabase>,
     pub(crate) preparations: Arc<Preparations>,
     pub(crate) wake: Wake,
 }
@@ -36,10 +40,11 @@ impl Instances for DriverInstances {
         }
         let (driver, preparations, wake) =
             (self.driver.clone(), self.preparations.clone(), self.wake.clone());
+        let keeper = self.database.as_ref().map(|database| Arc::clone(&database.keeper));
         let (label, source) = (version.clone(), source.to_owned());
         let work = move || {
             let outcome = match driver.prepare(&label, Path::new(&source)) {
-                Ok(digest) => Preparation::Ready(digest),
+                Ok(digest) => examined(keeper.as_deref(), &label, digest),
                 Err(error) => Preparation::Failed(error.to_string()),
             };
             preparations.end(&label, outcome);
@@ -55,19 +60,20 @@ impl Instances for DriverInstances {
     }
 
     fn prepared(&mut self) -> Result<BTreeMap<VersionLabel, Preparation>, PortError> {
-        let ready = self.driver.prepared().map_err(failed)?;
-        let ready = ready.into_iter().map(|(version, digest)| (version, Preparation::Ready(digest)));
-        Ok(self.preparations.over(ready.collect()))
+        let ready = |(version, digest)| (version, Preparation::Ready { digest, revision: None });
+        // With a database, a deliverable is looked at in each deployment: the schema may have moved meanwhile.
+        let known = self.driver.prepared().map_err(failed)?.into_iter().filter(|_| self.database.is_none());
+        Ok(self.preparations.over(known.map(ready).collect()))
     }
 
-    fn start(&mut self, starts: &[(InstanceId, VersionLabel)]) -> Vec<Result<SocketAddr, PortError>> {
-        let start = |(instance, version): &(InstanceId, VersionLabel)| {
-            let start = StartInstance {
-                instance: *instance,
-                version: version.clone(),
-                service: self.service.clone(),
-                run: self.run.clone(),
-            };
+    fn start(&mut self, starts: &[Start]) -> Vec<Result<SocketAddr, PortError>> {
+        let start = |one: &Start| {
+            let mut run = self.run.clone();
+            if let Some(database) = &self.database {
+                run.env.extend(database.environment(one.revision.as_ref()).map_err(PortError)?);
+            }
+            let (instance, version, service) = (one.instance, one.version.clone(), self.service.clone());
+            let start = StartInstance { instance, version, service, run };
             self.driver.start(&start).map_err(failed)
         };
         let mut results = Vec::with_capacity(starts.len());
@@ -99,6 +105,39 @@ impl Instances for DriverInstances {
             tracing::warn!(%instance, %error, "nothing can be found out about an instance");
             Findings::default()
         })
+    }
+}
+
+/// Where the instances of each revision find their schema.
+pub(crate) struct InstanceDatabase {
+    pub(crate) keeper: Arc<SchemaKeeper>,
+    /// The database, as the role of the instances.
+    pub(crate) url: String,
+    /// The variable in which an instance finds its URL.
+    pub(crate) variable: String,
+}
+
+impl InstanceDatabase {
+    /// What an instance of a revision is told: its URL in both forms, and the revision's name.
+    fn environment(&self, revision: Option<&Revision>) -> Result<Vec<(String, String)>, String> {
+        let Some(revision) = revision else { return Ok(vec![(self.variable.clone(), self.url.clone())]) };
+        let home = &self.keeper.site.home;
+        let url = |form| schema::url(&self.url, revision.as_str(), home, form);
+        Ok(vec![
+            (self.variable.clone(), url(Form::Libpq)?),
+            (format!("JDBC_{}", self.variable), url(Form::Jdbc)?),
+            ("TANDEM_REVISION".to_owned(), revision.to_string()),
+        ])
+    }
+}
+
+/// A deliverable that is unpacked: what its migrations ask for.
+fn examined(keeper: Option<&SchemaKeeper>, version: &VersionLabel, digest: Digest) -> Preparation {
+    match keeper.map(|keeper| keeper.examine(version)) {
+        None => Preparation::Ready { digest, revision: None },
+        Some(Ok(Needs::Revision(revision))) => Preparation::Ready { digest, revision },
+        Some(Ok(Needs::Settlement)) => Preparation::Unsettled,
+        Some(Err(why)) => Preparation::Failed(why),
     }
 }
 

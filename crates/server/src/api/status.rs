@@ -34,6 +34,7 @@ impl Status {
                 })
                 .collect(),
             counts: known.map(|report| report.counts.get(&spec.service).copied().unwrap_or_default()),
+            database: observed.database.clone(),
             config_changed: false,
             trouble: None,
         }
@@ -65,6 +66,7 @@ fn instances(view: &View) -> Vec<InstanceStatus> {
         InstanceStatus {
             instance: *id,
             version: instance.version.clone(),
+            revision: view.state.revision_of(&instance.version).cloned(),
             stage: instance.stage,
             since: instance.since,
             address: instance.address,

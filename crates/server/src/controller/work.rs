@@ -1,6 +1,6 @@
 //! The threads of the controller: the engine's loop, and those that wake it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -13,7 +13,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::ControllerError;
 use super::shutdown::Stopped;
-use crate::adapter::instances::DriverInstances;
+use crate::adapter::database::{DatabasePort, SchemaKeeper};
+use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
 use crate::adapter::traffic::{ProxyTraffic, Reports};
 use crate::clock::Clock;
@@ -21,6 +22,7 @@ use crate::config::{self, Config};
 use crate::feed::Feed;
 use crate::office::{Office, Seen};
 use crate::preparations::Preparations;
+use crate::schema::Site;
 use crate::state::StateFolder;
 use crate::store::Store;
 use crate::wake::{Inbox, Wake, bell};
@@ -39,6 +41,8 @@ pub(crate) struct Work {
     spec: ServiceSpec,
     reports: Arc<Reports>,
     passes: Arc<Passes>,
+    /// Of the database's schema. None: there is no database.
+    keeper: Option<Arc<SchemaKeeper>>,
     engine: JoinHandle<()>,
     /// Becomes ready when the engine's thread is over, for whatever reason.
     over: Option<oneshot::Receiver<()>>,
@@ -61,10 +65,13 @@ impl Work {
         let mut run = spec.run.clone();
         run.env = config::environment(&spec)?;
         let service = spec.service.clone();
+        let database = database(&spec, &driver, clock, &wake)?;
+        let keeper = database.as_ref().map(|database| Arc::clone(&database.keeper));
         let instances = DriverInstances {
             driver: driver.clone(),
             service: service.clone(),
             run,
+            database,
             preparations,
             wake: wake.clone(),
         };
@@ -72,7 +79,7 @@ impl Work {
         let traffic = ProxyTraffic::new(state, reports.clone());
         let (publish, seen) = watch::channel(Arc::new(Seen::default()));
         let (over_sender, over) = oneshot::channel();
-        let parts = (journal, instances, traffic);
+        let parts = (journal, instances, traffic, keeper.clone());
         let passes = Arc::new(Passes::default());
         let outside = World { inbox, clock, publish, passes: passes.clone() };
         let engine = begin_engine(spec.clone(), parts, outside, over_sender)?;
@@ -86,6 +93,7 @@ impl Work {
             spec,
             reports,
             passes,
+            keeper,
             engine,
             over: Some(over),
         };
@@ -123,6 +131,9 @@ impl Work {
                 passes.await_after(before, WATCH);
             }
         })?;
+        if let Some(keeper) = self.keeper.clone() {
+            spawn("database", move || keeper.watch())?;
+        }
         Ok(())
     }
 
@@ -135,9 +146,34 @@ impl Work {
     pub(crate) fn end(self) -> Result<Stopped, ControllerError> {
         self.wake.stop();
         self.reports.stop(&self.state);
+        if let Some(keeper) = &self.keeper {
+            keeper.end();
+        }
         self.engine.join().map_err(|_| ControllerError::EngineEnded)?;
         Ok(Stopped { state: self.state, spec: self.spec, driver: self.driver, clock: self.clock })
     }
+}
+
+/// The database of the service and its keeper, if the configuration names one.
+fn database(
+    spec: &ServiceSpec,
+    driver: &Arc<dyn Driver>,
+    clock: Clock,
+    wake: &Wake,
+) -> Result<Option<InstanceDatabase>, ControllerError> {
+    let Some(place) = config::database(spec)? else { return Ok(None) };
+    let database = &spec.database;
+    let site = Site {
+        url: place.owner,
+        scratch_url: place.scratch,
+        home: database.home.clone(),
+        // Each deliverable brings its own.
+        migrations: PathBuf::new(),
+    };
+    let folder = database.migrations.clone();
+    let keeper = SchemaKeeper::new(site, folder, Arc::clone(driver), clock, wake.clone());
+    let (url, variable) = (place.app, database.variable.clone());
+    Ok(Some(InstanceDatabase { keeper: Arc::new(keeper), url, variable }))
 }
 
 fn spawn(
@@ -150,12 +186,12 @@ fn spawn(
         .map_err(|source| ControllerError::System { doing: "begin a thread", source })
 }
 
-type Parts = (StoreJournal, DriverInstances, ProxyTraffic);
+type Parts = (StoreJournal, DriverInstances, ProxyTraffic, Option<Arc<SchemaKeeper>>);
 
 /// The ports of the engine stay on its thread; that the journal can be taken up is waited for.
 fn begin_engine(
     spec: ServiceSpec,
-    (journal, instances, traffic): Parts,
+    (journal, instances, traffic, keeper): Parts,
     mut outside: World,
     over: oneshot::Sender<()>,
 ) -> Result<JoinHandle<()>, ControllerError> {
@@ -166,6 +202,7 @@ fn begin_engine(
             journal: Box::new(journal),
             instances: Box::new(instances),
             traffic: Box::new(traffic),
+            database: keeper.map(|keeper| Box::new(DatabasePort(keeper)) as Box<dyn tandem_engine::Database>),
             clock: Box::new(outside.clock),
         };
         match Engine::load(spec, ports) {

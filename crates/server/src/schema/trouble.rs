@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tandem_postgres::preparation::Unprepared;
+use tandem_postgres::preparation::{Broken, Unprepared};
 use tandem_postgres::{Error, Failure};
 use tandem_schema::source::Place;
 
@@ -74,6 +74,9 @@ pub enum Trouble {
         /// Where it is.
         at: String,
     },
+    /// Statements of the version that runs would not work any more.
+    #[error("statements of the version that runs would break: {}", super::examination::broken(.0))]
+    Breaks(Vec<Broken>),
     /// A plan that was not made, for a reason that is nobody's file.
     #[error("{0}")]
     Unplanned(String),
@@ -83,6 +86,17 @@ pub enum Trouble {
     /// A change could not be begun or carried on.
     #[error(transparent)]
     Failure(#[from] Failure),
+}
+
+impl Trouble {
+    /// Whether the same may succeed later, without anybody changing a file: the server was away, something was in the way.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Trouble::Server(error) => error.may_pass(),
+            Trouble::Failure(failure) => failure.may_pass(),
+            _ => false,
+        }
+    }
 }
 
 /// Something to say about a place in a file, or about no place.

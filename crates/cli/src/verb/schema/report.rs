@@ -54,7 +54,7 @@ pub(super) fn told(trouble: Trouble, terminal: &Terminal) -> Failure {
         Trouble::Backwards { .. } => {
             Failure::new(Exit::Refused, message).help("Tandem goes forward from where the database is")
         }
-        Trouble::Unplanned(_) => Failure::new(Exit::Refused, message)
+        Trouble::Unplanned(_) | Trouble::Breaks(_) => Failure::new(Exit::Refused, message)
             .help("this is a case that Tandem does not know; nothing was changed. Please report it with the migration"),
         Trouble::Server(error) => database(&error),
         Trouble::Failure(stop) => stopped(&stop),

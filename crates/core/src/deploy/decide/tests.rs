@@ -119,7 +119,8 @@ impl Story {
         self.state.apply(self.now, &Event::Begun { action: action.clone() }).unwrap();
         let outcome = match action {
             Action::Prepare { version, .. } => {
-                let ready = crate::deploy::Preparation::Ready("ab".parse().unwrap());
+                let digest = "ab".parse().unwrap();
+                let ready = crate::deploy::Preparation::Ready { digest, revision: None };
                 self.observed.prepared.insert(version.clone(), ready);
                 Outcome::Preparing { version }
             }
@@ -129,6 +130,7 @@ impl Story {
                 self.observed.instances.insert(instance, ObservedInstance { version, address, status });
                 Outcome::Started { instance, address }
             }
+            Action::Schema { job } => Outcome::Working { job },
             Action::Route { table } => {
                 let traffic = self.observed.traffic.as_mut().unwrap();
                 traffic.generation = table.generation;

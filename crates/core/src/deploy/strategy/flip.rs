@@ -1,7 +1,7 @@
 //! Flip: a second pool is started beside the first; when all of it is ready, one table swap moves all traffic, and the
 //! first pool is kept warm. Going back is the same swap the other way.
 
-use crate::deploy::decision::Wait;
+use crate::deploy::Wait;
 use crate::deploy::pools::{Copy, Pools, count};
 use crate::deploy::strategy::{Limits, Moves, rolling};
 use crate::workflow::Stage;

@@ -4,7 +4,7 @@
 //! With 4 wanted, batch 1, surge 1, floor 4: start 1 (5 run) → ready: serve it, drain 1 other (4 serve) → it ends (4
 //! run) → start 1 … With surge 0, floor 3: drain 1 (3 serve) → it ends → start 1 → serve it, drain 1 …
 
-use crate::deploy::decision::Wait;
+use crate::deploy::Wait;
 use crate::deploy::pools::{Copy, Pools, count};
 use crate::deploy::strategy::Moves;
 use crate::spec::RollingSpec;

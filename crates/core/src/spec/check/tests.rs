@@ -77,9 +77,12 @@ connections = 500
 
 [database]
 url = "env:OWNER_URL"
+app_url = "env:APP_URL"
+variable = "APP_DATABASE"
 migrations = "migrations"
 home = "shop"
 scratch_url = "postgres://scratch@127.0.0.1/postgres"
+keep = "1h"
 "#;
 
 /// The problems of a text as they are printed without a terminal.

@@ -410,7 +410,7 @@ tandem.toml:7:7: `database.url` is not the URL of a PostgreSQL database
 tandem.toml:8:14: `database.migrations` is "", which is not a folder
   help: write for example "db/migrations"
 tandem.toml:9:1: unknown key `schema` in [database]
-  help: did you mean `home`? Known here: url, migrations, home, scratch_url
+  help: did you mean `home`? Known here: url, app_url, variable, migrations, home, scratch_url, keep
 tandem.toml:10:8: `database.home` is "tandem_x", which is Tandem's own
   help: name the schema where the app's tables are, such as "public"
 tandem.toml:11:15: `database.scratch_url` refers to the variable "1"
@@ -421,7 +421,7 @@ tandem.toml:11:15: `database.scratch_url` refers to the variable "1"
 #[test]
 fn a_file_may_hold_nothing_but_a_database() {
     let alone = read_database("[database]\nhome = \"shop\"\n[run]\nnothing = 1\n").unwrap();
-    assert_eq!((alone.home.as_str(), alone.url.as_str()), ("shop", "env:DATABASE_URL"));
+    assert_eq!((alone.home.as_str(), alone.url.as_deref()), ("shop", None));
     assert!(read_database("[database]\nhome = 1").is_err());
     assert!(read_database("database = 1").is_err() && read_database("[[").is_err());
 }

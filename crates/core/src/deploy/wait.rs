@@ -1,0 +1,215 @@
+//! What is waited for, as values that people and programs can read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{InstanceId, Millis, Revision, Timestamp, VersionLabel};
+use crate::database::Job;
+use crate::fleet::Exit;
+use crate::traffic::{Health, InFlight};
+
+/// Something that is waited for. Each says what, and until when where there is an end to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "wait")]
+pub enum Wait {
+    /// The deliverable is being made ready.
+    Preparing {
+        /// Of this version.
+        version: VersionLabel,
+    },
+    /// An instance does not answer its health checks yet.
+    NotReady {
+        /// The instance.
+        instance: InstanceId,
+        /// What its last check met.
+        health: Health,
+        /// When it must be ready.
+        until: Timestamp,
+    },
+    /// Requests are still in flight on an instance that gets no more.
+    Draining {
+        /// The instance.
+        instance: InstanceId,
+        /// What is in flight. None: not known, the proxy did not answer.
+        in_flight: Option<InFlight>,
+        /// When the last of it is cut.
+        until: Timestamp,
+    },
+    /// An instance was asked to stop and has not ended yet.
+    Stopping {
+        /// The instance.
+        instance: InstanceId,
+        /// When it is killed.
+        until: Timestamp,
+    },
+    /// The new version is being watched.
+    Baking {
+        /// Until then.
+        until: Timestamp,
+    },
+    /// The old pool is kept running, to go back at once if need be.
+    Warm {
+        /// Until then.
+        until: Timestamp,
+    },
+    /// A version keeps dying; it is started again later.
+    Backoff {
+        /// The version.
+        version: VersionLabel,
+        /// How often it died in a row.
+        crashes: u32,
+        /// The last that died.
+        instance: InstanceId,
+        /// How it died.
+        exit: Exit,
+        /// When it is started again.
+        until: Timestamp,
+    },
+    /// The whole new pool must be ready before the flip.
+    PoolNotReady {
+        /// So many are ready.
+        ready: u32,
+        /// Out of so many.
+        wanted: u32,
+    },
+    /// The next instance may leave only when more others are healthy.
+    Floor {
+        /// So many are healthy and serve.
+        healthy: u32,
+        /// So many must.
+        floor: u32,
+    },
+    /// The schema is being changed.
+    Schema {
+        /// What is done.
+        job: Job,
+        /// How far it is, for people.
+        progress: String,
+    },
+    /// A job on the schema failed and is tried again.
+    SchemaFailed {
+        /// What was to be done.
+        job: Job,
+        /// Why it failed, for people.
+        error: String,
+        /// How often in a row.
+        attempts: u32,
+        /// When it is tried again.
+        until: Timestamp,
+    },
+    /// The old revision of the schema is kept, so that going back is possible.
+    Kept {
+        /// The old revision.
+        revision: Revision,
+        /// Until then.
+        until: Timestamp,
+    },
+    /// Sessions of a revision that is to go are still open.
+    Clients {
+        /// The revision.
+        revision: Option<Revision>,
+        /// How many.
+        clients: u32,
+    },
+    /// Somebody else is at work on the schema.
+    Operator {
+        /// Who.
+        who: String,
+    },
+    /// A change of the schema is in the way that no deployment of this service began.
+    ForeignChange {
+        /// The revision that it goes to.
+        to: Revision,
+    },
+    /// The database does not answer.
+    DatabaseAway,
+    /// The proxy does not answer; without its counts nothing may be stopped.
+    ProxyAway,
+    /// Somebody paused the deployment.
+    Paused,
+}
+
+impl Wait {
+    /// When the wait ends by itself.
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Wait::NotReady { until, .. }
+            | Wait::Draining { until, .. }
+            | Wait::Stopping { until, .. }
+            | Wait::Baking { until }
+            | Wait::Warm { until }
+            | Wait::SchemaFailed { until, .. }
+            | Wait::Kept { until, .. }
+            | Wait::Backoff { until, .. } => Some(*until),
+            Wait::Preparing { .. }
+            | Wait::Schema { .. }
+            | Wait::Clients { .. }
+            | Wait::Operator { .. }
+            | Wait::ForeignChange { .. }
+            | Wait::DatabaseAway
+            | Wait::PoolNotReady { .. }
+            | Wait::Floor { .. }
+            | Wait::ProxyAway
+            | Wait::Paused => None,
+        }
+    }
+
+    /// One sentence for people, without a full stop.
+    pub fn sentence(&self, now: Timestamp) -> String {
+        let left = self.until().map(|until| round_up(until.since(now)));
+        let left = left.unwrap_or_default();
+        match self {
+            Wait::Preparing { version } => format!("the deliverable of {version} is being made ready"),
+            Wait::NotReady { instance, health, .. } => format!(
+                "{instance} is not ready yet ({}); it has {left} left",
+                crate::workflow::last_answer(health)
+            ),
+            Wait::Draining { instance, in_flight: Some(f), .. } => format!(
+                "{instance} is draining: {} requests, {} uploads, {} streams, {} WebSockets in flight; \
+                 cut in {left} at the latest",
+                f.requests, f.uploads, f.streams, f.websockets
+            ),
+            Wait::Draining { instance, in_flight: None, .. } => {
+                format!("{instance} is draining, and the proxy has not said yet what is in flight on it")
+            }
+            Wait::Stopping { instance, .. } => {
+                format!("{instance} was asked to stop; it is killed in {left} if it has not ended by then")
+            }
+            Wait::Baking { .. } => format!("the new version is watched for another {left}"),
+            Wait::Warm { .. } => format!("the old pool is kept warm for another {left}"),
+            Wait::Backoff { version, crashes, instance, exit, .. } => format!(
+                "{version} died {crashes} times in a row (the last: {instance} {exit}); it is started again in {left}"
+            ),
+            Wait::Schema { job, progress } if progress.is_empty() => job.to_string(),
+            Wait::Schema { job, progress } => format!("{job}: {progress}"),
+            Wait::SchemaFailed { job, error, attempts, .. } => {
+                format!("{job}: {error}; tried {attempts} times, again in {left}")
+            }
+            Wait::Kept { revision, .. } => format!(
+                "the schema of {revision} is kept for another {left}, so that going back is possible; then it is contracted"
+            ),
+            Wait::Clients { revision, clients } => {
+                let revision = revision.as_ref().map_or("the empty schema", Revision::as_str);
+                format!("{clients} database sessions of {revision} are still open")
+            }
+            Wait::Operator { who } => format!("{who} is at work on the schema"),
+            Wait::ForeignChange { to } => format!(
+                "the schema's change to {to} was begun by hand or by another service: end it with \
+                 `tandem schema contract` or `tandem schema undo`"
+            ),
+            Wait::DatabaseAway => "the database does not answer".to_owned(),
+            Wait::PoolNotReady { ready, wanted } => {
+                format!("the flip waits until the whole pool is ready: {ready}/{wanted}")
+            }
+            Wait::Floor { healthy, floor } => {
+                format!("nothing may leave: {healthy} healthy instances serve, the floor is {floor}")
+            }
+            Wait::ProxyAway => "the proxy does not answer; nothing is stopped without its counts".to_owned(),
+            Wait::Paused => "the deployment is paused; `tandem resume` lets it go on".to_owned(),
+        }
+    }
+}
+
+/// Whole seconds read better than milliseconds.
+fn round_up(left: Millis) -> Millis {
+    Millis::from_secs(left.0.div_ceil(1000))
+}

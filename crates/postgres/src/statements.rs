@@ -1,0 +1,41 @@
+//! The statements that a database has really been asked, as `pg_stat_statements` has collected them.
+//!
+//! Tested in `tests/postgres/statements.rs`.
+
+use postgres::Client;
+use tandem_schema::name::ident;
+
+use crate::error::Error;
+
+/// So many of the statements that are used most are taken.
+const MOST: i64 = 5000;
+
+/// Statements of apps, parameters written `$1`, the most used first. Empty where the extension is not there or not loaded.
+pub fn statements(client: &mut Client) -> Result<Vec<String>, Error> {
+    let extension = client.query_opt(
+        "SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+         WHERE e.extname = 'pg_stat_statements'
+           AND current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%'",
+        &[],
+    )?;
+    let Some(row) = extension else { return Ok(Vec::new()) };
+    let schema: String = row.try_get(0)?;
+    let query = format!(
+        "SELECT s.query FROM {}.pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+         WHERE d.datname = current_database() AND length(s.query) < 100000
+           AND s.query ~* '^\\s*(select|insert|update|delete|with|merge|values)\\M'
+           AND s.query !~ '\\m(pg_catalog|information_schema|tandem)\\.'
+         ORDER BY s.calls DESC, s.query LIMIT $1",
+        ident(&schema)
+    );
+    let rows = client.query(&query, &[&MOST])?;
+    let mut texts: Vec<String> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let text: String = row.try_get(0)?;
+        // The same statement of several roles is one.
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    Ok(texts)
+}
