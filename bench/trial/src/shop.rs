@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 pub struct Shop {
     program: PathBuf,
     releases: PathBuf,
+    migrations: PathBuf,
     folder: PathBuf,
 }
 
@@ -40,7 +41,8 @@ impl Shop {
     /// The shop of this repository (`root`), built as `program`, for trials in `folder`.
     pub fn new(root: &Path, program: &Path, folder: &Path) -> Shop {
         let releases = root.join("examples/shop/releases");
-        Shop { program: program.to_owned(), releases, folder: folder.to_owned() }
+        let migrations = root.join("examples/shop/migrations");
+        Shop { program: program.to_owned(), releases, migrations, folder: folder.to_owned() }
     }
 
     /// Where the shop writes its orders.
@@ -96,8 +98,20 @@ warm = "{}"
             .and_then(|_| {
                 fs::copy(self.releases.join(release).join("release.json"), folder.join("release.json"))
             })
-            .and_then(|_| fault.map_or(Ok(()), |fault| fs::write(folder.join("fault"), fault)));
+            .and_then(|_| self.migrate(release, &folder.join("db/migrations")))
+            .and_then(|()| fault.map_or(Ok(()), |fault| fs::write(folder.join("fault"), fault)));
         made.map_err(|why| format!("can't make {}: {why}", folder.display()))?;
         Ok(folder)
+    }
+
+    /// The migrations that a release knows: the first one has only the first.
+    fn migrate(&self, release: &str, folder: &Path) -> std::io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let known: &[&str] =
+            if release == "v1" { &["0001_orders.sql"] } else { &["0001_orders.sql", "0002_names.sql"] };
+        for name in known {
+            fs::copy(self.migrations.join(name), folder.join(name))?;
+        }
+        Ok(())
     }
 }

@@ -1,13 +1,15 @@
 //! The example service: a small web shop that knows nothing of Tandem but the environment that it gets (`PORT`,
-//! `TANDEM_VERSION`, `TANDEM_INSTANCE`). Its releases differ by the `release.json` beside which it is started.
+//! `DATABASE_URL`, `TANDEM_VERSION`, `TANDEM_INSTANCE`). Its releases differ by the `release.json` beside which it is started.
 //!
-//! It writes each order to a journal before it answers, so that a lost or a doubled order can be proven.
+//! It writes each order to a journal, and to the database if it has one, before it answers, so that a lost or a doubled
+//! order can be proven.
 //! Tested by `tests/shop`, which starts the real program, and by the demo.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an app's log is its standard output")]
 
 mod cart;
 mod catalog;
 mod faults;
+mod ledger;
 mod orders;
 mod page;
 mod release;
@@ -28,6 +30,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use faults::Fault;
+use ledger::Ledger;
 use orders::Orders;
 use release::Release;
 
@@ -38,6 +41,7 @@ struct Shop {
     version: String,
     instance: String,
     orders: Orders,
+    ledger: Option<Ledger>,
     fault: Option<Fault>,
     /// Becomes true when the shop is to close.
     closing: watch::Receiver<bool>,
@@ -85,7 +89,8 @@ async fn run() -> Result<(), String> {
     }
     let (close, closing) = watch::channel(false);
     let orders = Orders::open(&version, &instance)?;
-    let shop = Arc::new(Shop { release, version: version.clone(), instance, orders, fault, closing });
+    let ledger = Ledger::read(release.schema, &version);
+    let shop = Arc::new(Shop { release, version: version.clone(), instance, orders, ledger, fault, closing });
     let listener = TcpListener::bind(("127.0.0.1", port))
         .await
         .map_err(|why| format!("can't listen on port {port}: {why}"))?;
@@ -105,6 +110,7 @@ fn routes(shop: Arc<Shop>) -> Router {
         .route("/product/{id}", get(page::product))
         .route("/cart", get(cart::show).post(cart::add))
         .route("/api/orders", post(orders::place))
+        .route("/api/orders/{id}", get(ledger::show))
         .route("/api/stock", get(catalog::stock))
         .route("/up", get(up))
         .route("/events", get(streams::events))

@@ -31,10 +31,10 @@ struct Line<'a> {
 #[derive(Deserialize)]
 pub(crate) struct Order {
     /// The client's number for it.
-    id: String,
-    product: u32,
+    pub(crate) id: String,
+    pub(crate) product: u32,
     #[serde(default = "one")]
-    count: u32,
+    pub(crate) count: u32,
 }
 
 fn one() -> u32 {
@@ -79,6 +79,12 @@ pub(crate) async fn place(
 ) -> Result<Json<Placed>, (StatusCode, String)> {
     if catalog::find(order.product).is_none() || order.count == 0 {
         return Err((StatusCode::UNPROCESSABLE_ENTITY, "no such product, or none of it\n".to_owned()));
+    }
+    if let Some(ledger) = &shop.ledger
+        && let Err(why) = ledger.write(&order).await
+    {
+        eprintln!("shop: {why}");
+        return Err((StatusCode::INTERNAL_SERVER_ERROR, format!("the order was not entered: {why}\n")));
     }
     match shop.orders.append(&order) {
         Ok(()) => {

@@ -22,6 +22,19 @@ pub(crate) struct Release {
     pub(crate) search: bool,
     /// Per cent off, by product.
     pub(crate) discounts: BTreeMap<u32, u32>,
+    /// Which schema of the database its statements are written for.
+    pub(crate) schema: Schema,
+}
+
+/// The schemas of the database, by the migration that made them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum Schema {
+    /// One column for the customer's name.
+    #[serde(rename = "0001_orders")]
+    Orders,
+    /// Two of them, and other names and types.
+    #[serde(rename = "0002_names")]
+    Names,
 }
 
 impl Release {

@@ -6,4 +6,5 @@
 mod deployments;
 mod failures;
 mod kills;
+mod schema;
 mod stage;

@@ -242,10 +242,13 @@ body = 0                          # default. The body of a request. 0: no limit.
 connections = 20000               # default. Connections from clients, for the whole proxy.
 
 [database]
-url = "env:DATABASE_URL"          # default. The database, as the role that owns the tables; env:NAME is read from the environment.
-migrations = "db/migrations"      # default. The folder of migrations.
+# url =                           # default. The database, as the role that owns the tables; env:NAME is read from the environment. Not set: deployments carry no schema.
+# app_url =                       # default. The database, as the role of the instances. Not set: that of `url`.
+variable = "DATABASE_URL"         # default. The variable in which an instance finds the URL of its own revision.
+migrations = "db/migrations"      # default. The folder of migrations: in the deliverable; for `tandem schema` beside this file.
 home = "public"                   # default. The schema where the tables live.
 # scratch_url =                   # default. Another server for scratch copies. Not set: the same server.
+keep = "10m"                      # default. How long after a deployment the old revision is kept, so that going back is possible.
 "###);
     let full = show(FULL).unwrap();
     assert_eq!(
