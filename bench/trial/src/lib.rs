@@ -4,11 +4,13 @@
 //! its processes, its exit codes.
 
 mod daemon;
+mod ledger;
 mod processes;
 mod shop;
 mod wait;
 
 pub use daemon::{Daemon, Said};
+pub use ledger::Ledger;
 pub use processes::{Kind, Process, kill, of_folder};
 pub use shop::{Setup, Shop};
 pub use wait::{free_port, until};

@@ -4,6 +4,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+/// The shop's migrations, in their order. The first release knows the first one.
+pub(crate) const MIGRATIONS: [&str; 2] = ["0001_orders.sql", "0002_names.sql"];
+
 /// Makes deliverables of the shop and its config in a folder.
 pub struct Shop {
     program: PathBuf,
@@ -107,9 +110,8 @@ warm = "{}"
     /// The migrations that a release knows: the first one has only the first.
     fn migrate(&self, release: &str, folder: &Path) -> std::io::Result<()> {
         fs::create_dir_all(folder)?;
-        let known: &[&str] =
-            if release == "v1" { &["0001_orders.sql"] } else { &["0001_orders.sql", "0002_names.sql"] };
-        for name in known {
+        let known = if release == "v1" { 1 } else { MIGRATIONS.len() };
+        for name in MIGRATIONS.iter().take(known) {
             fs::copy(self.migrations.join(name), folder.join(name))?;
         }
         Ok(())

@@ -4,26 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tandem_database::{Database, Server};
-use tandem_load::{Load, Verdict};
-use tandem_trial::until;
+use tandem_load::Load;
+use tandem_trial::{Kind, kill, until};
 
 use crate::deployments::traffic;
 use crate::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// What every version sees of an order, in the words of the first release and of the second.
-const FIRST: &str = "SELECT id, product::bigint, count, customer FROM orders ORDER BY id";
-const SECOND: &str = "SELECT id, product, quantity, first_name || ' ' || last_name FROM orders ORDER BY id";
-
-/// Everything about tables that a client could notice.
-const CATALOG: &str = "SELECT concat_ws(' ', table_schema, table_name, column_name, data_type, is_nullable, column_default) \
-       FROM information_schema.columns WHERE table_schema NOT IN ('pg_catalog', 'information_schema', 'tandem') \
-     UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' \
-     UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace \
-     UNION ALL SELECT tgname FROM pg_trigger WHERE NOT tgisinternal \
-     UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace \
-     UNION ALL SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tandem\\_%' ORDER BY 1";
 
 /// A shop that serves v1 on a database.
 async fn with_database(database: &Database<'_>, keep: &str) -> Stage {
@@ -56,48 +43,10 @@ async fn settled(stage: &Stage, revision: &str) {
     .await;
 }
 
-fn texts(database: &Database<'_>, query: &str) -> Vec<String> {
-    let rows = database.client().query(query, &[]).expect("a query of the test");
-    rows.iter().map(|row| row.get(0)).collect()
-}
-
-/// Both revisions see the same orders at one moment.
-fn both_see_the_same(database: &Database<'_>) {
-    let mut client = database.client();
-    let mut snapshot =
-        client.build_transaction().isolation_level(postgres::IsolationLevel::RepeatableRead).start().unwrap();
-    let mut seen = |lens: &str, query: &str| -> Vec<(String, i64, i32, String)> {
-        snapshot.batch_execute(&format!("SET LOCAL search_path = {lens}, public")).unwrap();
-        let rows = snapshot.query(query, &[]).unwrap();
-        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect()
-    };
-    let first = seen("tandem_0001_orders", FIRST);
-    assert_eq!(first, seen("tandem_0002_names", SECOND));
-    assert!(!first.is_empty());
-}
-
-/// Every order that a client was told of is there once, as the client's number says.
-fn no_order_is_lost(database: &Database<'_>, verdict: &Verdict) {
-    let mut client = database.client();
-    let rows = client.query("SELECT id, first_name || ' ' || last_name, note FROM orders", &[]).unwrap();
-    let entered: std::collections::BTreeMap<String, (String, String)> =
-        rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect();
-    assert_eq!(entered.len(), rows.len());
-    assert!(!verdict.acknowledged.is_empty());
-    for id in &verdict.acknowledged {
-        assert_eq!(entered.get(id), Some(&(format!("Ada {id}"), "none".to_owned())), "order {id}");
-    }
-}
-
-/// The schema is what the plain migrations leave.
-fn is_plain(database: &Database<'_>) {
+/// The schema is what the first so many migrations leave.
+fn is_plain(stage: &Stage, database: &Database<'_>, migrations: usize) {
     let plain = Server::shared().database();
-    for migration in ["0001_orders.sql", "0002_names.sql"] {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/shop/migrations/");
-        plain.execute(&std::fs::read_to_string(format!("{path}{migration}")).unwrap());
-    }
-    let wanted = texts(&plain, CATALOG);
-    assert_eq!(texts(database, CATALOG), wanted);
+    stage.ledger(database).is_plain(&plain.url(), migrations).unwrap();
 }
 
 async fn done(stage: &Stage, load: &Load, said: tandem_trial::Said) {
@@ -123,13 +72,13 @@ async fn both_versions_run_on_one_database_forward_back_and_forward_again() {
         serves("v1") > 0 && serves("v2") > 0
     })
     .await;
-    aside(|| both_see_the_same(&database));
+    assert!(aside(|| stage.ledger(&database).is_the_same_for_both()).unwrap() > 0);
     let back = stage.daemon.tandem(&["rollback"]).await;
     assert_eq!(back.code, Some(0), "{}", stage.daemon.with_log(&back.err));
     stands(&stage, "back at v1", |status| status["deployment"].is_null() && status["current"] == "v1").await;
     traffic(&load, 50).await;
     // Requests were answered with the new schema: it stays until somebody has use for it.
-    aside(|| both_see_the_same(&database));
+    assert!(aside(|| stage.ledger(&database).is_the_same_for_both()).unwrap() > 0);
     assert_eq!(status(&stage).await["database"]["standing"]["change"]["phase"], "mixed");
 
     load.watch_flip("v1", "v2");
@@ -144,8 +93,90 @@ async fn both_versions_run_on_one_database_forward_back_and_forward_again() {
     let third = stage.deploy("v3", &[]).await;
     done(&stage, &load, third).await;
     let verdict = stage.all_is_well(load).await;
-    aside(|| no_order_is_lost(&database, &verdict));
-    aside(|| is_plain(&database));
+    aside(|| stage.ledger(&database).holds(&verdict.acknowledged)).unwrap();
+    assert!(!verdict.acknowledged.is_empty());
+    aside(|| is_plain(&stage, &database, 2));
+    stage.daemon.stop().await.unwrap();
+    aside(|| drop(database));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_made_safe_is_refused_before_anything_is_touched() {
+    let database = aside(|| Server::shared().database());
+    let stage = with_database(&database, "0s").await;
+    settled(&stage, "0001_orders").await;
+    let unsafe_one = ("DELETE FROM orders; ALTER TABLE orders DROP COLUMN customer;", "orders.customer");
+    let broken = ("ALTER TABLE orders ADD COLUMN x nosuchtype;", "nosuchtype");
+    for (label, (text, told)) in [("v2-unsafe", unsafe_one), ("v2-broken", broken)] {
+        let deliverable = stage.shop.deliverable("v1", label, None).unwrap();
+        std::fs::write(deliverable.join("db/migrations/0002_more.sql"), text).unwrap();
+        let said = stage.deploy_folder(&deliverable, label, &[]).await;
+        assert_eq!(said.code, Some(1), "{}\n{}", said.out, said.err);
+        assert!(said.out.contains(told) && said.out.contains("v1 serves on, untouched"), "{}", said.out);
+    }
+    // What has run is not changed any more.
+    let edited = stage.shop.deliverable("v1", "v2-edited", None).unwrap();
+    std::fs::write(edited.join("db/migrations/0001_orders.sql"), "CREATE TABLE others (id int);").unwrap();
+    let said = stage.deploy_folder(&edited, "v2-edited", &[]).await;
+    assert!(said.out.contains("0001_orders.sql was changed after"), "{}", said.out);
+    aside(|| is_plain(&stage, &database, 1));
+    let changes = "DO $$ BEGIN ASSERT (SELECT count(*) FROM tandem.change) = 1; END $$";
+    aside(|| database.execute(changes));
+    stage.daemon.stop().await.unwrap();
+    aside(|| drop(database));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_that_never_served_leaves_nothing_of_its_schema() {
+    let database = aside(|| Server::shared().database());
+    let stage = with_database(&database, "0s").await;
+    settled(&stage, "0001_orders").await;
+    let load = stage.load(40.0);
+    let said = stage.deploy_as("v2", "v2", Some("start"), &[]).await;
+    assert_eq!(said.code, Some(3), "{}", stage.daemon.with_log(&said.err));
+    settled(&stage, "0001_orders").await;
+    stage.all_is_well(load).await;
+    aside(|| is_plain(&stage, &database, 1));
+    stage.daemon.stop().await.unwrap();
+    aside(|| drop(database));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_controller_goes_on_where_the_schema_was_and_clients_are_waited_for() {
+    let database = aside(|| Server::shared().database());
+    let stage = with_database(&database, "0s").await;
+    settled(&stage, "0001_orders").await;
+    let rows = "INSERT INTO orders SELECT 'old-' || i, i, 1, 'Ada old-' || i, NULL, 'v0' FROM generate_series(1, 60000) i";
+    aside(|| database.execute(rows));
+    let load = stage.load(40.0);
+    let said = stage.deploy("v2", &["--strategy", "flip", "--detach"]).await;
+    assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&said.err));
+    let filling = |status: &Value| {
+        let work = &status["database"]["work"];
+        work["progress"].as_str().is_some_and(|progress| progress.contains("rows/s"))
+            || status["database"]["standing"]["change"]["phase"] == "mixed"
+    };
+    stands(&stage, "filling", filling).await;
+    for pid in stage.daemon.pids(Kind::Controller) {
+        kill(pid);
+    }
+    // An app of the old version that is not Tandem's own.
+    let url = format!("{}?application_name=tandem_0001_orders", database.url());
+    let stranger = aside(|| postgres::Client::connect(&url, postgres::NoTls).unwrap());
+    let waiting = |status: &Value| {
+        let waits = status["waits"].as_array().into_iter().flatten();
+        waits
+            .filter_map(|wait| wait["sentence"].as_str())
+            .any(|told| told == "1 database sessions of 0001_orders are still open")
+    };
+    stands(&stage, "waiting for a session", waiting).await;
+    assert!(aside(|| stage.ledger(&database).is_the_same_for_both()).unwrap() > 0);
+    aside(|| drop(stranger));
+    settled(&stage, "0002_names").await;
+    let verdict = stage.all_is_well(load).await;
+    aside(|| stage.ledger(&database).holds(&verdict.acknowledged)).unwrap();
+    assert!(!verdict.acknowledged.is_empty());
+    aside(|| is_plain(&stage, &database, 2));
     stage.daemon.stop().await.unwrap();
     aside(|| drop(database));
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tandem_load::{Journal, Load, Mix, Pace, Plan, UploadPlan, Verdict};
-use tandem_trial::{Daemon, Said, Setup, Shop, free_port};
+use tandem_trial::{Daemon, Ledger, Said, Setup, Shop, free_port};
 
 /// A shop that serves v1.
 pub(crate) struct Stage {
@@ -62,6 +62,11 @@ impl Stage {
         more: &[&str],
     ) -> Said {
         let deliverable = self.shop.deliverable(release, label, fault).unwrap();
+        self.deploy_folder(&deliverable, label, more).await
+    }
+
+    /// Deploys a deliverable that a test has changed.
+    pub(crate) async fn deploy_folder(&self, deliverable: &Path, label: &str, more: &[&str]) -> Said {
         let deliverable = deliverable.to_str().expect("a path");
         let command = [&["deploy", deliverable, "--version", label], more].concat();
         self.daemon.tandem(&command).await
@@ -91,6 +96,11 @@ impl Stage {
         let journal = Journal::read(&self.shop.orders()).expect("a journal of orders");
         let journal = journal.check(&verdict.acknowledged);
         assert!(journal.is_clean(), "{journal}");
+    }
+
+    /// The shop's orders in a database.
+    pub(crate) fn ledger(&self, database: &tandem_database::Database<'_>) -> Ledger {
+        Ledger::new(&root(), &database.url())
     }
 
     pub(crate) fn folder(&self) -> &Path {
