@@ -101,6 +101,7 @@ fn step(database: &Database<'_>, from: &str, migration: &Migration) -> Result<()
         migrations: std::slice::from_ref(migration),
         home: "public",
         statements: Statements::default(),
+        books: None,
         options: tandem_schema::draft::Options::default(),
     };
     let plan = match prepare(&wanted) {

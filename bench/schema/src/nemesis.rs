@@ -167,6 +167,7 @@ fn by_tandem(database: &Database<'_>, operation: &Operation, rows: u64) -> Resul
         migrations: &migrations,
         home: "public",
         statements: Proof::default(),
+        books: None,
         options: tandem_schema::draft::Options::default(),
     };
     let plan = prepare(&wanted).map_err(|why| why.to_string())?.plan;

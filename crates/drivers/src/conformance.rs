@@ -3,6 +3,7 @@
 //! Must not know any particular driver. It is a test itself, kept beside the interface so that a driver of another package
 //! can run it.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use tandem_core::base::{InstanceId, VersionLabel};
 use tandem_core::fleet::{Exit, RunStatus};
 use tandem_core::spec::RunSpec;
 
-use crate::driver::{Driver, DriverError, LogPosition, StartInstance};
+use crate::driver::{Driver, DriverError, LogPosition, RunCommand, StartInstance};
 
 /// What a driver is tried with.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Samples<'a> {
 pub fn check(driver: &dyn Driver, samples: &Samples<'_>) -> Result<(), String> {
     let suite = Suite { driver, samples, version: samples.start.version.clone() };
     suite.versions()?;
+    suite.commands()?;
     suite.life()?;
     suite.endings()?;
     suite.removal()
@@ -53,6 +55,37 @@ const MISSING: InstanceId = InstanceId(3);
 const NOBODY: InstanceId = InstanceId(99);
 
 impl Suite<'_> {
+    /// Commands that end, and the folders of a version.
+    fn commands(&self) -> Result<(), String> {
+        let run = |words: &[&str], within: Duration| {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            let env = BTreeMap::from([("WORD".to_owned(), "said".to_owned())]);
+            self.driver.run(&RunCommand { version: self.version.clone(), words, env, within })
+        };
+        let patience = self.samples.patience;
+        hold("a command that ends well is success", run(&["true"], patience).is_ok())?;
+        let failed = run(&["sh", "-c", "echo $WORD; exit 3"], patience).map_err(|error| error.to_string());
+        let told = failed.err().unwrap_or_default();
+        hold("a failed command tells its code and its words", told.contains("code 3: said"))?;
+        let begun = Instant::now();
+        let slow = run(&["sh", "-c", "sleep 600"], Duration::from_millis(50));
+        hold("a command that takes too long is ended", slow.is_err() && begun.elapsed() < patience)?;
+        let nobody = RunCommand {
+            version: "nobody".parse().map_err(|error| format!("{error}"))?,
+            words: vec!["true".to_owned()],
+            env: BTreeMap::new(),
+            within: patience,
+        };
+        hold(
+            "a version that is not there runs nothing",
+            matches!(self.driver.run(&nobody), Err(DriverError::NotPrepared(_))),
+        )?;
+        let folder = |path: &str| self.driver.folder(&self.version, path);
+        hold("a folder that is not there is none", matches!(folder("no/such/folder"), Ok(None)))?;
+        hold("a folder outside of the version is none", matches!(folder("../.."), Ok(None)))?;
+        hold("the version's own folder is there", matches!(folder("."), Ok(Some(_))))
+    }
+
     fn versions(&self) -> Result<(), String> {
         let Samples { deliverable, other, .. } = self.samples;
         let start = self.start(LASTING, &self.samples.lasting);

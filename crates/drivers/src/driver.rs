@@ -25,6 +25,10 @@ pub trait Driver: Send + Sync {
     /// A folder of a prepared version's deliverable, to be read. None: the deliverable has no such folder.
     fn folder(&self, version: &VersionLabel, path: &str) -> Result<Option<PathBuf>, DriverError>;
 
+    /// Runs a command of a prepared version to its end. [`DriverError::Command`] if it fails or takes too long; then nothing
+    /// of it is left.
+    fn run(&self, command: &RunCommand) -> Result<(), DriverError>;
+
     /// Starts an instance and returns where it is to listen, without waiting for it to do so. An instance that was ever
     /// started, also by a controller that has died since, is not started again.
     fn start(&self, start: &StartInstance) -> Result<SocketAddr, DriverError>;
@@ -65,6 +69,19 @@ pub struct StartInstance {
     pub service: ServiceName,
     /// How it is run; `env` is already resolved.
     pub run: RunSpec,
+}
+
+/// A command of a version that is no instance: it does something and ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunCommand {
+    /// The version; it must be prepared.
+    pub version: VersionLabel,
+    /// Program and arguments; never passed through a shell.
+    pub words: Vec<String>,
+    /// More environment.
+    pub env: BTreeMap<String, String>,
+    /// How long it may take.
+    pub within: Duration,
 }
 
 /// A place in all that an instance has ever written, in bytes from its start.
@@ -120,6 +137,14 @@ pub enum DriverError {
         prepared: Digest,
         /// What was to take its place.
         offered: Digest,
+    },
+    /// A command failed.
+    #[error("`{command}` {why}")]
+    Command {
+        /// Its words.
+        command: String,
+        /// How it ended, and the last that it said.
+        why: String,
     },
     /// The version was not prepared, or was discarded.
     #[error("version {0} is not prepared: deploy its deliverable first")]

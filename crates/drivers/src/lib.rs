@@ -9,4 +9,4 @@ pub mod conformance;
 mod driver;
 pub mod process;
 
-pub use driver::{Driver, DriverError, LogChunk, LogPosition, StartInstance};
+pub use driver::{Driver, DriverError, LogChunk, LogPosition, RunCommand, StartInstance};

@@ -17,6 +17,7 @@ mod record;
 mod release;
 mod socket;
 mod start;
+mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -34,7 +35,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use tandem_core::base::{Digest, InstanceId, VersionLabel};
 use tandem_core::fleet::{Exit, Findings, ObservedInstance, ObservedInstances, RunStatus};
 
-use crate::driver::{Driver, DriverError, LogChunk, LogPosition, StartInstance};
+use crate::driver::{Driver, DriverError, LogChunk, LogPosition, RunCommand, StartInstance};
 use census::Census;
 use identity::Identity;
 use keeper::KeeperCommand;
@@ -230,6 +231,15 @@ impl Driver for ProcessDriver {
             Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         let folder = files.join(path);
         Ok((inside && folder.is_dir()).then_some(folder))
+    }
+
+    fn run(&self, command: &RunCommand) -> Result<(), DriverError> {
+        let files = self.layout.files(&command.version);
+        if !files.is_dir() {
+            return Err(DriverError::NotPrepared(command.version.clone()));
+        }
+        task::run(command, &files)
+            .map_err(|why| DriverError::Command { command: command.words.join(" "), why })
     }
 
     fn start(&self, start: &StartInstance) -> Result<SocketAddr, DriverError> {

@@ -59,11 +59,17 @@ pub struct Start {
 
 /// Where instances run.
 pub trait Instances {
-    /// Begins to make a version ready to run; that it is ready is observed. Returns at once.
+    /// Begins to make a version ready to run; that it is ready is observed. Returns at once. `known` is the revision of the
+    /// schema that the version was found to be written for before.
     ///
     /// # Errors
     /// It could not be begun.
-    fn prepare(&mut self, version: &VersionLabel, source: &str) -> Result<(), PortError>;
+    fn prepare(
+        &mut self,
+        version: &VersionLabel,
+        source: &str,
+        known: Option<&Revision>,
+    ) -> Result<(), PortError>;
 
     /// The versions that are being made ready, are ready, or could not be made ready.
     ///
@@ -114,7 +120,8 @@ pub trait Database {
     /// The database as it was seen last. None: it does not answer, nothing is known.
     fn observe(&mut self) -> Option<ObservedDatabase>;
 
-    /// Begins a job on the schema; how far it is is observed. Returns at once. While the same job runs, that is success.
+    /// Begins a job on the schema; how far it is is observed. Returns at once. While the same job runs, that is success;
+    /// while another one runs, that one is cut off where it can be taken up later, and this one has to be asked for again.
     ///
     /// # Errors
     /// It could not be begun.

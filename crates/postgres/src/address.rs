@@ -85,6 +85,21 @@ pub(crate) fn with_database(url: &str, database: &str) -> String {
     format!("{scheme}://{place}/{database}{query}")
 }
 
+/// The same database and login at another place (`127.0.0.1:5433`), without encryption.
+pub(crate) fn with_place(url: &str, place: &str) -> String {
+    const OF_PLACE: [&str; 5] = ["host=", "hostaddr=", "port=", "ssl", "channel_binding="];
+    let (before, query) = url.split_once('?').unwrap_or((url, ""));
+    let (scheme, rest) = before.split_once("://").unwrap_or(("postgres", before));
+    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let login = authority.rsplit_once('@').map_or(String::new(), |(login, _)| format!("{login}@"));
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !OF_PLACE.iter().any(|key| pair.starts_with(key)))
+        .collect();
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    format!("{scheme}://{login}{place}/{database}{query}")
+}
+
 impl Address {
     /// Understands a URL. What frameworks add to it for themselves (`schema`, `pgbouncer`, …) is passed over.
     pub(crate) fn parse(url: &str) -> Result<Address, Error> {
@@ -155,6 +170,16 @@ mod tests {
         for wrong in ["mysql://db/app", "db", "postgres://db/app?sslmode=maybe", "postgres://db:port/app"] {
             assert!(matches!(Address::parse(wrong), Err(Error::Address { .. })), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_same_database_at_another_place() {
+        let moved = |url: &str| with_place(url, "127.0.0.1:9");
+        assert_eq!(
+            moved("postgres://me:p%40@db:5432/shop?sslmode=prefer&x=1"),
+            "postgres://me:p%40@127.0.0.1:9/shop?x=1"
+        );
+        assert_eq!(moved("postgresql:///shop?host=/run/pg&port=5433"), "postgresql://127.0.0.1:9/shop");
     }
 
     #[test]

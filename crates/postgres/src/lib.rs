@@ -14,6 +14,7 @@ pub mod journal;
 pub mod phase;
 pub mod preparation;
 pub mod reading;
+pub mod relay;
 pub mod scratch;
 pub mod session;
 mod statements;

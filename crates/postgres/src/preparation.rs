@@ -4,6 +4,7 @@
 //! and compares the catalog at each end, so that a plan that would not end where the plain migrations end is never begun.
 //! What a change means is decided by `tandem-schema`. Tested in `tests/postgres/change`.
 
+mod command;
 mod migration;
 mod proof;
 mod rehearsal;
@@ -11,7 +12,7 @@ mod rehearsal;
 use std::collections::BTreeMap;
 
 use postgres::{Client, GenericClient};
-use tandem_schema::book;
+use tandem_schema::book::{self, Book};
 use tandem_schema::draft::{Options, Request};
 use tandem_schema::fingerprint::Fingerprint;
 use tandem_schema::model::{Catalog, Kind};
@@ -25,6 +26,7 @@ use crate::connection::connect;
 use crate::error::Error;
 use crate::scratch::Scratch;
 
+pub use command::{NotRecorded, Recorded, record};
 pub use proof::{Broken, Statements};
 
 /// What is to be prepared.
@@ -40,6 +42,9 @@ pub struct Wanted<'a> {
     pub migrations: &'a [Migration],
     /// The schema where the tables live.
     pub home: &'a str,
+    /// The books as the new revision is to see them, where a framework's own command has said that. None: by the names of
+    /// the migrations.
+    pub books: Option<&'a [Book]>,
     /// Statements that the versions use.
     pub statements: Statements,
     /// What counts as small, and the like. The time zone is the server's, whatever stands here.
@@ -151,7 +156,10 @@ fn plan(
     let at_last = |statement: &Statement| statement.mark == Some(Mark::Contract);
     migration::run(&mut client, wanted.home, wanted.migrations, at_last, false)?;
     let last = schema(&mut client)?;
-    let books = book::books(copied, wanted.home, wanted.migrations);
+    let books = match wanted.books {
+        Some(books) => books.to_vec(),
+        None => book::books(copied, wanted.home, wanted.migrations),
+    };
     let request = Request {
         from: wanted.from,
         to,

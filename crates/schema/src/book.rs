@@ -6,6 +6,7 @@
 
 mod checksum;
 mod row;
+pub mod snapshot;
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;

@@ -22,6 +22,7 @@ pub mod placement;
 pub mod plan;
 pub mod planner;
 mod privilege;
+pub mod recording;
 pub mod source;
 pub mod sync;
 mod syntax;

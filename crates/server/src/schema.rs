@@ -8,6 +8,7 @@ mod adoption;
 mod examination;
 mod folder;
 mod interrupt;
+mod recorded;
 mod standing;
 mod statements;
 mod trouble;
@@ -21,8 +22,9 @@ use tandem_postgres::{Error, connect};
 pub use self::access::{Form, url};
 pub use self::adoption::adopt;
 pub use self::examination::Examined;
-pub use self::folder::Folder;
+pub use self::folder::{Folder, text};
 pub use self::interrupt::interrupted;
+pub use self::recorded::MigrationCommand;
 pub use self::standing::{Odd, Standing};
 pub use self::statements::statements;
 pub use self::trouble::{Remark, Trouble};
@@ -87,6 +89,7 @@ impl Site {
             migrations: pending,
             home: &self.home,
             statements,
+            books: None,
             options: tandem_schema::draft::Options::default(),
         };
         let prepared = preparation::prepare(&wanted).map_err(|why| trouble::unprepared(why, folder))?;

@@ -71,7 +71,11 @@ impl World {
 
     pub(crate) fn begin_job(&mut self, job: &Job) -> Result<(), String> {
         if let Some((running, ..)) = &self.database.work {
-            return if running == job { Ok(()) } else { Err("another job is running".to_owned()) };
+            if running != job {
+                self.note(format!("{running} is cut off"));
+                self.database.work = None;
+            }
+            return Ok(());
         }
         let standing = &self.database.standing;
         let phase = match (job, &standing.change) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use tandem_core::base::{InstanceId, Timestamp, VersionLabel};
+use tandem_core::base::{InstanceId, Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Job, ObservedDatabase};
 use tandem_core::deploy::Preparation;
 use tandem_core::fleet::{Exit, Findings, ObservedInstance, ObservedInstances, RunStatus};
@@ -88,7 +88,12 @@ impl Journal for Port {
 }
 
 impl Instances for Port {
-    fn prepare(&mut self, version: &VersionLabel, _source: &str) -> Result<(), PortError> {
+    fn prepare(
+        &mut self,
+        version: &VersionLabel,
+        _source: &str,
+        _known: Option<&Revision>,
+    ) -> Result<(), PortError> {
         self.call("prepare", |world| {
             let ready = world.now + world.random.between(1, 500);
             let done = |(_, found): &(u64, Option<Preparation>)| found.is_some();

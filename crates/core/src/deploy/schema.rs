@@ -56,7 +56,14 @@ pub(super) fn tend(input: &Input<'_>, decision: &mut Decision) {
         return;
     };
     if let Work::Running { job, progress } = &seen.work {
-        return decision.wait(Wait::Schema { job: job.clone(), progress: progress.clone() });
+        decision.wait(Wait::Schema { job: job.clone(), progress: progress.clone() });
+        if let Job::Expand { to, .. } = job
+            && wanted(input).as_ref() != Some(job)
+        {
+            // Nobody waits for it any more. Rows may be filled for hours: it is cut off.
+            decision.actions.push(Action::Schema { job: Job::Undo { to: to.clone() } });
+        }
+        return;
     }
     match need {
         Need::Nothing => {}
@@ -91,15 +98,16 @@ fn hindrance(input: &Input<'_>, seen: &ObservedDatabase, job: &Job) -> Option<Wa
     })
 }
 
+/// The job that the deployment under way needs.
+fn wanted(input: &Input<'_>) -> Option<Job> {
+    let expanding = |d: &&Deployment| d.phase == Phase::Expanding && d.turned_back().is_none();
+    let version = &input.state.deployment.as_ref().filter(expanding)?.request.version;
+    let to = input.state.revision_of(version)?;
+    Some(Job::Expand { version: version.clone(), to: to.clone() })
+}
+
 fn need(input: &Input<'_>) -> Need {
-    let expanding = input.state.deployment.as_ref().filter(|deployment| {
-        deployment.phase == Phase::Expanding && deployment.turned_back().is_none() && !deployment.paused
-    });
-    let wanted = expanding.and_then(|deployment| {
-        let version = &deployment.request.version;
-        let to = input.state.revision_of(version)?;
-        Some(Job::Expand { version: version.clone(), to: to.clone() })
-    });
+    let wanted = wanted(input).filter(|_| !is_paused(input));
     match (&input.state.schema.standing.change, wanted) {
         (None, Some(job)) => Need::Job(job),
         (None, None) => Need::Nothing,

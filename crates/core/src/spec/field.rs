@@ -75,6 +75,9 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("database.app_url", &mut database.app_url);
     each("database.variable", &mut database.variable);
     each("database.migrations", &mut database.migrations);
+    each("database.migrate", &mut database.migrate);
+    each("database.texts", &mut database.texts);
+    each("database.within", &mut database.within);
     each("database.home", &mut database.home);
     each("database.scratch_url", &mut database.scratch_url);
     each("database.keep", &mut database.keep);
@@ -119,6 +122,18 @@ impl Field for Vec<String> {
     fn show(&self) -> Option<String> {
         let words: Vec<String> = self.iter().map(|word| literal(word)).collect();
         Some(format!("[{}]", words.join(", ")))
+    }
+}
+
+impl Field for Option<Vec<String>> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Words(words) = value {
+            *self = Some(words.clone());
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(Field::show)
     }
 }
 

@@ -308,6 +308,20 @@ static DATABASE: &[Key] = &[
         "The folder of migrations: in the deliverable; for `tandem schema` beside this file.",
     )
     .also(&["dir", "path", "folder"]),
+    key(
+        "migrate",
+        Kind::Command,
+        "[\"python\", \"manage.py\", \"migrate\"]",
+        "The framework's own command, where migrations are no SQL files: tried in a scratch copy, and written down.",
+    )
+    .also(&["command"]),
+    key(
+        "texts",
+        Kind::Text(text::folder),
+        "\"db/tandem.sql\"",
+        "A file in the deliverable with `-- @up` and `-- @down` for what the command does.",
+    ),
+    key("within", SOME_TIME, "\"10m\"", "How long the command may take."),
     key("home", Kind::Text(text::home), "\"public\"", "The schema where the tables live.").also(&["schema"]),
     key(
         "scratch_url",

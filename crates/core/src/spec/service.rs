@@ -62,6 +62,12 @@ pub struct DatabaseSpec {
     pub variable: String,
     /// The folder of migrations: in a deliverable, or beside the configuration.
     pub migrations: String,
+    /// The framework's own command, where migrations are no SQL files. None: they are.
+    pub migrate: Option<Vec<String>>,
+    /// A file in the deliverable with `-- @up` and `-- @down` for what the command does.
+    pub texts: Option<String>,
+    /// How long the command may take.
+    pub within: Millis,
     /// The schema where the tables live.
     pub home: String,
     /// Another server for scratch copies, or `env:NAME`. None: the same server.
@@ -77,6 +83,9 @@ impl Default for DatabaseSpec {
             app_url: None,
             variable: "DATABASE_URL".to_owned(),
             migrations: "db/migrations".to_owned(),
+            migrate: None,
+            texts: None,
+            within: Millis::from_secs(600),
             home: "public".to_owned(),
             scratch_url: None,
             keep: Millis::from_secs(600),

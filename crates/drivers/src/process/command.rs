@@ -39,8 +39,7 @@ pub(crate) fn environment(
     start: &StartInstance,
     port: u16,
 ) -> BTreeMap<String, String> {
-    let allowed = |name: &str| PASSED_ON.contains(&name) || name.starts_with("LC_");
-    let mut env: BTreeMap<String, String> = own.filter(|(name, _)| allowed(name)).collect();
+    let mut env = passed_on(own);
     env.extend(start.run.env.clone());
     let told = [
         ("PORT", port.to_string()),
@@ -50,6 +49,12 @@ pub(crate) fn environment(
     ];
     env.extend(told.map(|(name, value)| (name.to_owned(), value)));
     env
+}
+
+/// The allowed part of the daemon's own environment.
+pub(crate) fn passed_on(own: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    let allowed = |name: &str| PASSED_ON.contains(&name) || name.starts_with("LC_");
+    own.filter(|(name, _)| allowed(name)).collect()
 }
 
 /// The file that `program` means, or why it cannot be executed. With a slash it is in `files`, the release folder;

@@ -45,5 +45,22 @@ pub(super) fn copy(from: &mut Client, to: &mut Client, table: &Name) -> Result<u
     writer.write_all(&data).map_err(told)?;
     let written = writer.finish()?;
     transaction.commit()?;
+    count_on(from, to, table)?;
     Ok(written)
+}
+
+/// The numbers that the table counts stand where they do in the database.
+fn count_on(from: &mut Client, to: &mut Client, table: &Name) -> Result<(), Error> {
+    let rows = from.query(
+        "SELECT pg_catalog.pg_get_serial_sequence($1, a.attname::text) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped",
+        &[&table.to_string()],
+    )?;
+    for row in &rows {
+        let Some(sequence) = row.try_get::<_, Option<String>>(0)? else { continue };
+        let place = from.query_one(&format!("SELECT last_value, is_called FROM {sequence}"), &[])?;
+        let (last, called): (i64, bool) = (place.try_get(0)?, place.try_get(1)?);
+        to.execute("SELECT pg_catalog.setval($1::text::regclass, $2, $3)", &[&sequence, &last, &called])?;
+    }
+    Ok(())
 }

@@ -108,6 +108,7 @@ fn planned_from(
         migrations: &migrations(file, migration),
         home: "public",
         statements: Statements::default(),
+        books: None,
         options: options(large),
     })
 }

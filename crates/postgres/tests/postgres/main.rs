@@ -6,4 +6,5 @@ mod house;
 mod interruption;
 mod journal;
 mod reading;
+mod relay;
 mod scratch;

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use tandem_core::base::{Revision, VersionLabel};
 use tandem_core::database::{Change, ChangePhase, Job, ObservedDatabase, Standing, Work};
-use tandem_drivers::Driver;
+use tandem_drivers::{Driver, DriverError, RunCommand};
 use tandem_engine::{Database, PortError};
-use tandem_postgres::Phase;
 use tandem_postgres::preparation::Prepared;
+use tandem_postgres::{Failure, Phase};
 
 use self::progress::Progress;
 use crate::clock::Clock;
-use crate::schema::{Examined, Folder, Next, Site, Trouble, lens};
+use crate::schema::{self, Examined, MigrationCommand, Site, Trouble, lens};
 use crate::wake::Wake;
 
 /// How often the database is looked at while its schema changes, or may.
@@ -32,15 +32,38 @@ const LATER: Duration = Duration::from_secs(15);
 pub(crate) struct SchemaKeeper {
     /// The database; the folder of migrations is each deliverable's own.
     pub(crate) site: Site,
-    /// The folder of migrations in a deliverable.
-    pub(crate) migrations: String,
+    /// What a deliverable's migrations are.
+    source: Source,
     driver: Arc<dyn Driver>,
     clock: Clock,
     wake: Wake,
-    /// Raised when the controller ends: work stops between two transactions.
+    /// Raised when the controller ends.
+    over: AtomicBool,
+    /// Raised when the job at work is not wanted any more: it stops between two transactions.
     stop: AtomicBool,
     known: Mutex<Known>,
     changed: Condvar,
+}
+
+/// What a deliverable's migrations are.
+pub(crate) enum Source {
+    /// SQL files in this folder.
+    Folder(String),
+    /// Whatever this command does.
+    Command(Command),
+}
+
+/// A framework's own command.
+pub(crate) struct Command {
+    /// Program and arguments.
+    pub(crate) words: Vec<String>,
+    /// The file in the deliverable with what is to be said beside it.
+    pub(crate) texts: Option<String>,
+    /// The environment of instances, and the variable in which it finds the URL.
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) variable: String,
+    /// How long it may take.
+    pub(crate) within: Duration,
 }
 
 #[derive(Default)]
@@ -48,7 +71,8 @@ struct Known {
     seen: Option<ObservedDatabase>,
     work: Work,
     rows: u64,
-    plans: BTreeMap<VersionLabel, Box<Prepared>>,
+    /// What was prepared last, and for whom.
+    plan: Option<(VersionLabel, Box<Prepared>)>,
     /// The job that failed last, and how often in a row.
     failed: Option<(Job, u32)>,
 }
@@ -64,53 +88,80 @@ pub(crate) enum Needs {
 impl SchemaKeeper {
     pub(crate) fn new(
         site: Site,
-        migrations: String,
+        source: Source,
         driver: Arc<dyn Driver>,
         clock: Clock,
         wake: Wake,
     ) -> SchemaKeeper {
-        let (stop, known, changed) = (AtomicBool::new(false), Mutex::default(), Condvar::new());
-        SchemaKeeper { site, migrations, driver, clock, wake, stop, known, changed }
+        let (over, stop) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (known, changed) = (Mutex::default(), Condvar::new());
+        SchemaKeeper { site, source, driver, clock, wake, over, stop, known, changed }
     }
 
     /// Looks at the migrations of a version, and prepares the plan of those that are pending.
-    pub(crate) fn examine(&self, version: &VersionLabel) -> Result<Needs, String> {
-        let Some(site) = self.site_of(version)? else {
-            // It knows nothing of migrations: it is for the schema that is there.
-            let revision = self.site.revision().map_err(|trouble| trouble.to_string())?;
-            return Ok(Needs::Revision(revision.as_deref().map(named).transpose()?));
-        };
-        match site.examine().map_err(|trouble| trouble.to_string())? {
+    pub(crate) fn examine(&self, version: &VersionLabel, known: Option<&Revision>) -> Result<Needs, String> {
+        match self.examined(version, known).map_err(|trouble| trouble.to_string())? {
             Examined::There(revision) => Ok(Needs::Revision(revision.as_deref().map(named).transpose()?)),
             Examined::Pending(revision, prepared) => {
                 let revision = named(&revision)?;
-                self.known().plans.insert(version.clone(), prepared);
+                // One deployment at a time: an older plan is of no use any more.
+                self.known().plan = Some((version.clone(), prepared));
                 Ok(Needs::Revision(Some(revision)))
             }
             Examined::Unsettled => Ok(Needs::Settlement),
         }
     }
 
-    /// The database with the migrations of a version. None: the version has none.
-    fn site_of(&self, version: &VersionLabel) -> Result<Option<Site>, String> {
-        let folder = self.driver.folder(version, &self.migrations).map_err(|error| error.to_string())?;
-        Ok(folder.map(|migrations| Site { migrations, ..self.site.clone() }))
+    fn examined(&self, version: &VersionLabel, known: Option<&Revision>) -> Result<Examined, Trouble> {
+        let unplanned = |error: DriverError| Trouble::Unplanned(error.to_string());
+        match &self.source {
+            Source::Folder(path) => match self.driver.folder(version, path).map_err(unplanned)? {
+                Some(migrations) => Site { migrations, ..self.site.clone() }.examine(),
+                // It knows nothing of migrations: it is for the schema that is there.
+                None => Ok(Examined::There(self.site.revision()?)),
+            },
+            Source::Command(command) => {
+                let run = |url: &str| self.run(command, version, url);
+                let texts = self.texts(command, version)?;
+                let words = command.words.join(" ");
+                let command = MigrationCommand { words, texts, run: &run };
+                self.site.examine_command(&command, known.map(Revision::as_str))
+            }
+        }
+    }
+
+    fn run(&self, command: &Command, version: &VersionLabel, url: &str) -> Result<(), String> {
+        let mut env = command.env.clone();
+        env.insert(command.variable.clone(), url.to_owned());
+        let (words, within) = (command.words.clone(), command.within);
+        let run = RunCommand { version: version.clone(), words, env, within };
+        self.driver.run(&run).map_err(|error| error.to_string())
+    }
+
+    /// What the team wrote beside its command.
+    fn texts(&self, command: &Command, version: &VersionLabel) -> Result<String, Trouble> {
+        let Some(path) = &command.texts else { return Ok(String::new()) };
+        let files =
+            self.driver.folder(version, ".").map_err(|error| Trouble::Unplanned(error.to_string()))?;
+        let file = files.map(|files| files.join(path)).filter(|file| file.is_file());
+        file.map_or_else(|| Ok(String::new()), |file| schema::text(&file))
     }
 
     /// Looks at the database again and again, until the controller ends.
     pub(crate) fn watch(&self) {
-        while !self.stop.load(Ordering::Acquire) {
+        while !self.over.load(Ordering::Acquire) {
             self.look();
             let known = self.known();
             let busy = known.seen.as_ref().is_none_or(|seen| seen.standing.change.is_some());
             let at_most = if busy { SOON } else { LATER };
-            let on = |_: &mut Known| !self.stop.load(Ordering::Acquire);
+            let on = |_: &mut Known| !self.over.load(Ordering::Acquire);
             drop(self.changed.wait_timeout_while(known, at_most, on));
         }
     }
 
     /// The controller ends.
     pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Release);
         self.stop.store(true, Ordering::Release);
         self.changed.notify_all();
     }
@@ -200,10 +251,10 @@ impl SchemaKeeper {
             // Begun before, by a controller that has died since.
             return Ok(execution.start(&active.plan, progress)?);
         }
-        let kept = self.known().plans.remove(version);
+        let kept = self.known().plan.take();
         let prepared = match kept {
-            Some(prepared) => prepared,
-            None => self.plan(version, to)?,
+            Some((of, prepared)) if of == *version => prepared,
+            _ => self.plan(version, to)?,
         };
         for note in &prepared.plan.notes {
             tracing::info!("schema {to}: {}", note.message);
@@ -213,13 +264,9 @@ impl SchemaKeeper {
 
     /// The plan was made by a controller that has died since: it is made anew.
     fn plan(&self, version: &VersionLabel, to: &Revision) -> Result<Box<Prepared>, Trouble> {
-        let gone = || Trouble::Unplanned(format!("the migrations of {version} are not there any more"));
-        let site = self.site_of(version).map_err(Trouble::Unplanned)?.ok_or_else(gone)?;
-        let folder = Folder::read(&site.migrations)?;
-        let standing = site.standing(Some(&folder))?;
-        match site.prepare(&folder, &standing, Some(to.as_str()), Default::default())? {
-            Next::Plan(prepared) => Ok(prepared),
-            Next::Nothing => Err(gone()),
+        match self.examined(version, None)? {
+            Examined::Pending(revision, prepared) if revision == to.as_str() => Ok(prepared),
+            _ => Err(Trouble::Unplanned(format!("the migrations of {version} do not lead to {to} any more"))),
         }
     }
 
@@ -240,6 +287,8 @@ impl SchemaKeeper {
                 known.failed = None;
                 Work::Idle
             }
+            // Cut off on request: what comes instead is the engine's to say.
+            Err(Trouble::Failure(Failure::Stopped)) => Work::Idle,
             Err(trouble) => {
                 tracing::warn!("can't {job}: {trouble}");
                 let before = known.failed.take().filter(|(before, _)| *before == job);
@@ -271,12 +320,15 @@ impl Database for DatabasePort {
     fn begin(&mut self, job: &Job) -> Result<(), PortError> {
         let mut known = self.0.known();
         match &known.work {
-            Work::Running { job: running, .. } if running == job => return Ok(()),
             Work::Running { job: running, .. } => {
-                return Err(PortError(format!("can't {job}: {running} is being done")));
+                if running != job {
+                    self.0.stop.store(true, Ordering::Release);
+                }
+                return Ok(());
             }
             Work::Idle | Work::Failed { .. } => {}
         }
+        self.0.stop.store(self.0.over.load(Ordering::Acquire), Ordering::Release);
         let (keeper, mine) = (Arc::clone(&self.0), job.clone());
         let work = move || {
             let result = keeper.carry_out(&mine);

@@ -34,17 +34,22 @@ pub(crate) struct DriverInstances {
 }
 
 impl Instances for DriverInstances {
-    fn prepare(&mut self, version: &VersionLabel, source: &str) -> Result<(), PortError> {
+    fn prepare(
+        &mut self,
+        version: &VersionLabel,
+        source: &str,
+        known: Option<&Revision>,
+    ) -> Result<(), PortError> {
         if !self.preparations.begin(version) {
             return Ok(());
         }
         let (driver, preparations, wake) =
             (self.driver.clone(), self.preparations.clone(), self.wake.clone());
         let keeper = self.database.as_ref().map(|database| Arc::clone(&database.keeper));
-        let (label, source) = (version.clone(), source.to_owned());
+        let (label, source, known) = (version.clone(), source.to_owned(), known.cloned());
         let work = move || {
             let outcome = match driver.prepare(&label, Path::new(&source)) {
-                Ok(digest) => examined(keeper.as_deref(), &label, digest),
+                Ok(digest) => examined(keeper.as_deref(), &label, known.as_ref(), digest),
                 Err(error) => Preparation::Failed(error.to_string()),
             };
             preparations.end(&label, outcome);
@@ -132,8 +137,13 @@ impl InstanceDatabase {
 }
 
 /// A deliverable that is unpacked: what its migrations ask for.
-fn examined(keeper: Option<&SchemaKeeper>, version: &VersionLabel, digest: Digest) -> Preparation {
-    match keeper.map(|keeper| keeper.examine(version)) {
+fn examined(
+    keeper: Option<&SchemaKeeper>,
+    version: &VersionLabel,
+    known: Option<&Revision>,
+    digest: Digest,
+) -> Preparation {
+    match keeper.map(|keeper| keeper.examine(version, known)) {
         None => Preparation::Ready { digest, revision: None },
         Some(Ok(Needs::Revision(revision))) => Preparation::Ready { digest, revision },
         Some(Ok(Needs::Settlement)) => Preparation::Unsettled,

@@ -6,14 +6,14 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tandem_core::base::Timestamp;
-use tandem_core::spec::ServiceSpec;
+use tandem_core::spec::{RunSpec, ServiceSpec};
 use tandem_drivers::Driver;
 use tandem_engine::{Engine, EngineError, Message, Outside, Ports, View};
 use tokio::sync::{oneshot, watch};
 
 use super::ControllerError;
 use super::shutdown::Stopped;
-use crate::adapter::database::{DatabasePort, SchemaKeeper};
+use crate::adapter::database::{Command, DatabasePort, SchemaKeeper, Source};
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
 use crate::adapter::traffic::{ProxyTraffic, Reports};
@@ -65,7 +65,7 @@ impl Work {
         let mut run = spec.run.clone();
         run.env = config::environment(&spec)?;
         let service = spec.service.clone();
-        let database = database(&spec, &driver, clock, &wake)?;
+        let database = database(&spec, &run, &driver, clock, &wake)?;
         let keeper = database.as_ref().map(|database| Arc::clone(&database.keeper));
         let instances = DriverInstances {
             driver: driver.clone(),
@@ -157,6 +157,7 @@ impl Work {
 /// The database of the service and its keeper, if the configuration names one.
 fn database(
     spec: &ServiceSpec,
+    run: &RunSpec,
     driver: &Arc<dyn Driver>,
     clock: Clock,
     wake: &Wake,
@@ -170,8 +171,17 @@ fn database(
         // Each deliverable brings its own.
         migrations: PathBuf::new(),
     };
-    let folder = database.migrations.clone();
-    let keeper = SchemaKeeper::new(site, folder, Arc::clone(driver), clock, wake.clone());
+    let source = match &database.migrate {
+        None => Source::Folder(database.migrations.clone()),
+        Some(words) => Source::Command(Command {
+            words: words.clone(),
+            texts: database.texts.clone(),
+            env: run.env.clone(),
+            variable: database.variable.clone(),
+            within: database.within.to_std(),
+        }),
+    };
+    let keeper = SchemaKeeper::new(site, source, Arc::clone(driver), clock, wake.clone());
     let (url, variable) = (place.app, database.variable.clone());
     Ok(Some(InstanceDatabase { keeper: Arc::new(keeper), url, variable }))
 }

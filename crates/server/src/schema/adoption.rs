@@ -40,6 +40,16 @@ pub(super) fn is_empty(client: &mut Client, folder: &Folder, home: &str) -> Resu
     Ok(())
 }
 
+/// Whether nothing is there that a framework's command could have made.
+pub(super) fn is_blank(client: &mut Client) -> Result<(), Trouble> {
+    let catalog = catalog(client)?;
+    let ours = |relation: &tandem_schema::model::Relation| relation.name.schema.starts_with("tandem_");
+    match catalog.relations.values().any(|relation| relation.is_table() && !ours(relation)) {
+        true => Err(Trouble::NotAdopted { head: None }),
+        false => Ok(()),
+    }
+}
+
 /// Takes a database as it is for a revision.
 pub fn adopt(
     execution: &mut Execution<'_>,

@@ -124,7 +124,7 @@ fn gather(root: &Path, folder: &Path, depth: usize, files: &mut Vec<source::File
 }
 
 /// The text of a file, as it is.
-pub(super) fn text(path: &Path) -> Result<String, Trouble> {
+pub fn text(path: &Path) -> Result<String, Trouble> {
     let unread = |source| Trouble::Unread { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     File::open(path).map_err(unread)?.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unread)?;

@@ -1,0 +1,177 @@
+//! A framework's own command, run against a scratch copy through a relay: what it does becomes a migration.
+//!
+//! The copy has the rows of the frameworks' books, and no others: a command that looks at other rows would do something else
+//! where they are, which is told. Tested in `tests/postgres/relay.rs`, with real frameworks in `cargo xtask trial frameworks`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postgres::Client;
+use tandem_schema::book::{Book, snapshot};
+use tandem_schema::model::{Catalog, Relation};
+use tandem_schema::name::{Name, ident};
+use tandem_schema::recording::{self, Exchange, Unrecorded};
+
+use super::{Unprepared, schema};
+use crate::connection::connect;
+use crate::error::Error;
+use crate::relay::Relay;
+use crate::scratch::Scratch;
+
+/// What a command has done to a scratch copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its statements, but for those that write books.
+    pub statements: Vec<String>,
+    /// The books as it left them.
+    pub books: Vec<Book>,
+    /// What the last new row of a book says, by which the command knows this revision. None: no book has grown.
+    pub head: Option<String>,
+}
+
+/// Why a command was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRecorded {
+    /// The copy, or the relay.
+    #[error(transparent)]
+    Server(#[from] Error),
+    /// The command failed.
+    #[error("{0}")]
+    Command(String),
+    /// What it sent can't be written down.
+    #[error(transparent)]
+    Unrecorded(#[from] Unrecorded),
+    /// It reads rows that are not in the copy.
+    #[error(
+        "the migration reads rows of {table} to decide what it does, and the copy in which it is tried has none: {statement}; \
+         write what it does to rows as SQL that says it by itself (UPDATE … SET … FROM …), or split it off and run it when \
+         the old version is gone"
+    )]
+    Reads {
+        /// The table.
+        table: String,
+        /// A statement that reads it.
+        statement: String,
+    },
+}
+
+/// Runs a command, which is given a URL, against a copy of the database, and writes down what it does.
+pub fn record(
+    url: &str,
+    scratch_url: Option<&str>,
+    run: impl FnOnce(&str) -> Result<(), String>,
+) -> Result<Recorded, NotRecorded> {
+    let mut real = connect(url)?;
+    let before = schema(&mut real)?;
+    let mut scratch = Scratch::copy(url, scratch_url)?;
+    let (books, filled) = (snapshot::known(&before), snapshot::filled(&before));
+    for table in books.iter().chain(&filled) {
+        scratch.copy_rows(&mut real, table)?;
+    }
+    let relay = Relay::begin(&scratch.url())?;
+    run(relay.url()).map_err(NotRecorded::Command)?;
+    let mut client = scratch.connect()?;
+    let new = new_books(&schema(&mut client)?, &books);
+    let rewritten = rewritten(&relay.exchanges(), &new)?;
+    let names = books.iter().map(|table| table.name.clone()).chain(rewritten.keys().cloned()).collect();
+    let mut recording = recording::recording(&relay.exchanges(), &names)?;
+    for relation in rewritten.values() {
+        let rows = rows(&mut client, &relation.name, &columns(relation))?;
+        recording.statements.extend(snapshot::insert(relation, &rows));
+    }
+    let read = recording.reads.into_iter().find(|(table, _)| {
+        let own =
+            before.relations.values().any(|relation| relation.name.name == *table && relation.is_table());
+        own && !snapshot::names(&before).contains(table)
+    });
+    if let Some((table, statement)) = read {
+        return Err(NotRecorded::Reads { table, statement });
+    }
+    let (mut after, mut head) = (Vec::new(), None);
+    for table in &books {
+        let Some((_, relation)) = before.relation(table) else { continue };
+        let columns = columns(relation);
+        let (was, is) = (rows(&mut real, table, &columns)?, rows(&mut client, table, &columns)?);
+        if was != is {
+            head = is.iter().rfind(|row| !was.contains(row)).map(|row| said(row)).or(head);
+            after.push(snapshot::book(relation, &is));
+        }
+    }
+    for relation in new.values() {
+        let is = rows(&mut client, &relation.name, &columns(relation))?;
+        head = is.last().map(said).or(head);
+    }
+    Ok(Recorded { statements: recording.statements, books: after, head })
+}
+
+/// Books that the command has made.
+fn new_books(after: &Catalog, before: &[Name]) -> BTreeMap<String, Relation> {
+    let made = snapshot::known(after).into_iter().filter(|table| !before.contains(table));
+    let relations = made.filter_map(|table| after.relation(&table).map(|(_, relation)| relation.clone()));
+    relations.map(|relation| (relation.name.name.clone(), relation)).collect()
+}
+
+/// Those of the new books in which rows were also changed: only their last state matters.
+fn rewritten(
+    exchanges: &[Exchange],
+    new: &BTreeMap<String, Relation>,
+) -> Result<BTreeMap<String, Relation>, Unrecorded> {
+    let all = recording::recording(exchanges, &BTreeSet::new())?;
+    let changes = |table: &str| {
+        let verbs = [format!("update {table} "), format!("delete from {table}")];
+        let bare = |text: &String| text.to_lowercase().replace('"', "");
+        all.statements.iter().map(bare).any(|text| verbs.iter().any(|verb| text.starts_with(verb)))
+    };
+    Ok(new
+        .iter()
+        .filter(|(name, _)| changes(name))
+        .map(|(name, found)| (name.clone(), found.clone()))
+        .collect())
+}
+
+fn columns(relation: &Relation) -> Vec<&str> {
+    relation.columns.iter().map(|column| column.name.as_str()).collect()
+}
+
+type Row = Vec<Option<String>>;
+
+/// All rows as texts, in the order in which they were written as far as that can be told.
+fn rows(client: &mut Client, table: &Name, columns: &[&str]) -> Result<Vec<Row>, Error> {
+    let texts: Vec<String> = columns.iter().map(|column| format!("{}::text", ident(column))).collect();
+    let query = format!("SELECT {} FROM {table} ORDER BY ctid LIMIT 100000", texts.join(", "));
+    let rows = client.query(&query, &[])?;
+    let row = |row: &postgres::Row| (0..columns.len()).map(|at| row.try_get(at)).collect::<Result<Row, _>>();
+    rows.iter().map(|one| row(one).map_err(Error::from)).collect()
+}
+
+/// The words of a row: its texts that are no numbers, truths or times, else its first number.
+fn said(row: &Row) -> String {
+    let is_word = |text: &&str| {
+        let plain = text.bytes().all(|b| b.is_ascii_digit() || b"-:.+ Tt".contains(&b));
+        !text.is_empty() && text.len() <= 100 && !plain && !matches!(*text, "t" | "f" | "true" | "false")
+    };
+    let texts = || row.iter().flatten().map(String::as_str);
+    let words: Vec<&str> = texts().filter(is_word).take(2).collect();
+    if words.is_empty() { texts().next().unwrap_or_default().to_owned() } else { words.join(".") }
+}
+
+impl From<Unprepared> for NotRecorded {
+    fn from(why: Unprepared) -> NotRecorded {
+        match why {
+            Unprepared::Server(error) => NotRecorded::Server(error),
+            other => NotRecorded::Command(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_says_where_a_framework_stands() {
+        let row = |cells: &[&str]| said(&cells.iter().map(|cell| Some((*cell).to_owned())).collect());
+        assert_eq!(row(&["7", "shop", "0002_names", "2026-11-29 10:00:00+00"]), "shop.0002_names");
+        assert_eq!(row(&["ae1027a6acf"]), "ae1027a6acf");
+        assert_eq!(row(&["20260101120000"]), "20260101120000");
+    }
+}

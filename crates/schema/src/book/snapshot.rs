@@ -1,0 +1,119 @@
+//! Books as a framework's own command has left them: every row that the new revision is to see.
+//!
+//! For the tables of any framework, known by their names alone.
+
+use std::collections::BTreeSet;
+
+use super::Book;
+use crate::model::{Catalog, Relation};
+use crate::name::{Name, ident, literal};
+use crate::source::Framework;
+
+/// Names of the tables in which frameworks write down what has run.
+const BOOKS: &[&str] = &[
+    "alembic_version",
+    "django_migrations",
+    "schema_migrations",
+    "ar_internal_metadata",
+    "_sqlx_migrations",
+    "__diesel_schema_migrations",
+    "flyway_schema_history",
+    "_prisma_migrations",
+    "knex_migrations",
+    "knex_migrations_lock",
+    "SequelizeMeta",
+    "__EFMigrationsHistory",
+    "databasechangelog",
+    "databasechangeloglock",
+    "goose_db_version",
+    "doctrine_migration_versions",
+    "drizzle_migrations",
+    "__drizzle_migrations",
+    "migrations",
+    "typeorm_migrations",
+    "mikro_orm_migrations",
+    "pgmigrations",
+];
+
+/// Names of the tables that frameworks fill by themselves whenever migrations have run, and read before.
+const FILLED: &[&str] = &["django_content_type", "auth_permission", "django_site"];
+
+/// The books of a database, whoever wrote them.
+pub fn known(catalog: &Catalog) -> Vec<Name> {
+    tables(catalog, BOOKS)
+}
+
+/// Further tables whose rows a framework's command needs to find.
+pub fn filled(catalog: &Catalog) -> Vec<Name> {
+    tables(catalog, FILLED)
+}
+
+/// The names that stand for bookkeeping wherever they are met.
+pub fn names(catalog: &Catalog) -> BTreeSet<String> {
+    known(catalog).into_iter().chain(filled(catalog)).map(|name| name.name).collect()
+}
+
+fn tables(catalog: &Catalog, known: &[&str]) -> Vec<Name> {
+    let is = |relation: &&Relation| relation.is_table() && known.contains(&relation.name.name.as_str());
+    catalog.relations.values().filter(is).map(|relation| relation.name.clone()).collect()
+}
+
+/// A book whose rows are to be `rows`, each with the texts of its columns in the table's order.
+pub fn book(relation: &Relation, rows: &[Vec<Option<String>>]) -> Book {
+    let table = &relation.name;
+    let columns: Vec<String> = relation.columns.iter().map(|column| ident(&column.name)).collect();
+    let columns = columns.join(", ");
+    let (view, settle) = if rows.is_empty() {
+        (format!("SELECT {columns} FROM {table} WHERE false"), vec![format!("DELETE FROM {table}")])
+    } else {
+        let values = values(relation, rows);
+        let same: Vec<String> = relation
+            .columns
+            .iter()
+            .map(|column| ident(&column.name))
+            .map(|column| format!("b.{column} IS NOT DISTINCT FROM n.{column}"))
+            .collect();
+        let (same, wanted) = (same.join(" AND "), format!("(VALUES {values}) AS n ({columns})"));
+        let mut settle = vec![
+            format!("DELETE FROM {table} AS b WHERE NOT EXISTS (SELECT FROM {wanted} WHERE {same})"),
+            format!(
+                "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {wanted} \
+                 WHERE NOT EXISTS (SELECT FROM {table} AS b WHERE {same})"
+            ),
+        ];
+        settle.extend(relation.columns.iter().filter_map(|column| counted(relation, column)));
+        (format!("SELECT {columns} FROM {wanted}"), settle)
+    };
+    Book { table: table.clone(), framework: Framework::Plain, view, settle }
+}
+
+/// A statement that puts rows into a book that is new; none where there are no rows.
+pub fn insert(relation: &Relation, rows: &[Vec<Option<String>>]) -> Option<String> {
+    let columns: Vec<String> = relation.columns.iter().map(|column| ident(&column.name)).collect();
+    let values = (!rows.is_empty()).then(|| values(relation, rows))?;
+    Some(format!("INSERT INTO {} ({}) VALUES {values}", relation.name, columns.join(", ")))
+}
+
+fn values(relation: &Relation, rows: &[Vec<Option<String>>]) -> String {
+    let row = |row: &Vec<Option<String>>| {
+        let cells = relation.columns.iter().zip(row).map(|(column, cell)| match cell {
+            Some(text) => format!("{}::{}", literal(text), column.type_name),
+            None => format!("NULL::{}", column.type_name),
+        });
+        format!("({})", cells.collect::<Vec<_>>().join(", "))
+    };
+    rows.iter().map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// The next row that the framework writes gets a number of its own.
+fn counted(relation: &Relation, column: &crate::model::Column) -> Option<String> {
+    let counts = column.identity.is_some() || column.default.as_ref()?.contains("nextval(");
+    let (table, name) = (relation.name.to_string(), ident(&column.name));
+    counts.then(|| {
+        format!(
+            "SELECT setval(pg_get_serial_sequence({}, {}), max({name})) FROM {table} HAVING max({name}) IS NOT NULL",
+            literal(&table),
+            literal(&column.name)
+        )
+    })
+}
