@@ -9,6 +9,7 @@ mod promises;
 mod random;
 pub mod run;
 mod scenario;
+mod schema;
 mod world;
 
 pub use random::Random;

@@ -28,7 +28,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("tandem-bench-proxy", &["tandem-core", "tandem-proxy"]),
     ("tandem-bench-schema", &["tandem-database", "tandem-postgres", "tandem-schema"]),
     ("shop", &[]),
-    ("xtask", &["tandem-load", "tandem-trial"]),
+    ("xtask", &["tandem-database", "tandem-load", "tandem-trial"]),
 ];
 
 /// Paths that a package's code (not its tests) may not name, and why.
@@ -80,7 +80,8 @@ pub(super) const BANNED_TEXT: &[(&str, &str)] = &[
 ];
 
 /// The modules of `core` from left to right: each may use those before it.
-pub(super) const CORE_ORDER: &[&str] = &["base", "spec", "traffic", "fleet", "workflow", "deploy"];
+pub(super) const CORE_ORDER: &[&str] =
+    &["base", "spec", "traffic", "fleet", "database", "workflow", "deploy"];
 
 /// File names that say nothing, and what to do instead.
 pub(super) const EMPTY_NAMES: &[&str] =
