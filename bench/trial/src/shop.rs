@@ -28,6 +28,8 @@ pub struct Setup {
     pub warm: &'static str,
     /// `run.stop.drain`
     pub drain: &'static str,
+    /// More environment for the instances: `, NAME = "value"`.
+    pub env: String,
     /// More lines for the config, at its end.
     pub more: String,
 }
@@ -36,7 +38,15 @@ impl Setup {
     /// Four instances, one second to bake, one to keep warm; what lasts is cut after five.
     pub fn new(address: SocketAddr) -> Setup {
         let drain = r#"{ requests = "30s", uploads = "60s", streams = "5s", websockets = "5s" }"#;
-        Setup { address, instances: 4, bake: "1s", warm: "1s", drain, more: String::new() }
+        Setup {
+            address,
+            instances: 4,
+            bake: "1s",
+            warm: "1s",
+            drain,
+            env: String::new(),
+            more: String::new(),
+        }
     }
 }
 
@@ -64,7 +74,7 @@ impl Shop {
 [run]
 command   = ["bin/shop"]
 instances = {}
-env       = {{ SHOP_DATA = "{}" }}
+env       = {{ SHOP_DATA = "{}"{} }}
 ready     = {{ http = "/up", within = "20s" }}
 stop      = {{ drain = {}, grace = "10s" }}
 
@@ -79,6 +89,7 @@ warm = "{}"
 {}"#,
             setup.instances,
             self.folder.join("data").display(),
+            setup.env,
             setup.drain,
             setup.address,
             setup.bake,

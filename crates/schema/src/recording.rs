@@ -54,6 +54,16 @@ pub struct Recording {
     pub reads: BTreeMap<String, String>,
 }
 
+impl Recording {
+    /// Whether a statement does something that the catalog does not show.
+    pub fn touch_rows(&self) -> bool {
+        let does = |statement: &Statement| statement.data.is_some() || statement.opaque;
+        self.statements
+            .iter()
+            .any(|text| source::split(FILE, text, 0).map_or(true, |all| all.iter().any(does)))
+    }
+}
+
 /// A recording that can't be made into a migration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unrecorded {

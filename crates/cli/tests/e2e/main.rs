@@ -3,6 +3,7 @@
 //! The load is open-loop and each request has its own id, so whatever gets lost or doubled is seen from outside. Each
 //! test has a folder and a port of its own.
 
+mod command;
 mod deployments;
 mod failures;
 mod kills;

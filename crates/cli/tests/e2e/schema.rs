@@ -30,12 +30,12 @@ async fn stands(stage: &Stage, what: &str, is: impl Fn(&Value) -> bool) {
 }
 
 /// The client of the tests blocks, which a thread of the runtime must not without saying so.
-fn aside<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
 
 /// Only this revision is left.
-async fn settled(stage: &Stage, revision: &str) {
+pub(crate) async fn settled(stage: &Stage, revision: &str) {
     stands(stage, &format!("settled at {revision}"), |status| {
         let standing = &status["database"]["standing"];
         standing["revision"] == revision && standing["change"].is_null()

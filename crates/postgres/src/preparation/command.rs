@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Client;
 use tandem_schema::book::{Book, snapshot};
+use tandem_schema::fingerprint::Fingerprint;
 use tandem_schema::model::{Catalog, Relation};
 use tandem_schema::name::{Name, ident};
 use tandem_schema::recording::{self, Exchange, Unrecorded};
@@ -67,10 +68,12 @@ pub fn record(
     for table in books.iter().chain(&filled) {
         scratch.copy_rows(&mut real, table)?;
     }
+    let copied = Fingerprint::of(&schema(&mut scratch.connect()?)?);
     let relay = Relay::begin(&scratch.url())?;
     run(relay.url()).map_err(NotRecorded::Command)?;
     let mut client = scratch.connect()?;
-    let new = new_books(&schema(&mut client)?, &books);
+    let done = schema(&mut client)?;
+    let new = new_books(&done, &books);
     let rewritten = rewritten(&relay.exchanges(), &new)?;
     let names = books.iter().map(|table| table.name.clone()).chain(rewritten.keys().cloned()).collect();
     let mut recording = recording::recording(&relay.exchanges(), &names)?;
@@ -78,13 +81,18 @@ pub fn record(
         let rows = rows(&mut client, &relation.name, &columns(relation))?;
         recording.statements.extend(snapshot::insert(relation, &rows));
     }
-    let read = recording.reads.into_iter().find(|(table, _)| {
+    let read = recording.reads.iter().find(|(table, _)| {
         let own =
-            before.relations.values().any(|relation| relation.name.name == *table && relation.is_table());
-        own && !snapshot::names(&before).contains(table)
+            before.relations.values().any(|relation| relation.name.name == **table && relation.is_table());
+        own && !snapshot::names(&before).contains(*table)
     });
     if let Some((table, statement)) = read {
+        let (table, statement) = (table.clone(), statement.clone());
         return Err(NotRecorded::Reads { table, statement });
+    }
+    if copied.differences(&Fingerprint::of(&done)).is_empty() && !recording.touch_rows() {
+        // `CREATE TABLE IF NOT EXISTS` and the like.
+        recording.statements.clear();
     }
     let (mut after, mut head) = (Vec::new(), None);
     for table in &books {

@@ -1,0 +1,79 @@
+//! Migrations that only a command can run: here `psql` stands for a framework, as each test machine has it.
+
+use tandem_database::{Database, Server, program};
+
+use crate::schema::{aside, settled};
+use crate::stage::Stage;
+
+/// A framework in one line: it keeps a book, and runs what its book does not know.
+const FRAMEWORK: &str = "\
+set -e
+q() { \"$PSQL\" --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --dbname \"$DATABASE_URL\" --command \"$1\"; }
+q 'CREATE TABLE IF NOT EXISTS alembic_version (version_num text PRIMARY KEY)'
+for file in versions/*.sql; do
+  name=$(basename \"$file\" .sql)
+  at=$(q 'SELECT version_num FROM alembic_version')
+  if [ -z \"$at\" ] || [ \"$at\" \\< \"$name\" ]; then
+    if [ -z \"$at\" ]; then book=\"INSERT INTO alembic_version VALUES ('$name')\"
+    else book=\"UPDATE alembic_version SET version_num = '$name' WHERE version_num = '$at'\"; fi
+    q \"BEGIN; $(cat \"$file\"); $book; COMMIT\"
+  fi
+done
+";
+
+async fn with_framework(database: &Database<'_>) -> Stage {
+    let psql = program("psql").expect("psql is installed");
+    let more = format!(
+        "\n[database]\nurl = \"{}\"\nkeep = \"0s\"\nmigrate = [\"sh\", \"migrate.sh\"]\ntexts = \"tandem.sql\"\n",
+        database.url()
+    );
+    Stage::empty(move |setup| {
+        setup.more = more;
+        setup.env = format!(", PSQL = \"{}\"", psql.display());
+    })
+    .await
+}
+
+/// A deliverable whose migrations are run by its own command.
+fn deliverable(stage: &Stage, release: &str) -> std::path::PathBuf {
+    let folder = stage.shop.deliverable(release, release, None).unwrap();
+    std::fs::rename(folder.join("db/migrations"), folder.join("versions")).unwrap();
+    std::fs::write(folder.join("migrate.sh"), FRAMEWORK).unwrap();
+    let second = folder.join("versions/0002_names.sql");
+    if let Ok(text) = std::fs::read_to_string(&second) {
+        // What a framework would not send: comments. They stand beside it.
+        let (texts, statements): (Vec<&str>, Vec<&str>) =
+            text.lines().partition(|line| line.starts_with("--"));
+        std::fs::write(second, statements.join("\n").replace(';', ";\n").trim_end().trim_end_matches(';'))
+            .unwrap();
+        std::fs::write(folder.join("tandem.sql"), texts.join("\n")).unwrap();
+    }
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_command_does_becomes_the_schema_of_its_version() {
+    let database = aside(|| Server::shared().database());
+    let stage = with_framework(&database).await;
+    let said = stage.deploy_folder(&deliverable(&stage, "v1"), "v1", &[]).await;
+    assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&format!("{}{}", said.out, said.err)));
+    settled(&stage, "0001_orders").await;
+    let load = stage.load(40.0);
+    let said = stage.deploy_folder(&deliverable(&stage, "v2"), "v2", &["--strategy", "rolling"]).await;
+    assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&format!("{}{}", said.out, said.err)));
+    settled(&stage, "0002_names").await;
+    let verdict = stage.all_is_well(load).await;
+    aside(|| stage.ledger(&database).holds(&verdict.acknowledged)).unwrap();
+    let book = "DO $$ BEGIN ASSERT (SELECT string_agg(version_num, ',') FROM alembic_version) = '0002_names'; END $$";
+    aside(|| database.execute(book));
+
+    // The same again has nothing to do; one that fails is told in its own words.
+    let third = deliverable(&stage, "v3");
+    let said = stage.deploy_folder(&third, "v3", &[]).await;
+    assert!(said.code == Some(0) && !said.out.contains("expanded"), "{}{}", said.out, said.err);
+    std::fs::write(third.join("versions/0003_wrong.sql"), "ALTER TABLE nothing ADD COLUMN x int").unwrap();
+    let said = stage.deploy_folder(&third, "v4", &[]).await;
+    assert!(said.code == Some(1) && said.out.contains("relation \"nothing\" does not exist"), "{}", said.out);
+    stage.daemon.stop().await.unwrap();
+    aside(|| drop(database));
+}
