@@ -103,15 +103,18 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
         .or_else(|| request.before.relation(&name).map(|(_, relation)| relation));
     match (after, kept) {
         (Some(_), None) if data.constant_rows => through_lens(draft, statement, None),
-        (Some(_), None) => draft.refuse(
-            "copied-rows",
-            format!("{} is filled from other tables: rows that the old version writes later would be missing in it", name.name),
-            "mark the statement with `-- @expand` if that does not matter, or with `-- @contract` to fill it when the old version is gone",
-            place,
-        ),
+        (Some((oid, _)), None) => {
+            if let Err(why) = super::copy::add(draft, statement, oid) {
+                not_in_step(draft, &name, &why, place);
+            }
+        }
         (_, Some(table)) => {
-            let gone = request.after.relations.iter().all(|(_, relation)| relation.name != name) && after.is_none()
-                && request.before.relation(&name).is_some_and(|(oid, _)| !request.after.relations.contains_key(&oid));
+            let gone = request.after.relations.iter().all(|(_, relation)| relation.name != name)
+                && after.is_none()
+                && request
+                    .before
+                    .relation(&name)
+                    .is_some_and(|(oid, _)| !request.after.relations.contains_key(&oid));
             if gone {
                 return;
             }
@@ -131,6 +134,15 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
             place,
         ),
     }
+}
+
+fn not_in_step(draft: &mut Draft<'_>, name: &Name, why: &str, place: Option<crate::source::Place>) {
+    draft.refuse(
+        "copied-rows",
+        format!("{} is filled from other tables, and rows that the old version writes later would be missing in it: {why}", name.name),
+        "mark the statement with `-- @expand` if that does not matter, or with `-- @contract` to fill it when the old version is gone",
+        place,
+    );
 }
 
 fn large(draft: &mut Draft<'_>, name: &Name, statement: &Statement, rows: u64) {

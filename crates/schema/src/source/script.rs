@@ -265,6 +265,33 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_are_copied_one_by_one() {
+        let copied = |text: &str| one(text).data.expect("it writes rows").copied;
+        let found = copied(
+            "INSERT INTO p (a, \"B\", c) SELECT u.id AS x, coalesce(a, ',') || extract(year FROM b) y, 'from' \
+             FROM s.users u WHERE u.x IS NOT NULL -- all",
+        )
+        .expect("row by row");
+        assert_eq!(found.columns, ["a", "B", "c"]);
+        assert_eq!(found.values, ["u.id", "coalesce(a, ',') || extract(year FROM b)", "'from'"]);
+        assert_eq!((found.source, &*found.alias), ((Some("s".into()), "users".into()), "u"));
+        assert_eq!(found.condition.as_deref(), Some("u.x IS NOT NULL"));
+        for select in [
+            "SELECT id FROM users LIMIT 3",
+            "SELECT DISTINCT id FROM users",
+            "SELECT count(*) FROM users GROUP BY x",
+            "SELECT a.id FROM users a, users b",
+            "SELECT id FROM users UNION SELECT 1",
+            "SELECT (SELECT max(x) FROM other) FROM users",
+            "SELECT unnest(tags) FROM users",
+            "SELECT 1",
+            "SELECT id FROM users ON CONFLICT DO NOTHING",
+        ] {
+            assert_eq!(copied(&format!("INSERT INTO p {select}")), None, "{select}");
+        }
+    }
+
+    #[test]
     fn what_a_statement_does_to_rows() {
         let data = |text: &str| one(text).data.expect("it writes rows");
         let update = data(

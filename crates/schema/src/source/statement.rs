@@ -43,6 +43,23 @@ pub struct DataStatement {
     pub returning_or_conflict: bool,
     /// Further tables (schema where written, name) whose rows it writes: of TRUNCATE, or in its WITH.
     pub others: Vec<(Option<String>, String)>,
+    /// Of INSERT … SELECT, where each row comes of one row of another table by itself.
+    pub copied: Option<CopiedRows>,
+}
+
+/// INSERT … SELECT over the rows of one table: no join, no grouping, no limit, no sub-select over tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedRows {
+    /// The columns that are written, in order; empty: those of the table.
+    pub columns: Vec<String>,
+    /// Their values as written, over the columns of the source.
+    pub values: Vec<String>,
+    /// The source: its schema, where written, and its name.
+    pub source: (Option<String>, String),
+    /// The name by which the values call the source: its alias, else its name.
+    pub alias: String,
+    /// Which rows, as written.
+    pub condition: Option<String>,
 }
 
 /// A statement with its tree and its own tokens.
@@ -105,7 +122,57 @@ impl<'a> Sight<'a> {
             constant_rows: verb == Verb::Insert && constant_rows(fields),
             returning_or_conflict: returning,
             others: others.collect(),
+            copied: if top && !returning { self.copied(fields) } else { None },
         })
+    }
+
+    /// What an INSERT … SELECT takes from each row of one table.
+    fn copied(&self, fields: &Value) -> Option<CopiedRows> {
+        let ("SelectStmt", select) = part(fields, "select_stmt").and_then(syntax::node)? else { return None };
+        let [source] = list(select, "from_clause") else { return None };
+        let ("RangeVar", source) = syntax::node(source)? else { return None };
+        let targets = list(select, "target_list");
+        let row_by_row = part(fields, "with_clause").is_none()
+            && OF_MANY_ROWS.iter().all(|name| list(select, name).is_empty())
+            && OF_A_WHOLE.iter().all(|name| part(select, name).is_none());
+        if !row_by_row
+            || targets.iter().chain(part(select, "where_clause")).any(reads_tables_in)
+            || targets.iter().any(multiplies)
+        {
+            return None;
+        }
+        let starts: Option<Vec<usize>> =
+            targets.iter().map(|target| syntax::location(syntax::node(target)?.1, self.base)).collect();
+        let starts = starts?;
+        let from = self.clause("from", *starts.last()?)?;
+        let ends = starts.iter().skip(1).map(|start| self.before_comma(*start)).chain([from.start]);
+        let values = targets.iter().zip(starts.iter().zip(ends));
+        let values = values.map(|(target, (start, end))| self.value(target, *start, end)).collect();
+        let condition = part(select, "where_clause")
+            .and_then(|_| self.clause("where", from.end))
+            .map(|word| self.slice(word.end, self.end));
+        let name = |column: &Value| syntax::node(column).map(|(_, column)| word(column, "name").to_owned());
+        let alias = part(source, "alias").map_or("", |alias| word(alias, "aliasname"));
+        Some(CopiedRows {
+            columns: list(fields, "cols").iter().filter_map(name).collect(),
+            values,
+            alias: if alias.is_empty() { word(source, "relname").to_owned() } else { alias.to_owned() },
+            source: table_name(source),
+            condition,
+        })
+    }
+
+    /// A value of a SELECT without the name that is given to it.
+    fn value(&self, target: &Value, start: usize, end: usize) -> String {
+        let named = syntax::node(target).is_some_and(|(_, target)| !word(target, "name").is_empty());
+        if !named {
+            return self.slice(start, end);
+        }
+        let inner = |token: &&Token| token.start >= start && token.end <= end;
+        let mut inner = self.tokens.iter().filter(inner).rev();
+        let name = inner.next();
+        let name = inner.next().filter(|token| token.is_word(self.text, "as")).or(name);
+        self.slice(start, name.map_or(end, |token| token.start))
     }
 
     /// Tokens outside of all parentheses and brackets, with their index among all.
@@ -226,6 +293,26 @@ impl<'a> Sight<'a> {
         found
     }
 }
+
+/// Whether a value makes several rows of one.
+fn multiplies(value: &Value) -> bool {
+    const SETS: [&str; 5] = ["unnest", "generate_", "array_elements", "_each", "regexp_"];
+    let mut found = false;
+    syntax::walk(value, &mut |kind, fields| {
+        let name = list(fields, "funcname").last().and_then(syntax::name).unwrap_or_default();
+        found |= kind == "FuncCall" && (SETS.iter().any(|set| name.contains(set)) || name.ends_with("_keys"));
+        !found
+    });
+    found
+}
+
+/// Lists of a SELECT by which a row of its result is not one of its table.
+const OF_MANY_ROWS: [&str; 6] =
+    ["distinct_clause", "group_clause", "window_clause", "values_lists", "locking_clause", "sort_clause"];
+
+/// The same of its other parts.
+const OF_A_WHOLE: [&str; 6] =
+    ["into_clause", "having_clause", "limit_offset", "limit_count", "with_clause", "larg"];
 
 const ALTER_COLUMN_TYPE: i64 = pg_query::protobuf::AlterTableType::AtAlterColumnType as i64;
 
