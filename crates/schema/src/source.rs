@@ -4,6 +4,7 @@
 
 mod annotation;
 mod folder;
+mod manner;
 mod naming;
 mod script;
 mod statement;

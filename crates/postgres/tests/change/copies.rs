@@ -178,6 +178,32 @@ fn a_column_goes_whose_default_stands_for_no_copy() {
     .run();
 }
 
+/// A table may be made of what it holds; the columns of its copies may be made later.
+#[test]
+fn a_table_is_made_of_another_ones_rows() {
+    Case {
+        before: USERS,
+        migration: "CREATE TABLE bios AS SELECT id, bio AS text FROM users;
+            ALTER TABLE bios ADD PRIMARY KEY (id), ADD COLUMN likes int NOT NULL DEFAULT 0",
+        old: &[
+            "INSERT INTO users (name, bio) VALUES ('Old', 'old')",
+            "UPDATE users SET bio = 'changed' WHERE id = 1 + $1::int % 10",
+        ],
+        new: &["UPDATE bios SET likes = likes + 1 WHERE id = 1 + $1::int % 10"],
+        new_sees: &[
+            (
+                "SELECT count(*) FROM users u LEFT JOIN bios b USING (id) WHERE b.text IS DISTINCT FROM bio",
+                "(0)",
+            ),
+            ("SELECT sum(likes) > 0 FROM bios WHERE text = 'changed'", "(t)"),
+        ],
+        ..CASE
+    }
+    .run();
+    let refusals = refused(USERS, "CREATE TABLE bios AS SELECT id, bio FROM users");
+    assert_eq!((refusals.len(), refusals[0].code.as_str()), (1, "copied-rows"));
+}
+
 #[test]
 fn copies_that_can_not_be_kept_in_step() {
     let before = "CREATE TABLE teams (id int PRIMARY KEY);

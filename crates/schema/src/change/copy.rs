@@ -25,9 +25,12 @@ use super::twin::distinct;
 type Why = String;
 
 /// Copies the rows of a statement that fills a new table, if both tables can be kept in step.
-pub(super) fn add(draft: &mut Draft<'_>, statement: &Statement, target: Oid) -> Result<(), Why> {
-    let rows = statement.data.as_ref().and_then(|data| data.copied.as_ref());
-    let rows = rows.ok_or("it is not made row by row of one table")?;
+pub(super) fn add(
+    draft: &mut Draft<'_>,
+    (statement, data): (&Statement, &DataStatement),
+    target: Oid,
+) -> Result<(), Why> {
+    let rows = data.copied.as_ref().ok_or("it is not made row by row of one table")?;
     alone(draft, statement, target)?;
     let sight = Sight::new(draft, rows, target)?;
     let copy = sight.copy(draft.copies.len())?;
@@ -66,7 +69,7 @@ pub(super) fn returned(draft: &Draft<'_>, table: &TablePlace, old: &Column) -> O
     }
     let statements = draft.request.migrations.iter().flat_map(|migration| &migration.statements);
     statements.filter(|statement| statement.mark.is_none()).find_map(|statement| {
-        let data = statement.data.as_ref()?;
+        let data = statement.data.as_ref().or(statement.filled.as_ref())?;
         let (target, _) = new_table(draft, data)?;
         let sight = Sight::new(draft, data.copied.as_ref()?, target).ok()?;
         let expression = sight.image_of(table, old)?;
@@ -90,7 +93,8 @@ fn alone(draft: &Draft<'_>, statement: &Statement, target: Oid) -> Result<(), Wh
     let Some(table) = draft.request.after.relations.get(&target) else { return Ok(()) };
     let statements = draft.request.migrations.iter().flat_map(|migration| &migration.statements);
     let other = statements.filter(|other| other.place != statement.place).find(|other| {
-        (other.data.is_some() || other.opaque) && crate::draft::mentions(&other.text, &table.name.name)
+        (other.data.is_some() || other.filled.is_some() || other.opaque)
+            && crate::draft::mentions(&other.text, &table.name.name)
     });
     match other {
         Some(other) => Err(format!("another statement uses its rows ({:.60})", other.text)),

@@ -20,7 +20,7 @@ pub(super) fn add(draft: &mut Draft<'_>) {
                 Some(mark) => marked(draft, mark, statement),
                 None if request.texts.absorbed.contains(&(at, number)) => {}
                 None => {
-                    if let Some(data) = &statement.data {
+                    if let Some(data) = statement.data.as_ref().or(statement.filled.as_ref()) {
                         written(draft, statement, data);
                     } else if statement.opaque {
                         opaque(draft, statement);
@@ -104,7 +104,7 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
     match (after, kept) {
         (Some(_), None) if data.constant_rows => through_lens(draft, statement, None),
         (Some((oid, _)), None) => {
-            if let Err(why) = super::copy::add(draft, statement, oid) {
+            if let Err(why) = super::copy::add(draft, (statement, data), oid) {
                 not_in_step(draft, &name, &why, place);
             }
         }

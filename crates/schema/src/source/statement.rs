@@ -122,18 +122,55 @@ impl<'a> Sight<'a> {
             constant_rows: verb == Verb::Insert && constant_rows(fields),
             returning_or_conflict: returning,
             others: others.collect(),
-            copied: if top && !returning { self.copied(fields) } else { None },
+            copied: if top && !returning { self.inserted(fields) } else { None },
+        })
+    }
+
+    fn inserted(&self, fields: &Value) -> Option<CopiedRows> {
+        let name = |column: &Value| syntax::node(column).map(|(_, column)| word(column, "name").to_owned());
+        let columns = list(fields, "cols").iter().filter_map(name).collect();
+        let query = part(fields, "select_stmt").filter(|_| part(fields, "with_clause").is_none())?;
+        self.copied(columns, query)
+    }
+
+    /// The rows that CREATE TABLE … AS (or SELECT … INTO) puts into its table.
+    pub(super) fn filled(&self) -> Option<DataStatement> {
+        let (kind, fields) = syntax::node(self.tree)?;
+        let table = fields.get("objtype").and_then(Value::as_i64) == Some(TABLE);
+        let (into, query) = match kind {
+            "CreateTableAsStmt" if table => (part(fields, "into")?, part(fields, "query")?),
+            "SelectStmt" => (part(fields, "into_clause")?, self.tree),
+            _ => return None,
+        };
+        let relation = part(into, "rel")?;
+        // A table of the session's own is nobody's else.
+        if flag(into, "skip_data") || word(relation, "relpersistence") == "t" {
+            return None;
+        }
+        let (schema, table) = table_name(relation);
+        let names = list(into, "col_names").iter().filter_map(syntax::name);
+        Some(DataStatement {
+            verb: Verb::Insert,
+            alias: table.clone(),
+            schema,
+            table,
+            set: Vec::new(),
+            condition: None,
+            own_rows_only: false,
+            constant_rows: false,
+            returning_or_conflict: false,
+            others: Vec::new(),
+            copied: self.copied(names.map(str::to_owned).collect(), query),
         })
     }
 
     /// What an INSERT … SELECT takes from each row of one table.
-    fn copied(&self, fields: &Value) -> Option<CopiedRows> {
-        let ("SelectStmt", select) = part(fields, "select_stmt").and_then(syntax::node)? else { return None };
+    fn copied(&self, columns: Vec<String>, query: &Value) -> Option<CopiedRows> {
+        let ("SelectStmt", select) = syntax::node(query)? else { return None };
         let [source] = list(select, "from_clause") else { return None };
         let ("RangeVar", source) = syntax::node(source)? else { return None };
         let targets = list(select, "target_list");
-        let row_by_row = part(fields, "with_clause").is_none()
-            && OF_MANY_ROWS.iter().all(|name| list(select, name).is_empty())
+        let row_by_row = OF_MANY_ROWS.iter().all(|name| list(select, name).is_empty())
             && OF_A_WHOLE.iter().all(|name| part(select, name).is_none());
         if !row_by_row
             || targets.iter().chain(part(select, "where_clause")).any(reads_tables_in)
@@ -151,10 +188,9 @@ impl<'a> Sight<'a> {
         let condition = part(select, "where_clause")
             .and_then(|_| self.clause("where", from.end))
             .map(|word| self.slice(word.end, self.end));
-        let name = |column: &Value| syntax::node(column).map(|(_, column)| word(column, "name").to_owned());
         let alias = part(source, "alias").map_or("", |alias| word(alias, "aliasname"));
         Some(CopiedRows {
-            columns: list(fields, "cols").iter().filter_map(name).collect(),
+            columns,
             values,
             alias: if alias.is_empty() { word(source, "relname").to_owned() } else { alias.to_owned() },
             source: table_name(source),
@@ -314,6 +350,8 @@ const OF_MANY_ROWS: [&str; 6] =
 const OF_A_WHOLE: [&str; 6] =
     ["into_clause", "having_clause", "limit_offset", "limit_count", "with_clause", "larg"];
 
+const TABLE: i64 = pg_query::protobuf::ObjectType::ObjectTable as i64;
+
 const ALTER_COLUMN_TYPE: i64 = pg_query::protobuf::AlterTableType::AtAlterColumnType as i64;
 
 fn verb(kind: &str) -> Option<Verb> {
@@ -327,7 +365,7 @@ fn verb(kind: &str) -> Option<Verb> {
 }
 
 /// All statements in a tree that write rows.
-fn writers(tree: &Value) -> Vec<(&str, &Value)> {
+pub(super) fn writers(tree: &Value) -> Vec<(&str, &Value)> {
     let mut found = Vec::new();
     syntax::walk(tree, &mut |kind, fields| {
         if verb(kind).is_some() {
@@ -376,100 +414,4 @@ fn constant_rows(fields: &Value) -> bool {
     let constant =
         |row: &Value| syntax::node(row).is_some_and(|(_, row)| list(row, "items").iter().all(is_constant_in));
     !rows.is_empty() && part(fields, "with_clause").is_none() && rows.iter().all(constant)
-}
-
-/// How a statement is run, by its kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Manner {
-    pub(super) alone: bool,
-    pub(super) transaction_control: bool,
-    pub(super) opaque: bool,
-    pub(super) setting: bool,
-}
-
-/// How a statement is run.
-pub(super) fn manner(tree: &Value) -> Manner {
-    let Some((kind, fields)) = syntax::node(tree) else { return Manner::default() };
-    let plain = Manner::default();
-    match kind {
-        "TransactionStmt" => Manner { transaction_control: true, ..plain },
-        "VariableSetStmt" if word(fields, "name").contains("TRANSACTION") => {
-            Manner { transaction_control: true, ..plain }
-        }
-        "VariableSetStmt" | "ConstraintsSetStmt" => Manner { setting: true, ..plain },
-        "DiscardStmt" => Manner { setting: true, alone: true, ..plain },
-        "IndexStmt" | "DropStmt" => Manner { alone: flag(fields, "concurrent"), ..plain },
-        "AlterTableStmt" => Manner { alone: detaches_concurrently(fields), ..plain },
-        "ReindexStmt" => Manner { alone: reindexes_alone(fields), opaque: true, ..plain },
-        "VacuumStmt" => Manner { alone: flag(fields, "is_vacuumcmd"), opaque: true, ..plain },
-        "ClusterStmt" => Manner { alone: part(fields, "relation").is_none(), opaque: true, ..plain },
-        "CreatedbStmt"
-        | "DropdbStmt"
-        | "AlterDatabaseStmt"
-        | "CreateTableSpaceStmt"
-        | "DropTableSpaceStmt"
-        | "AlterSystemStmt"
-        | "CreateSubscriptionStmt"
-        | "AlterSubscriptionStmt"
-        | "DropSubscriptionStmt" => Manner { alone: true, opaque: true, ..plain },
-        // A query that makes a table is seen in the catalog.
-        "SelectStmt" => {
-            Manner { opaque: part(fields, "into_clause").is_none() && writers(tree).is_empty(), ..plain }
-        }
-        _ => Manner { opaque: OPAQUE.contains(&kind), ..plain },
-    }
-}
-
-/// Kinds of statements whose effects the catalog can't show.
-const OPAQUE: &[&str] = &[
-    "DoStmt",
-    "CallStmt",
-    "CopyStmt",
-    "MergeStmt",
-    "ListenStmt",
-    "UnlistenStmt",
-    "NotifyStmt",
-    "PrepareStmt",
-    "ExecuteStmt",
-    "DeallocateStmt",
-    "DeclareCursorStmt",
-    "FetchStmt",
-    "ClosePortalStmt",
-    "LoadStmt",
-    "LockStmt",
-    "ExplainStmt",
-    "VariableShowStmt",
-    "RefreshMatViewStmt",
-    "CheckPointStmt",
-    "CreateRoleStmt",
-    "AlterRoleStmt",
-    "AlterRoleSetStmt",
-    "DropRoleStmt",
-    "GrantRoleStmt",
-    "AlterDatabaseSetStmt",
-    "AlterDatabaseRefreshCollStmt",
-    "DropOwnedStmt",
-    "ReassignOwnedStmt",
-];
-
-fn detaches_concurrently(fields: &Value) -> bool {
-    let mut found = false;
-    syntax::walk(fields, &mut |kind, fields| {
-        found |= kind == "PartitionCmd" && flag(fields, "concurrent");
-        true
-    });
-    found
-}
-
-fn reindexes_alone(fields: &Value) -> bool {
-    let named = list(fields, "params").iter().filter_map(syntax::node);
-    let concurrently = named.into_iter().any(|(_, option)| word(option, "defname") == "concurrently");
-    // SCHEMA, SYSTEM and DATABASE, which name no relation.
-    concurrently || part(fields, "relation").is_none()
-}
-
-/// The same for what is nested too deeply to be looked at, by its first word: data statements and queries can't be seen through.
-pub(super) fn manner_by_word(first: &str) -> Manner {
-    let clear = ["create", "alter", "drop", "comment", "grant", "revoke"];
-    Manner { opaque: !clear.iter().any(|word| first.eq_ignore_ascii_case(word)), ..Manner::default() }
 }
