@@ -3,7 +3,8 @@
 //! What the old side writes in the source is written in its *image*, the row of the target with the same key. Where a column
 //! that was copied goes, what the new side writes in the target goes back into it. Whoever writes has one of the two rows
 //! and waits for the other: where two would wait for each other, the new side's goes on, and the old side's, which has the
-//! source, takes from the image what it did not write itself.
+//! source, takes from the image what it did not write itself. (Where the source's row is also held by a foreign key's check,
+//! who has it can't be told, and the server ends one of the two.)
 
 use std::collections::BTreeSet;
 
@@ -234,14 +235,16 @@ END",
       {write};
       RETURN NULL;
     EXCEPTION WHEN lock_not_available THEN
-      -- Who has the source's row and waits for this one takes from it what is to be known.
+      -- Who has the source's row and waits for this one, be it in a queue, takes from it what is to be known.
       IF EXISTS (
-        SELECT FROM {source} AS {name}
-        JOIN pg_catalog.pg_locks had ON had.locktype = 'transactionid' AND had.transactionid = {name}.xmax AND had.granted
-        JOIN pg_catalog.pg_locks wait ON wait.pid = had.pid AND wait.locktype = 'transactionid' AND NOT wait.granted
-        JOIN pg_catalog.pg_locks own ON own.locktype = 'transactionid' AND own.transactionid = wait.transactionid
-          AND own.granted AND own.pid = pg_catalog.pg_backend_pid()
-        WHERE {either}
+        WITH RECURSIVE ahead (pid) AS (
+          SELECT had.pid FROM {source} AS {name}
+          JOIN pg_catalog.pg_locks had
+            ON had.locktype = 'transactionid' AND had.transactionid = {name}.xmax AND had.granted
+          WHERE {either}
+          UNION SELECT pg_catalog.unnest(pg_catalog.pg_blocking_pids(pid)) FROM ahead
+        )
+        SELECT FROM ahead WHERE pid = pg_catalog.pg_backend_pid()
       ) THEN
         RETURN NULL;
       END IF;

@@ -5,7 +5,8 @@
 //! | each row has an image of its own | triggers: what the old side writes in the source is written in its image | every row gets its image | triggers go |
 //! | a copied column goes | the same the other way round; where it is not copied as it is: `@down` | | |
 //!
-//! A row's image is known by a unique key of the target whose values are a key of the source. What could make a write of the
+//! The copies are made after expand and its data statements, so that no other statement may use what is copied. A row's image
+//! is known by a unique key of the target whose values are a key of the source. What could make a write of the
 //! old side fail (a rule of the target that the source does not have) is refused. Locks: writers of the source at expand,
 //! everybody at contract, both short; an old row is locked while its image is written.
 
@@ -31,8 +32,8 @@ pub(super) fn add(
     target: Oid,
 ) -> Result<(), Why> {
     let rows = data.copied.as_ref().ok_or("it is not made row by row of one table")?;
-    alone(draft, statement, target)?;
     let sight = Sight::new(draft, rows, target)?;
+    alone(draft, statement, &sight)?;
     let copy = sight.copy(draft.copies.len())?;
     sight.is_safe(&copy)?;
     let (lens, source) = (draft.request.new_lens, sight.source);
@@ -88,15 +89,27 @@ pub(super) fn new_table<'a>(draft: &Draft<'a>, data: &DataStatement) -> Option<(
     request.after.relation(&name).filter(|(oid, _)| !request.before.relations.contains_key(oid))
 }
 
-/// Other statements that write or read the rows would find them not there yet.
-fn alone(draft: &Draft<'_>, statement: &Statement, target: Oid) -> Result<(), Why> {
-    let Some(table) = draft.request.after.relations.get(&target) else { return Ok(()) };
-    let statements = draft.request.migrations.iter().flat_map(|migration| &migration.statements);
-    let other = statements.filter(|other| other.place != statement.place).find(|other| {
-        (other.data.is_some() || other.filled.is_some() || other.opaque)
-            && crate::draft::mentions(&other.text, &table.name.name)
+/// Other statements that use the copies would find them not there yet; what they write in the source would be copied too,
+/// or be gone before.
+fn alone(draft: &Draft<'_>, statement: &Statement, sight: &Sight<'_, '_>) -> Result<(), Why> {
+    let request = draft.request;
+    let all = request.migrations.iter().enumerate().flat_map(|(at, migration)| {
+        migration.statements.iter().enumerate().map(move |(number, statement)| ((at, number), statement))
     });
-    match other {
+    let others = all.filter(|(at, other)| {
+        let writes = other.data.is_some() || other.filled.is_some() || other.opaque;
+        writes && other.place != statement.place && !request.texts.absorbed.contains(at)
+    });
+    let (source, target) = (sight.source.names(), sight.target.1.name.name.as_str());
+    let disturbs = |other: &Statement| {
+        let written = other.data.as_ref().is_some_and(|data| {
+            let others = data.others.iter().map(|(_, name)| name);
+            others.chain([&data.table]).any(|name| source.contains(&name.as_str()))
+        });
+        let mentions = |name: &str| crate::draft::mentions(&other.text, name);
+        written || other.opaque && source.iter().any(|name| mentions(name)) || mentions(target)
+    };
+    match others.map(|(_, other)| other).find(|other| disturbs(other)) {
         Some(other) => Err(format!("another statement uses its rows ({:.60})", other.text)),
         None => Ok(()),
     }
@@ -241,7 +254,12 @@ impl<'d, 'a> Sight<'d, 'a> {
             let Some(old) = self.source.old_column(&name).and_then(|place| place.dropped()) else { continue };
             let given = self.draft.request.texts.down(self.source.oid, old.number).cloned();
             let exact = given.is_none();
+            let asked = old.not_null && old.default.is_none() && old.identity.is_none() && !old.generated;
             let Some(text) = given.or_else(|| returned(self.draft, self.source, old)) else {
+                // `column` asks for it.
+                if asked {
+                    continue;
+                }
                 return Err(format!(
                     "{0}.{1} goes: write `-- @down {0}.{1}: <what the old version sees of what the new one writes>`",
                     self.source.before.name, old.name
