@@ -24,6 +24,14 @@ pub(crate) struct Written {
     pub(crate) sources: BTreeSet<String>,
 }
 
+impl Written {
+    /// The same as another type.
+    pub(crate) fn cast(self, type_name: &str) -> Written {
+        let cast = |text: String| format!("({text})::{type_name}");
+        Written { old: cast(self.old), new: cast(self.new), own: cast(self.own), sources: self.sources }
+    }
+}
+
 /// A column of the target.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Image {

@@ -185,11 +185,13 @@ fn a_column_goes_whose_default_stands_for_no_copy() {
 fn a_table_is_made_of_another_ones_rows() {
     Case {
         before: USERS,
-        migration: "CREATE TABLE bios AS SELECT id, bio AS text FROM users;
+        migration: "CREATE TABLE counts (of_user text PRIMARY KEY, twice text, label varchar(40) NOT NULL);
+            INSERT INTO counts SELECT id + 0, id * 2, upper(name) FROM users;
+            CREATE TABLE bios AS SELECT id, bio AS text FROM users;
             ALTER TABLE bios ADD PRIMARY KEY (id), ADD COLUMN likes int NOT NULL DEFAULT 0",
         old: &[
             "INSERT INTO users (name, bio) VALUES ('Old', 'old')",
-            "UPDATE users SET bio = 'changed' WHERE id = 1 + $1::int % 10",
+            "UPDATE users SET bio = 'changed', name = 'x' || $2::text WHERE id = 1 + $1::int % 10",
         ],
         new: &["UPDATE bios SET likes = likes + 1 WHERE id = 1 + $1::int % 10"],
         new_sees: &[
@@ -197,6 +199,7 @@ fn a_table_is_made_of_another_ones_rows() {
                 "SELECT count(*) FROM users u LEFT JOIN bios b USING (id) WHERE b.text IS DISTINCT FROM bio",
                 "(0)",
             ),
+            ("SELECT count(*) FROM users u LEFT JOIN counts ON of_user = id::text WHERE twice IS DISTINCT FROM (id * 2)::text OR label IS DISTINCT FROM upper(name)", "(0)"),
             ("SELECT sum(likes) > 0 FROM bios WHERE text = 'changed'", "(t)"),
         ],
         ..CASE

@@ -229,7 +229,10 @@ impl<'d, 'a> Sight<'d, 'a> {
         let key = self.key()?;
         let mut images = Vec::new();
         for (column, value) in self.pairs()? {
-            let image = self.written(value)?;
+            let image = match self.plain(value) {
+                Some(_) => self.written(value)?,
+                None => self.written(value)?.cast(&self.bare_type(column)),
+            };
             images.push(Image {
                 column: column.name.clone(),
                 value: image,
@@ -244,6 +247,18 @@ impl<'d, 'a> Sight<'d, 'a> {
         let mut copy = Copy { number, source, target, images, condition, back: Vec::new() };
         copy.back = self.back(&copy)?;
         Ok(copy)
+    }
+
+    /// A column's type as it is called in mixed state, without a limit: what is too long is to be refused and not cut off.
+    fn bare_type(&self, column: &Column) -> String {
+        let physical = self.draft.request.physical.relations.get(&self.target.0);
+        let physical = physical.and_then(|relation| relation.column(column.number)).unwrap_or(column);
+        match physical.type_name.split_once('(') {
+            Some(("character", _)) => "bpchar".to_owned(),
+            Some(("bit", _)) => "bit varying".to_owned(),
+            Some((head, rest)) => format!("{head}{}", rest.split_once(')').map_or("", |(_, tail)| tail)),
+            None => physical.type_name.clone(),
+        }
     }
 
     /// What goes back into columns that only the old side has.

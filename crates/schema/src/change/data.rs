@@ -102,7 +102,7 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
         .and_then(|(oid, _)| request.before.relations.get(&oid))
         .or_else(|| request.before.relation(&name).map(|(_, relation)| relation));
     match (after, kept) {
-        (Some(_), None) if data.constant_rows => through_lens(draft, statement, None),
+        (Some(_), None) if data.constant_rows => through_lens(draft, &insert(draft, statement, data), None),
         (Some((oid, _)), None) => {
             if let Err(why) = super::copy::add(draft, (statement, data), oid) {
                 not_in_step(draft, &name, &why, place);
@@ -123,6 +123,9 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
             if data.verb == Verb::Truncate || !small {
                 large(draft, &name, statement, rows);
             } else {
+                if !data.own_rows_only && !data.constant_rows {
+                    only_once(draft, &name, place);
+                }
                 let table = table.clone();
                 through_lens(draft, statement, Some(&table));
             }
@@ -136,11 +139,30 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
     }
 }
 
+/// The statement as one that writes rows of a table that is there.
+fn insert(draft: &Draft<'_>, statement: &Statement, data: &DataStatement) -> Statement {
+    let Some(query) = &data.query else { return statement.clone() };
+    let schema = data.schema.as_ref().filter(|schema| **schema != draft.request.home);
+    let schema = schema.map(|schema| format!("{}.", ident(schema))).unwrap_or_default();
+    Statement { text: format!("INSERT INTO {schema}{} {query}", ident(&data.table)), ..statement.clone() }
+}
+
 fn not_in_step(draft: &mut Draft<'_>, name: &Name, why: &str, place: Option<crate::source::Place>) {
     draft.refuse(
         "copied-rows",
         format!("{} is filled from other tables, and rows that the old version writes later would be missing in it: {why}", name.name),
         "mark the statement with `-- @expand` if that does not matter, or with `-- @contract` to fill it when the old version is gone",
+        place,
+    );
+}
+
+/// What follows from another table's rows does not follow them later.
+fn only_once(draft: &mut Draft<'_>, name: &Name, place: Option<crate::source::Place>) {
+    draft.note(
+        Weight::Warning,
+        "only-once",
+        format!("rows of {} are written from other tables once, at expand: rows that the old version writes later are not", name.name),
+        "write `-- @up` for the column if it must hold for those too, or mark the statement with `-- @contract`",
         place,
     );
 }

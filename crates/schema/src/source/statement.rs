@@ -43,6 +43,8 @@ pub struct DataStatement {
     pub returning_or_conflict: bool,
     /// Further tables (schema where written, name) whose rows it writes: of TRUNCATE, or in its WITH.
     pub others: Vec<(Option<String>, String)>,
+    /// Of CREATE TABLE … AS: its query as written.
+    pub query: Option<String>,
     /// Of INSERT … SELECT, where each row comes of one row of another table by itself.
     pub copied: Option<CopiedRows>,
 }
@@ -122,6 +124,7 @@ impl<'a> Sight<'a> {
             constant_rows: verb == Verb::Insert && constant_rows(fields),
             returning_or_conflict: returning,
             others: others.collect(),
+            query: None,
             copied: if top && !returning { self.inserted(fields) } else { None },
         })
     }
@@ -148,6 +151,8 @@ impl<'a> Sight<'a> {
             return None;
         }
         let (schema, table) = table_name(relation);
+        let text = (kind == "CreateTableAsStmt").then(|| self.clause("as", 0)).flatten();
+        let text = text.map(|word| self.slice(word.end, self.end));
         let names = list(into, "col_names").iter().filter_map(syntax::name);
         Some(DataStatement {
             verb: Verb::Insert,
@@ -157,9 +162,10 @@ impl<'a> Sight<'a> {
             set: Vec::new(),
             condition: None,
             own_rows_only: false,
-            constant_rows: false,
+            constant_rows: text.is_some() && !reads_tables_in(query),
             returning_or_conflict: false,
             others: Vec::new(),
+            query: text,
             copied: self.copied(names.map(str::to_owned).collect(), query),
         })
     }
