@@ -102,9 +102,10 @@ impl Copy {
         let changed = any_differs(&watched, types);
         let on = format!("ON {} FOR EACH ROW WHEN", self.source);
         let (at, from_last) = (self.number, 999 - self.number.min(999));
+        // Before the checks of foreign keys, whose names begin with RI: the source may refer to its own copy.
         for (name, when) in [
-            (format!("~tandem_copy_{at:03}_insert"), format!("AFTER INSERT {on} ({of_old})")),
-            (format!("~tandem_copy_{at:03}_update"), format!("AFTER UPDATE {on} ({changed} AND {of_old})")),
+            (format!("!tandem_copy_{at:03}_insert"), format!("AFTER INSERT {on} ({of_old})")),
+            (format!("!tandem_copy_{at:03}_update"), format!("AFTER UPDATE {on} ({changed} AND {of_old})")),
             (format!("~tandem_copy_{from_last:03}_delete"), format!("BEFORE DELETE {on} ({of_old})")),
         ] {
             trigger(name, &when, &self.source, &forth);

@@ -180,6 +180,39 @@ fn a_column_goes_whose_default_stands_for_no_copy() {
     .run();
 }
 
+/// As langfuse did it: each row gets a row above it, and refers to it.
+#[test]
+fn a_row_refers_to_its_own_copy() {
+    Case {
+        before: "CREATE TABLE projects (id text PRIMARY KEY, name text NOT NULL, config jsonb);
+            INSERT INTO projects SELECT 'p' || i, 'N' || i, '{}' FROM generate_series(1, 100) i",
+        migration: "CREATE TABLE organizations (id text PRIMARY KEY, name text NOT NULL, config jsonb);
+            INSERT INTO organizations (id, name, config) SELECT CONCAT('o', id) AS id, name, config FROM projects;
+            ALTER TABLE projects DROP COLUMN config;
+            ALTER TABLE projects ADD COLUMN org_id text; UPDATE projects SET org_id = CONCAT('o', id);
+            ALTER TABLE projects ALTER COLUMN org_id SET NOT NULL;
+            ALTER TABLE projects ADD CONSTRAINT of_org FOREIGN KEY (org_id) REFERENCES organizations (id) ON DELETE CASCADE",
+        old: &[
+            "INSERT INTO projects VALUES ('old' || $1::text, 'Old', '{}')",
+            "UPDATE projects SET config = '[1]' WHERE id = 'p' || (1 + $1::int % 10)",
+        ],
+        new: &[
+            "SELECT * FROM projects JOIN organizations o ON o.id = org_id WHERE projects.id = 'p' || $1::text",
+            "UPDATE organizations SET config = '[2]' WHERE id = 'op' || (21 + $1::int % 10)",
+        ],
+        old_sees: &[
+            ("SELECT count(*) > 0 FROM projects WHERE config = '[2]'", "(t)"),
+            ("SELECT count(*) FROM projects p LEFT JOIN organizations o ON o.id = 'o' || p.id WHERE o.config IS DISTINCT FROM p.config", "(0)"),
+        ],
+        new_sees: &[
+            ("SELECT count(*) > 0 FROM organizations WHERE config = '[1]'", "(t)"),
+            ("SELECT count(*) FROM projects p LEFT JOIN organizations o ON o.id = org_id WHERE o.id IS NULL", "(0)"),
+        ],
+        ..CASE
+    }
+    .run();
+}
+
 /// A table may be made of what it holds; the columns of its copies may be made later.
 #[test]
 fn a_table_is_made_of_another_ones_rows() {
