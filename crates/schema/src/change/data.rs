@@ -118,6 +118,10 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
             if gone {
                 return;
             }
+            if let Some(column) = retyped(draft, &table.name, data) {
+                changes_its_type(draft, &name, column, place);
+                return;
+            }
             let rows = draft.size(&table.name).0;
             let small = data.constant_rows && data.verb == Verb::Insert || rows <= request.options.data_rows;
             if data.verb == Verb::Truncate || !small {
@@ -152,6 +156,25 @@ fn not_in_step(draft: &mut Draft<'_>, name: &Name, why: &str, place: Option<crat
         "copied-rows",
         format!("{} is filled from other tables, and rows that the old version writes later would be missing in it: {why}", name.name),
         "mark the statement with `-- @expand` if that does not matter, or with `-- @contract` to fill it when the old version is gone",
+        place,
+    );
+}
+
+/// A column that the statement sets and whose type changes in the same step: every row would get the old value over it.
+fn retyped<'d>(draft: &Draft<'_>, table: &Name, data: &'d DataStatement) -> Option<&'d str> {
+    let place = draft.request.placement.tables.values().find(|place| place.before == *table)?;
+    let is = |column: &&str| {
+        let found = place.new_column(column).or_else(|| place.old_column(column));
+        found.is_some_and(|found| found.is_twin() && found.retyped().is_some())
+    };
+    data.set.iter().map(|(column, _)| column.as_str()).find(is)
+}
+
+fn changes_its_type(draft: &mut Draft<'_>, name: &Name, column: &str, place: Option<crate::source::Place>) {
+    draft.refuse(
+        "data-in-place",
+        format!("{}.{column} is written while it changes its type", name.name),
+        "put the statement into a migration of its own, or mark it with `-- @contract` to run it when the old version is gone",
         place,
     );
 }

@@ -270,7 +270,7 @@ fn texts(
     }
     let using = using(draft, table, old, new);
     let place = draft.place_of(&[&table.after.name, &new.name]);
-    let up = match up.or(using) {
+    let up = match up.map(|up| labelled(draft, new, up)).or(using) {
         Some(up) => up,
         None if narrows(old, new) => {
             draft.refuse(
@@ -300,6 +300,14 @@ fn texts(
         }
     };
     Some(Texts { up, down })
+}
+
+/// A label is of the type as it is called in mixed state.
+fn labelled(draft: &Draft<'_>, new: &Column, up: Text) -> Text {
+    if !draft.request.physical.objects.contains_key(&(Kind::Enum, new.type_oid.0)) {
+        return up;
+    }
+    Text { expression: format!("({})::{}", up.expression, physical_type(draft, new)), ..up }
 }
 
 /// The USING of the statement that changed the type.
