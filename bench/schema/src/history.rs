@@ -37,8 +37,8 @@ struct Tally {
     wrong: usize,
 }
 
-/// Replays a folder.
-pub(crate) fn run(folder: &Path) -> Result<(), String> {
+/// Replays a folder; with words, separated by commas, by Tandem only the migrations whose names hold one of them.
+pub(crate) fn run(folder: &Path, only: Option<&str>) -> Result<(), String> {
     let migrations = folder::migrations(folder)?;
     let server = Server::start(&[]);
     let (plain, tandem) = (server.database(), server.database());
@@ -47,12 +47,18 @@ pub(crate) fn run(folder: &Path) -> Result<(), String> {
     let mut from = String::new();
     for (at, migration) in migrations.iter().enumerate() {
         let count = migration.statements.iter().filter(|statement| !statement.transaction_control).count();
-        tally.statements += count;
+        let watched = only.is_none_or(|words| words.split(',').any(|word| migration.name.contains(word)));
+        tally.statements += if watched { count } else { 0 };
         sow((&plain, &tandem), at)?;
         if !fits(&plain, migration) {
             clear((&plain, &tandem))?;
         }
         run_plainly(&plain, migration).map_err(|why| format!("{} fails plainly: {why}", migration.name))?;
+        if !watched {
+            plainly_instead(&tandem, &from, migration)?;
+            from.clone_from(&migration.name);
+            continue;
+        }
         let one = step(&tandem, &from, migration);
         match one {
             Ok(()) => {}

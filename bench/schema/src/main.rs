@@ -1,5 +1,5 @@
-//! The schema engine on a real PostgreSQL, outside of the tests: `histories FOLDER` replays a project's migrations one by one,
-//! for `cargo xtask trial histories`; `nemesis ROWS [WORD]` measures stalls and errors of nineteen operations under load, for
+//! The schema engine on a real PostgreSQL, outside of the tests: `histories FOLDER [WORD,WORD]` replays a project's migrations one by
+//! one (only those whose names hold a word by Tandem), for `cargo xtask trial histories`; `nemesis ROWS [WORD]` measures stalls and errors of nineteen operations under load, for
 //! `cargo xtask bench schema`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program speaks on these")]
 
@@ -15,12 +15,12 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["histories", folder] => history::run(folder.as_ref()),
+        ["histories", folder, only @ ..] => history::run(folder.as_ref(), only.first().copied()),
         ["nemesis", rows, only @ ..] => match rows.parse() {
             Ok(rows) => nemesis::run(rows, only.first().copied()),
             Err(_) => Err(format!("{rows} is no number of rows")),
         },
-        _ => Err("histories FOLDER, or nemesis ROWS [WORD]".to_owned()),
+        _ => Err("histories FOLDER [WORD,WORD], or nemesis ROWS [WORD]".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,6 +7,7 @@
 mod attribute;
 mod check;
 mod column;
+mod copy;
 mod data;
 mod default;
 mod foreign_key;

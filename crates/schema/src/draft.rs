@@ -180,6 +180,8 @@ pub struct Draft<'a> {
     pub expand_locks: BTreeMap<Name, Strength>,
     /// Rows written after expand.
     pub fills: BTreeMap<Oid, Fill>,
+    /// Rows copied into new tables after that, in order.
+    pub copies: Vec<Fill>,
     /// Steps after the fills, by order.
     pub builds: Vec<(Order, Step)>,
     /// Steps before the contract transaction.
@@ -241,6 +243,7 @@ impl<'a> Draft<'a> {
             expand: BTreeMap::new(),
             expand_locks: BTreeMap::new(),
             fills: BTreeMap::new(),
+            copies: Vec::new(),
             builds: Vec::new(),
             settle: Vec::new(),
             contract: BTreeMap::new(),
@@ -332,6 +335,7 @@ impl<'a> Draft<'a> {
         let fill = self.fills.entry(table.oid).or_insert_with(|| Fill {
             table: table.before.clone(),
             key: key.unwrap_or_default(),
+            into: None,
             set: Vec::new(),
             needed: String::new(),
             rows,
@@ -417,10 +421,12 @@ impl<'a> Draft<'a> {
         text: &Text,
         prefix: &str,
     ) -> Result<(String, BTreeSet<String>), String> {
-        // An UPDATE may speak of a column by a name that it got earlier in the same migration.
-        let resolve =
-            |name: &str| table.old_physical(name).or_else(|| table.new_physical(name)).map(str::to_owned);
-        physical(table, text, prefix, &resolve)
+        physical(table, text, prefix, &|name| self.old_name(table, name).map(str::to_owned))
+    }
+
+    /// The physical column that a data statement means: it may speak of one by a name that it got earlier in its migration.
+    pub(crate) fn old_name<'t>(&self, table: &'t TablePlace, name: &str) -> Option<&'t str> {
+        table.old_physical(name).or_else(|| table.new_physical(name))
     }
 
     /// A text over new columns, in physical names.
@@ -458,7 +464,7 @@ fn physical(
 }
 
 /// Whether a text holds a name as a word.
-fn mentions(text: &str, name: &str) -> bool {
+pub(crate) fn mentions(text: &str, name: &str) -> bool {
     text.match_indices(name).any(|(at, _)| {
         let word = |c: char| c.is_alphanumeric() || c == '_';
         !text[..at].ends_with(word) && !text[at + name.len()..].starts_with(word)
@@ -466,7 +472,7 @@ fn mentions(text: &str, name: &str) -> bool {
 }
 
 /// The columns by which rows are walked: of the primary key, else of a unique constraint over NOT NULL columns.
-fn key_of(catalog: &Catalog, oid: Oid, relation: &Relation) -> Vec<String> {
+pub(crate) fn key_of(catalog: &Catalog, oid: Oid, relation: &Relation) -> Vec<String> {
     use crate::model::Kind;
     let of = |wanted: Kind| {
         catalog.on(oid).filter(|(kind, _, _)| *kind == wanted).find_map(|(_, _, object)| {

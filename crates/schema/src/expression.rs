@@ -320,6 +320,41 @@ pub(crate) fn is_constant_in(tree: &Value) -> bool {
     }
 }
 
+/// Whether it is made of columns and literals by nothing but signs, casts and some well-known functions: the same row gives
+/// the same value whenever it is asked.
+pub fn is_steady(expression: &str) -> bool {
+    let Ok(parsed) = parse(expression) else { return false };
+    let mut steady = true;
+    syntax::walk(&parsed.tree, &mut |kind, fields| {
+        steady &= match kind {
+            "FuncCall" => {
+                let name = list(fields, "funcname").last().and_then(syntax::name);
+                matches!(name, Some("concat" | "lower" | "upper" | "md5" | "btrim"))
+            }
+            "TypeCast" => !part(fields, "arg").is_some_and(tells_time),
+            _ => STEADY.contains(&kind),
+        };
+        steady
+    });
+    steady
+}
+
+/// Nodes of which an expression may be made that is always the same.
+const STEADY: [&str; 12] = [
+    "ColumnRef",
+    "AConst",
+    "Sval",
+    "Ival",
+    "Fval",
+    "Boolval",
+    "AExpr",
+    "CoalesceExpr",
+    "TypeName",
+    "String",
+    "Integer",
+    "List",
+];
+
 /// `'now'::timestamptz` looks like a constant and is none.
 fn tells_time(argument: &Value) -> bool {
     let literal = syntax::node(argument)

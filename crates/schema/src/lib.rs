@@ -10,6 +10,7 @@
 
 pub mod book;
 mod change;
+mod copy;
 mod create;
 pub mod draft;
 pub mod expression;

@@ -101,13 +101,16 @@ pub struct Lock {
     pub mode: String,
 }
 
-/// Rows that get values of new columns.
+/// Rows that get values of new columns, or an image in a new table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fill {
     /// The table.
     pub table: Name,
     /// Columns of a unique, not null key, in order; empty: the rows are walked by `ctid`.
     pub key: Vec<String>,
+    /// Another table where each row gets an image, and the columns by which that is known; else the rows themselves are written.
+    #[serde(default)]
+    pub into: Option<(Name, Vec<String>)>,
     /// Columns and the expressions that they get, over the columns of the table.
     pub set: Vec<(String, String)>,
     /// Which rows are written.

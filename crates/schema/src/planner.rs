@@ -234,7 +234,8 @@ fn settling(draft: &mut Draft<'_>, syncs: &BTreeMap<Oid, (TablePlace, Sync)>) ->
         locks.insert(table.before.clone(), Strength::Everybody);
         let key = draft.fills.get(&table.oid).map(|fill| fill.key.clone()).unwrap_or_default();
         let rows = draft.size(&table.before).0;
-        let fill = Fill { table: table.before.clone(), key, set, needed: needed.join(" OR "), rows };
+        let needed = needed.join(" OR ");
+        let fill = Fill { table: table.before.clone(), key, into: None, set, needed, rows };
         fills.push(Step { title: format!("settle {}", table.after.name), work: Work::Fill(fill) });
     }
     if statements.is_empty() {
@@ -290,6 +291,11 @@ fn start(draft: &mut Draft<'_>) -> Vec<Step> {
     steps.push(Step { title: "expand".to_owned(), work: Work::Transaction { locks, statements } });
     for fill in draft.fills.values() {
         steps.push(Step { title: format!("fill {}", fill.table.name), work: Work::Fill(fill.clone()) });
+    }
+    for copy in &draft.copies {
+        let into = copy.into.as_ref().map_or("", |(into, _)| &into.name);
+        let title = format!("copy {} to {into}", copy.table.name);
+        steps.push(Step { title, work: Work::Fill(copy.clone()) });
     }
     let mut builds = std::mem::take(&mut draft.builds);
     builds.sort_by_key(|(order, _)| *order);

@@ -4,6 +4,7 @@
 
 mod annotation;
 mod folder;
+mod manner;
 mod naming;
 mod script;
 mod statement;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use annotation::{Annotation, Mark};
 pub use folder::{File, Framework, Migration, SourceError, read};
 pub use script::{Statement, split};
-pub use statement::{DataStatement, Verb};
+pub use statement::{CopiedRows, DataStatement, Verb};
 
 /// Where something stands in a migration's file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -61,7 +61,7 @@ pub fn side(lens: &str) -> String {
 }
 
 /// Two values of a column differ; some types have no equality of their own.
-fn differs(column: &str, type_name: &str) -> String {
+pub(crate) fn differs(column: &str, type_name: &str) -> String {
     let no_equality = ["json", "xml", "point", "polygon", "box", "circle", "line", "lseg", "path"];
     let cast = if no_equality.contains(&type_name) { "::text" } else { "" };
     let column = ident(column);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::expression;
-use crate::model::{Catalog, Column, Oid, Relation};
+use crate::model::{Catalog, Column, Kind, Oid, Relation};
 use crate::name::Name;
 use crate::plan::Refusal;
 use crate::source::{Migration, Place, Statement, Verb};
@@ -139,6 +139,11 @@ fn absorb(
     for (column, value) in &data.set {
         let number = number_of(old, new, column).or_else(|| number_of(old, new, &renamed(later, column)));
         let Some(number) = number else { return false };
+        // A value is told in labels where the type's own name means two types.
+        let retyped = is_retyped((old, new), number);
+        if retyped && !(are_labels((before, after), (old, new), number) && is_bare(value)) {
+            return false;
+        }
         let Some(expression) =
             composed(texts, (oid, old, new), &names, number, value, data.condition.as_deref())
         else {
@@ -211,6 +216,15 @@ fn composed(
         Some(format!("({value})::{}", column.type_name))
     };
     let replace = |name: &str| before(number_of(old, new, name)?);
+    let reads = [Some(value), condition]
+        .into_iter()
+        .flatten()
+        .filter_map(|text| expression::columns(text, names).ok());
+    let read = reads.flatten().filter_map(|name| number_of(old, new, &name));
+    // Compared as texts, labels would be in another order.
+    if read.into_iter().any(|number| is_retyped((old, new), number)) {
+        return None;
+    }
     let value = match value {
         "DEFAULT" => {
             new.column(number).and_then(|column| column.default.clone()).unwrap_or_else(|| "NULL".to_owned())
@@ -219,5 +233,29 @@ fn composed(
     };
     let Some(condition) = condition else { return Some(value) };
     let condition = expression::rewrite(condition, names, &replace).ok()?;
-    Some(format!("CASE WHEN {condition} THEN {value} ELSE {} END", before(number)?))
+    let cast = if is_retyped((old, new), number) { "::text" } else { "" };
+    Some(format!("CASE WHEN {condition} THEN {value} ELSE {}{cast} END", before(number)?))
+}
+
+/// A column that both revisions have, of another type.
+fn is_retyped((old, new): (&Relation, &Relation), number: i16) -> bool {
+    old.column(number).zip(new.column(number)).is_some_and(|(old, new)| old.differs_in_type(new))
+}
+
+/// Both types are enumerations.
+fn are_labels(
+    (before, after): (&Catalog, &Catalog),
+    (old, new): (&Relation, &Relation),
+    number: i16,
+) -> bool {
+    let is = |catalog: &Catalog, relation: &Relation| {
+        let column = relation.column(number);
+        column.is_some_and(|column| catalog.objects.contains_key(&(Kind::Enum, column.type_oid.0)))
+    };
+    is(before, old) && is(after, new)
+}
+
+/// A literal without a cast.
+fn is_bare(value: &str) -> bool {
+    value.starts_with('\'') && !value.contains("::") && expression::is_constant(value)
 }

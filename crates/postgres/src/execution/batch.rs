@@ -99,7 +99,10 @@ impl Leaf {
     }
 
     /// The statement that writes the rows of a range. The table is known by its parent's name in expressions.
-    fn update(&self, fill: &Fill, range: &str) -> String {
+    fn write(&self, fill: &Fill, range: &str) -> String {
+        if let Some((into, key)) = &fill.into {
+            return self.copy(fill, (into, key), range);
+        }
         let set: Vec<String> = fill
             .set
             .iter()
@@ -107,6 +110,21 @@ impl Leaf {
             .collect();
         let (alias, set) = (ident(&fill.table.name), set.join(", "));
         format!("UPDATE ONLY {} AS {alias} SET {set} WHERE {range} AND ({})", self.name, fill.needed)
+    }
+
+    /// Rows that get an image stay as they are until they have it; where a trigger was quicker, its image counts.
+    fn copy(&self, fill: &Fill, (into, key): (&Name, &[String]), range: &str) -> String {
+        let columns = idents(fill.set.iter().map(|(column, _)| column.as_str()));
+        let values: Vec<&str> = fill.set.iter().map(|(_, value)| value.as_str()).collect();
+        format!(
+            "INSERT INTO {into} ({columns}) SELECT {} FROM ONLY {} AS {} WHERE {range} AND ({}) FOR SHARE
+             ON CONFLICT ({}) DO NOTHING",
+            values.join(", "),
+            self.name,
+            ident(&fill.table.name),
+            fill.needed,
+            idents(key.iter().map(String::as_str))
+        )
     }
 }
 
@@ -134,7 +152,7 @@ pub(super) fn keys_batch(
     let Some(row) = transaction.query_opt(&query, &[])? else { return Ok((0, Range::Nothing)) };
     let (count, last): (i64, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
     let count = u64::try_from(count).unwrap_or(0);
-    let update = leaf.update(fill, &format!("{above}{}", leaf.compared(&fill.key, "<=", &last)));
+    let update = leaf.write(fill, &format!("{above}{}", leaf.compared(&fill.key, "<=", &last)));
     transaction.batch_execute(&update).map_err(|error| Failure::Database(error).at(step, &update))?;
     let left = if count < size || last == end {
         Range::Nothing
@@ -154,7 +172,7 @@ pub(super) fn blocks_batch(
     size: u64,
 ) -> Result<(u64, Range), Failure> {
     let until = at.saturating_add(size).min(end);
-    let update = leaf.update(fill, &format!("ctid >= '({at},0)'::tid AND ctid < '({until},0)'::tid"));
+    let update = leaf.write(fill, &format!("ctid >= '({at},0)'::tid AND ctid < '({until},0)'::tid"));
     let rows =
         transaction.execute(&update, &[]).map_err(|error| Failure::Database(error).at(step, &update))?;
     Ok((rows, if until >= end { Range::Nothing } else { Range::Blocks { file, at: until, end } }))

@@ -4,6 +4,7 @@ mod attributes;
 mod books;
 mod clients;
 mod columns;
+mod copies;
 mod interruptions;
 mod keys;
 mod names;

@@ -143,3 +143,35 @@ fn extensions_and_statistics() {
     }
     .run();
 }
+
+/// As langfuse did it: the new label is written in the migration that brings it.
+#[test]
+fn an_enum_is_rebuilt_and_its_new_label_written() {
+    for large in [false, true] {
+        Case {
+            before: "CREATE TYPE level AS ENUM ('ok', 'alert'); CREATE TABLE monitors (id serial PRIMARY KEY, on_duty boolean NOT NULL, level level NOT NULL DEFAULT 'ok');
+                INSERT INTO monitors (on_duty) SELECT i % 2 = 0 FROM generate_series(1, 200) i",
+            migration: "ALTER TYPE level RENAME TO level_old; CREATE TYPE level AS ENUM ('paused', 'ok', 'alert');
+                ALTER TABLE monitors ALTER COLUMN level DROP DEFAULT, ALTER COLUMN level TYPE level USING level::text::level, ALTER COLUMN level SET DEFAULT 'ok';
+                DROP TYPE level_old;
+                UPDATE monitors SET level = 'paused' WHERE NOT on_duty",
+            old: &[
+                "SELECT * FROM monitors WHERE id = $1",
+                "INSERT INTO monitors (on_duty) VALUES (false)",
+                "UPDATE monitors SET level = 'alert' WHERE id = 2 * (1 + $1::int % 20)",
+            ],
+            new: &[
+                "SELECT * FROM monitors WHERE id = $1",
+                "INSERT INTO monitors (on_duty, level) VALUES (true, 'alert')",
+            ],
+            old_sees: &[("SELECT DISTINCT level FROM monitors WHERE NOT on_duty", "(ok)")],
+            new_sees: &[
+                ("SELECT DISTINCT level FROM monitors WHERE NOT on_duty", "(paused)"),
+                ("SELECT count(*) > 0 FROM monitors WHERE level = 'alert' AND id <= 200", "(t)"),
+            ],
+            large,
+            ..CASE
+        }
+        .run();
+    }
+}

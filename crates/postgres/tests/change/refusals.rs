@@ -36,6 +36,12 @@ fn shapes_that_both_would_get_at_once() {
 
 #[test]
 fn rows_that_can_not_be_told() {
+    let migration =
+        "ALTER TABLE users ALTER COLUMN age TYPE bigint; UPDATE users SET age = age + 1 WHERE age > 5";
+    assert_eq!(
+        refused(SHOP, migration).iter().map(|refusal| &*refusal.code).collect::<Vec<_>>(),
+        ["data-in-place"]
+    );
     check(&[
         ("data-in-place", "TRUNCATE orders", "-- @contract"),
         ("opaque", "DO $$ BEGIN UPDATE users SET age = 3; END $$", "-- @expand"),

@@ -48,7 +48,10 @@ fn tables_are_created() {
             "INSERT INTO b DEFAULT VALUES RETURNING id",
             "SELECT * FROM alike, cache, kid",
         ],
-        new_sees: &[("SELECT count(*) > 0 FROM tags WHERE up = label", "(t)")],
+        new_sees: &[
+            ("SELECT count(*) > 0 FROM tags WHERE up = label", "(t)"),
+            ("SELECT * FROM listed", "(1)"),
+        ],
         ..CASE
     }
     .run();

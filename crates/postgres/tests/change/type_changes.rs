@@ -97,3 +97,36 @@ fn what_does_not_fit_needs_a_word() {
         assert!(refusals[0].place.is_some());
     }
 }
+
+/// A plain migration keeps the day of each, and no value is refused: nothing is missing.
+#[test]
+fn a_time_becomes_a_day() {
+    for large in [false, true] {
+        Case {
+            before: "CREATE TABLE downloads (id serial PRIMARY KEY, day timestamp NOT NULL DEFAULT now());
+                INSERT INTO downloads (day) SELECT timestamp '2020-01-01 10:30' + i * interval '1 hour' FROM generate_series(1, 300) i",
+            migration: "ALTER TABLE downloads ALTER COLUMN day TYPE date",
+            old: &[
+                "SELECT * FROM downloads WHERE id = $1",
+                "INSERT INTO downloads (day) VALUES ('2021-03-04 05:06')",
+                "UPDATE downloads SET day = '2022-03-04 05:06' WHERE id = 1 + $1::int % 20",
+            ],
+            new: &[
+                "SELECT * FROM downloads WHERE id = $1",
+                "INSERT INTO downloads (day) VALUES ('2023-03-04')",
+                "UPDATE downloads SET day = '2024-03-04' WHERE id = 101 + $1::int % 20",
+            ],
+            old_sees: &[
+                ("SELECT day FROM downloads WHERE id = 50", "(\"2020-01-03 12:30:00\")"),
+                ("SELECT DISTINCT day FROM downloads WHERE day >= '2021-01-01'", "(\"2021-03-04 05:06:00\") (\"2022-03-04 05:06:00\") (\"2023-03-04 00:00:00\") (\"2024-03-04 00:00:00\")"),
+            ],
+            new_sees: &[
+                ("SELECT day FROM downloads WHERE id = 50", "(2020-01-03)"),
+                ("SELECT DISTINCT day FROM downloads WHERE day >= '2021-01-01'", "(2021-03-04) (2022-03-04) (2023-03-04) (2024-03-04)"),
+            ],
+            large,
+            ..CASE
+        }
+        .run();
+    }
+}

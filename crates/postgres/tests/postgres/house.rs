@@ -160,6 +160,7 @@ fn start(rows: u32, key: &[&str]) -> Vec<Step> {
     let fill = Fill {
         table: Name::new("app", "users"),
         key: key.iter().map(|&column| column.to_owned()).collect(),
+        into: None,
         set: vec![("shout".to_owned(), "upper(name)".to_owned())],
         needed: "shout IS DISTINCT FROM upper(name)".to_owned(),
         rows: u64::from(rows),

@@ -179,8 +179,8 @@ fn dropped(draft: &mut Draft<'_>, table: &TablePlace, place: &ColumnPlace, old: 
         Contract::Columns,
         format!("ALTER TABLE {} DROP COLUMN IF EXISTS {}", table.before, ident(&old.name)),
     );
-    let down =
-        draft.request.texts.down(table.oid, place.number).cloned().or_else(|| moved(draft, table, old));
+    let down = draft.request.texts.down(table.oid, place.number).cloned();
+    let down = down.or_else(|| moved(draft, table, old)).or_else(|| super::copy::returned(draft, table, old));
     if let Some(down) = down {
         match draft.physical_down(table, &down, "NEW.") {
             Ok((expression, sources)) => draft.sync_of(table.oid).down.push(Value {

@@ -20,7 +20,7 @@ pub(super) fn add(draft: &mut Draft<'_>) {
                 Some(mark) => marked(draft, mark, statement),
                 None if request.texts.absorbed.contains(&(at, number)) => {}
                 None => {
-                    if let Some(data) = &statement.data {
+                    if let Some(data) = statement.data.as_ref().or(statement.filled.as_ref()) {
                         written(draft, statement, data);
                     } else if statement.opaque {
                         opaque(draft, statement);
@@ -102,17 +102,24 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
         .and_then(|(oid, _)| request.before.relations.get(&oid))
         .or_else(|| request.before.relation(&name).map(|(_, relation)| relation));
     match (after, kept) {
-        (Some(_), None) if data.constant_rows => through_lens(draft, statement, None),
-        (Some(_), None) => draft.refuse(
-            "copied-rows",
-            format!("{} is filled from other tables: rows that the old version writes later would be missing in it", name.name),
-            "mark the statement with `-- @expand` if that does not matter, or with `-- @contract` to fill it when the old version is gone",
-            place,
-        ),
+        (Some(_), None) if data.constant_rows => through_lens(draft, &insert(draft, statement, data), None),
+        (Some((oid, _)), None) => {
+            if let Err(why) = super::copy::add(draft, (statement, data), oid) {
+                not_in_step(draft, &name, &why, place);
+            }
+        }
         (_, Some(table)) => {
-            let gone = request.after.relations.iter().all(|(_, relation)| relation.name != name) && after.is_none()
-                && request.before.relation(&name).is_some_and(|(oid, _)| !request.after.relations.contains_key(&oid));
+            let gone = request.after.relations.iter().all(|(_, relation)| relation.name != name)
+                && after.is_none()
+                && request
+                    .before
+                    .relation(&name)
+                    .is_some_and(|(oid, _)| !request.after.relations.contains_key(&oid));
             if gone {
+                return;
+            }
+            if let Some(column) = retyped(draft, &table.name, data) {
+                changes_its_type(draft, &name, column, place);
                 return;
             }
             let rows = draft.size(&table.name).0;
@@ -120,6 +127,9 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
             if data.verb == Verb::Truncate || !small {
                 large(draft, &name, statement, rows);
             } else {
+                if !data.own_rows_only && !data.constant_rows {
+                    only_once(draft, &name, place);
+                }
                 let table = table.clone();
                 through_lens(draft, statement, Some(&table));
             }
@@ -131,6 +141,53 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
             place,
         ),
     }
+}
+
+/// The statement as one that writes rows of a table that is there.
+fn insert(draft: &Draft<'_>, statement: &Statement, data: &DataStatement) -> Statement {
+    let Some(query) = &data.query else { return statement.clone() };
+    let schema = data.schema.as_ref().filter(|schema| **schema != draft.request.home);
+    let schema = schema.map(|schema| format!("{}.", ident(schema))).unwrap_or_default();
+    Statement { text: format!("INSERT INTO {schema}{} {query}", ident(&data.table)), ..statement.clone() }
+}
+
+fn not_in_step(draft: &mut Draft<'_>, name: &Name, why: &str, place: Option<crate::source::Place>) {
+    draft.refuse(
+        "copied-rows",
+        format!("{} is filled from other tables, and rows that the old version writes later would be missing in it: {why}", name.name),
+        "mark the statement with `-- @expand` if that does not matter, or with `-- @contract` to fill it when the old version is gone",
+        place,
+    );
+}
+
+/// A column that the statement sets and whose type changes in the same step: every row would get the old value over it.
+fn retyped<'d>(draft: &Draft<'_>, table: &Name, data: &'d DataStatement) -> Option<&'d str> {
+    let place = draft.request.placement.tables.values().find(|place| place.before == *table)?;
+    let is = |column: &&str| {
+        let found = place.new_column(column).or_else(|| place.old_column(column));
+        found.is_some_and(|found| found.is_twin() && found.retyped().is_some())
+    };
+    data.set.iter().map(|(column, _)| column.as_str()).find(is)
+}
+
+fn changes_its_type(draft: &mut Draft<'_>, name: &Name, column: &str, place: Option<crate::source::Place>) {
+    draft.refuse(
+        "data-in-place",
+        format!("{}.{column} is written while it changes its type", name.name),
+        "put the statement into a migration of its own, or mark it with `-- @contract` to run it when the old version is gone",
+        place,
+    );
+}
+
+/// What follows from another table's rows does not follow them later.
+fn only_once(draft: &mut Draft<'_>, name: &Name, place: Option<crate::source::Place>) {
+    draft.note(
+        Weight::Warning,
+        "only-once",
+        format!("rows of {} are written from other tables once, at expand: rows that the old version writes later are not", name.name),
+        "write `-- @up` for the column if it must hold for those too, or mark the statement with `-- @contract`",
+        place,
+    );
 }
 
 fn large(draft: &mut Draft<'_>, name: &Name, statement: &Statement, rows: u64) {

@@ -270,7 +270,7 @@ fn texts(
     }
     let using = using(draft, table, old, new);
     let place = draft.place_of(&[&table.after.name, &new.name]);
-    let up = match up.or(using) {
+    let up = match up.map(|up| labelled(draft, new, up)).or(using) {
         Some(up) => up,
         None if narrows(old, new) => {
             draft.refuse(
@@ -300,6 +300,14 @@ fn texts(
         }
     };
     Some(Texts { up, down })
+}
+
+/// A label is of the type as it is called in mixed state.
+fn labelled(draft: &Draft<'_>, new: &Column, up: Text) -> Text {
+    if !draft.request.physical.objects.contains_key(&(Kind::Enum, new.type_oid.0)) {
+        return up;
+    }
+    Text { expression: format!("({})::{}", up.expression, physical_type(draft, new)), ..up }
 }
 
 /// The USING of the statement that changed the type.
@@ -346,9 +354,17 @@ fn is_text(type_name: &str) -> bool {
     )
 }
 
+/// Each value of the old type becomes the one of the new type that holds it, as a plain migration does it, and none is refused.
+fn rounds(from: &str, to: &str) -> bool {
+    from.starts_with("timestamp") && from.ends_with("without time zone") && to == "date"
+}
+
 /// Values of the old type may not fit into the new one.
 fn narrows(old: &Column, new: &Column) -> bool {
     let (from, to) = (old.type_name.as_str(), new.type_name.as_str());
+    if rounds(from, to) {
+        return false;
+    }
     match (rank(from), rank(to)) {
         (Some(from), Some(to)) => return to < from,
         (None, Some(_)) => return from != "boolean",

@@ -1,7 +1,8 @@
 //! A script divided into its statements.
 
 use super::annotation::{self, Note};
-use super::statement::{self, Sight};
+use super::manner;
+use super::statement::Sight;
 use super::{DataStatement, Mark, Place, SourceError};
 use crate::syntax::{self, Fault, Parsed, Token};
 
@@ -16,6 +17,8 @@ pub struct Statement {
     pub mark: Option<Mark>,
     /// What it does to rows, where it is an INSERT, UPDATE, DELETE or TRUNCATE (also under WITH).
     pub data: Option<DataStatement>,
+    /// The rows that it puts into the table that it makes: of CREATE TABLE … AS.
+    pub filled: Option<DataStatement>,
     /// Of ALTER TABLE … ALTER COLUMN … TYPE … USING: table's schema if written, table, column, expression.
     pub using: Vec<(Option<String>, String, String, String)>,
     /// Must run outside of a transaction block (CREATE INDEX CONCURRENTLY, VACUUM, …).
@@ -144,13 +147,14 @@ impl<'a> Script<'a> {
         let text = self.text.get(parsed.start..parsed.end).unwrap_or_default().to_owned();
         let sight = parsed.tree.as_ref().map(|tree| Sight::new(self.text, &self.tokens, parsed, tree));
         let manner = match &parsed.tree {
-            Some(tree) => statement::manner(tree),
-            None => statement::manner_by_word(text.split_whitespace().next().unwrap_or_default()),
+            Some(tree) => manner::manner(tree),
+            None => manner::manner_by_word(text.split_whitespace().next().unwrap_or_default()),
         };
         Statement {
             place: self.place(parsed.start, parsed.end),
             mark,
             data: sight.as_ref().and_then(Sight::data),
+            filled: sight.as_ref().and_then(Sight::filled),
             using: sight.map(|sight| sight.using()).unwrap_or_default(),
             alone: manner.alone,
             transaction_control: manner.transaction_control,
@@ -261,6 +265,49 @@ mod tests {
             ("COMMENT ON TABLE t IS 'x'", ""),
         ] {
             assert_eq!(flags(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_that_are_copied_one_by_one() {
+        let copied = |text: &str| one(text).data.expect("it writes rows").copied;
+        let found = copied(
+            "INSERT INTO p (a, \"B\", c) SELECT u.id AS x, coalesce(a, ',') || extract(year FROM b) y, 'from' \
+             FROM s.users u WHERE u.x IS NOT NULL -- all",
+        )
+        .expect("row by row");
+        assert_eq!(found.columns, ["a", "B", "c"]);
+        assert_eq!(found.values, ["u.id", "coalesce(a, ',') || extract(year FROM b)", "'from'"]);
+        assert_eq!((found.source, &*found.alias), ((Some("s".into()), "users".into()), "u"));
+        assert_eq!(found.condition.as_deref(), Some("u.x IS NOT NULL"));
+        let filled = |text: &str| one(text).filled;
+        let made = filled("CREATE TABLE s.p (x) AS SELECT id FROM users").expect("it fills a table");
+        assert_eq!((made.schema.as_deref(), &*made.table), (Some("s"), "p"));
+        assert_eq!(
+            made.copied.map(|rows| (rows.columns, rows.values)),
+            Some((vec!["x".into()], vec!["id".into()]))
+        );
+        assert!(filled("SELECT id INTO p FROM users").is_some_and(|made| made.copied.is_none()));
+        assert!(filled("CREATE TABLE p AS EXECUTE q").is_some_and(|made| made.copied.is_none()));
+        for nothing in [
+            "CREATE TABLE p AS SELECT 1 WITH NO DATA",
+            "CREATE TEMP TABLE p AS SELECT 1",
+            "CREATE MATERIALIZED VIEW p AS SELECT 1",
+        ] {
+            assert_eq!(filled(nothing), None, "{nothing}");
+        }
+        for select in [
+            "SELECT id FROM users LIMIT 3",
+            "SELECT DISTINCT id FROM users",
+            "SELECT count(*) FROM users GROUP BY x",
+            "SELECT a.id FROM users a, users b",
+            "SELECT id FROM users UNION SELECT 1",
+            "SELECT (SELECT max(x) FROM other) FROM users",
+            "SELECT unnest(tags) FROM users",
+            "SELECT 1",
+            "SELECT id FROM users ON CONFLICT DO NOTHING",
+        ] {
+            assert_eq!(copied(&format!("INSERT INTO p {select}")), None, "{select}");
         }
     }
 

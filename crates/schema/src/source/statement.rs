@@ -43,6 +43,25 @@ pub struct DataStatement {
     pub returning_or_conflict: bool,
     /// Further tables (schema where written, name) whose rows it writes: of TRUNCATE, or in its WITH.
     pub others: Vec<(Option<String>, String)>,
+    /// Of CREATE TABLE … AS: its query as written.
+    pub query: Option<String>,
+    /// Of INSERT … SELECT, where each row comes of one row of another table by itself.
+    pub copied: Option<CopiedRows>,
+}
+
+/// INSERT … SELECT over the rows of one table: no join, no grouping, no limit, no sub-select over tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedRows {
+    /// The columns that are written, in order; empty: those of the table.
+    pub columns: Vec<String>,
+    /// Their values as written, over the columns of the source.
+    pub values: Vec<String>,
+    /// The source: its schema, where written, and its name.
+    pub source: (Option<String>, String),
+    /// The name by which the values call the source: its alias, else its name.
+    pub alias: String,
+    /// Which rows, as written.
+    pub condition: Option<String>,
 }
 
 /// A statement with its tree and its own tokens.
@@ -105,7 +124,97 @@ impl<'a> Sight<'a> {
             constant_rows: verb == Verb::Insert && constant_rows(fields),
             returning_or_conflict: returning,
             others: others.collect(),
+            query: None,
+            copied: if top && !returning { self.inserted(fields) } else { None },
         })
+    }
+
+    fn inserted(&self, fields: &Value) -> Option<CopiedRows> {
+        let name = |column: &Value| syntax::node(column).map(|(_, column)| word(column, "name").to_owned());
+        let columns = list(fields, "cols").iter().filter_map(name).collect();
+        let query = part(fields, "select_stmt").filter(|_| part(fields, "with_clause").is_none())?;
+        self.copied(columns, query)
+    }
+
+    /// The rows that CREATE TABLE … AS (or SELECT … INTO) puts into its table.
+    pub(super) fn filled(&self) -> Option<DataStatement> {
+        let (kind, fields) = syntax::node(self.tree)?;
+        let table = fields.get("objtype").and_then(Value::as_i64) == Some(TABLE);
+        let (into, query) = match kind {
+            "CreateTableAsStmt" if table => (part(fields, "into")?, part(fields, "query")?),
+            "SelectStmt" => (part(fields, "into_clause")?, self.tree),
+            _ => return None,
+        };
+        let relation = part(into, "rel")?;
+        // A table of the session's own is nobody's else.
+        if flag(into, "skip_data") || word(relation, "relpersistence") == "t" {
+            return None;
+        }
+        let (schema, table) = table_name(relation);
+        let text = (kind == "CreateTableAsStmt").then(|| self.clause("as", 0)).flatten();
+        let text = text.map(|word| self.slice(word.end, self.end));
+        let names = list(into, "col_names").iter().filter_map(syntax::name);
+        Some(DataStatement {
+            verb: Verb::Insert,
+            alias: table.clone(),
+            schema,
+            table,
+            set: Vec::new(),
+            condition: None,
+            own_rows_only: false,
+            constant_rows: text.is_some() && !reads_tables_in(query),
+            returning_or_conflict: false,
+            others: Vec::new(),
+            query: text,
+            copied: self.copied(names.map(str::to_owned).collect(), query),
+        })
+    }
+
+    /// What an INSERT … SELECT takes from each row of one table.
+    fn copied(&self, columns: Vec<String>, query: &Value) -> Option<CopiedRows> {
+        let ("SelectStmt", select) = syntax::node(query)? else { return None };
+        let [source] = list(select, "from_clause") else { return None };
+        let ("RangeVar", source) = syntax::node(source)? else { return None };
+        let targets = list(select, "target_list");
+        let row_by_row = OF_MANY_ROWS.iter().all(|name| list(select, name).is_empty())
+            && OF_A_WHOLE.iter().all(|name| part(select, name).is_none());
+        if !row_by_row
+            || targets.iter().chain(part(select, "where_clause")).any(reads_tables_in)
+            || targets.iter().any(multiplies)
+        {
+            return None;
+        }
+        let starts: Option<Vec<usize>> =
+            targets.iter().map(|target| syntax::location(syntax::node(target)?.1, self.base)).collect();
+        let starts = starts?;
+        let from = self.clause("from", *starts.last()?)?;
+        let ends = starts.iter().skip(1).map(|start| self.before_comma(*start)).chain([from.start]);
+        let values = targets.iter().zip(starts.iter().zip(ends));
+        let values = values.map(|(target, (start, end))| self.value(target, *start, end)).collect();
+        let condition = part(select, "where_clause")
+            .and_then(|_| self.clause("where", from.end))
+            .map(|word| self.slice(word.end, self.end));
+        let alias = part(source, "alias").map_or("", |alias| word(alias, "aliasname"));
+        Some(CopiedRows {
+            columns,
+            values,
+            alias: if alias.is_empty() { word(source, "relname").to_owned() } else { alias.to_owned() },
+            source: table_name(source),
+            condition,
+        })
+    }
+
+    /// A value of a SELECT without the name that is given to it.
+    fn value(&self, target: &Value, start: usize, end: usize) -> String {
+        let named = syntax::node(target).is_some_and(|(_, target)| !word(target, "name").is_empty());
+        if !named {
+            return self.slice(start, end);
+        }
+        let inner = |token: &&Token| token.start >= start && token.end <= end;
+        let mut inner = self.tokens.iter().filter(inner).rev();
+        let name = inner.next();
+        let name = inner.next().filter(|token| token.is_word(self.text, "as")).or(name);
+        self.slice(start, name.map_or(end, |token| token.start))
     }
 
     /// Tokens outside of all parentheses and brackets, with their index among all.
@@ -227,6 +336,28 @@ impl<'a> Sight<'a> {
     }
 }
 
+/// Whether a value makes several rows of one.
+fn multiplies(value: &Value) -> bool {
+    const SETS: [&str; 5] = ["unnest", "generate_", "array_elements", "_each", "regexp_"];
+    let mut found = false;
+    syntax::walk(value, &mut |kind, fields| {
+        let name = list(fields, "funcname").last().and_then(syntax::name).unwrap_or_default();
+        found |= kind == "FuncCall" && (SETS.iter().any(|set| name.contains(set)) || name.ends_with("_keys"));
+        !found
+    });
+    found
+}
+
+/// Lists of a SELECT by which a row of its result is not one of its table.
+const OF_MANY_ROWS: [&str; 6] =
+    ["distinct_clause", "group_clause", "window_clause", "values_lists", "locking_clause", "sort_clause"];
+
+/// The same of its other parts.
+const OF_A_WHOLE: [&str; 6] =
+    ["into_clause", "having_clause", "limit_offset", "limit_count", "with_clause", "larg"];
+
+const TABLE: i64 = pg_query::protobuf::ObjectType::ObjectTable as i64;
+
 const ALTER_COLUMN_TYPE: i64 = pg_query::protobuf::AlterTableType::AtAlterColumnType as i64;
 
 fn verb(kind: &str) -> Option<Verb> {
@@ -240,7 +371,7 @@ fn verb(kind: &str) -> Option<Verb> {
 }
 
 /// All statements in a tree that write rows.
-fn writers(tree: &Value) -> Vec<(&str, &Value)> {
+pub(super) fn writers(tree: &Value) -> Vec<(&str, &Value)> {
     let mut found = Vec::new();
     syntax::walk(tree, &mut |kind, fields| {
         if verb(kind).is_some() {
@@ -289,100 +420,4 @@ fn constant_rows(fields: &Value) -> bool {
     let constant =
         |row: &Value| syntax::node(row).is_some_and(|(_, row)| list(row, "items").iter().all(is_constant_in));
     !rows.is_empty() && part(fields, "with_clause").is_none() && rows.iter().all(constant)
-}
-
-/// How a statement is run, by its kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Manner {
-    pub(super) alone: bool,
-    pub(super) transaction_control: bool,
-    pub(super) opaque: bool,
-    pub(super) setting: bool,
-}
-
-/// How a statement is run.
-pub(super) fn manner(tree: &Value) -> Manner {
-    let Some((kind, fields)) = syntax::node(tree) else { return Manner::default() };
-    let plain = Manner::default();
-    match kind {
-        "TransactionStmt" => Manner { transaction_control: true, ..plain },
-        "VariableSetStmt" if word(fields, "name").contains("TRANSACTION") => {
-            Manner { transaction_control: true, ..plain }
-        }
-        "VariableSetStmt" | "ConstraintsSetStmt" => Manner { setting: true, ..plain },
-        "DiscardStmt" => Manner { setting: true, alone: true, ..plain },
-        "IndexStmt" | "DropStmt" => Manner { alone: flag(fields, "concurrent"), ..plain },
-        "AlterTableStmt" => Manner { alone: detaches_concurrently(fields), ..plain },
-        "ReindexStmt" => Manner { alone: reindexes_alone(fields), opaque: true, ..plain },
-        "VacuumStmt" => Manner { alone: flag(fields, "is_vacuumcmd"), opaque: true, ..plain },
-        "ClusterStmt" => Manner { alone: part(fields, "relation").is_none(), opaque: true, ..plain },
-        "CreatedbStmt"
-        | "DropdbStmt"
-        | "AlterDatabaseStmt"
-        | "CreateTableSpaceStmt"
-        | "DropTableSpaceStmt"
-        | "AlterSystemStmt"
-        | "CreateSubscriptionStmt"
-        | "AlterSubscriptionStmt"
-        | "DropSubscriptionStmt" => Manner { alone: true, opaque: true, ..plain },
-        // A query that makes a table is seen in the catalog.
-        "SelectStmt" => {
-            Manner { opaque: part(fields, "into_clause").is_none() && writers(tree).is_empty(), ..plain }
-        }
-        _ => Manner { opaque: OPAQUE.contains(&kind), ..plain },
-    }
-}
-
-/// Kinds of statements whose effects the catalog can't show.
-const OPAQUE: &[&str] = &[
-    "DoStmt",
-    "CallStmt",
-    "CopyStmt",
-    "MergeStmt",
-    "ListenStmt",
-    "UnlistenStmt",
-    "NotifyStmt",
-    "PrepareStmt",
-    "ExecuteStmt",
-    "DeallocateStmt",
-    "DeclareCursorStmt",
-    "FetchStmt",
-    "ClosePortalStmt",
-    "LoadStmt",
-    "LockStmt",
-    "ExplainStmt",
-    "VariableShowStmt",
-    "RefreshMatViewStmt",
-    "CheckPointStmt",
-    "CreateRoleStmt",
-    "AlterRoleStmt",
-    "AlterRoleSetStmt",
-    "DropRoleStmt",
-    "GrantRoleStmt",
-    "AlterDatabaseSetStmt",
-    "AlterDatabaseRefreshCollStmt",
-    "DropOwnedStmt",
-    "ReassignOwnedStmt",
-];
-
-fn detaches_concurrently(fields: &Value) -> bool {
-    let mut found = false;
-    syntax::walk(fields, &mut |kind, fields| {
-        found |= kind == "PartitionCmd" && flag(fields, "concurrent");
-        true
-    });
-    found
-}
-
-fn reindexes_alone(fields: &Value) -> bool {
-    let named = list(fields, "params").iter().filter_map(syntax::node);
-    let concurrently = named.into_iter().any(|(_, option)| word(option, "defname") == "concurrently");
-    // SCHEMA, SYSTEM and DATABASE, which name no relation.
-    concurrently || part(fields, "relation").is_none()
-}
-
-/// The same for what is nested too deeply to be looked at, by its first word: data statements and queries can't be seen through.
-pub(super) fn manner_by_word(first: &str) -> Manner {
-    let clear = ["create", "alter", "drop", "comment", "grant", "revoke"];
-    Manner { opaque: !clear.iter().any(|word| first.eq_ignore_ascii_case(word)), ..Manner::default() }
 }
