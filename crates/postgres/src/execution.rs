@@ -83,8 +83,12 @@ impl<'a> Execution<'a> {
         operate(&mut guard)?;
         guard.batch_execute("LISTEN tandem")?;
         Journal::open(&mut work)?;
-        // Better an error than rows that are not seen. The zone is the user's, as in any tool that runs a migration.
-        work.batch_execute("SET row_security = off; RESET \"TimeZone\"")?;
+        // Better an error than rows that are not seen. The zone is the user's, as in any tool that runs a migration. What
+        // the journal says is on disk, also where the database's own clients do without that.
+        work.batch_execute(
+            "SET row_security = off; RESET \"TimeZone\";
+             SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        )?;
         let rights = Rights {
             replica: may(&mut work, "SET LOCAL session_replication_role = 'replica'")?,
             patience: may(&mut work, "SET LOCAL deadlock_timeout = 20")?,

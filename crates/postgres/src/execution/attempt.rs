@@ -15,6 +15,7 @@ use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::{Options, Watch};
+use crate::error::Error;
 use crate::failure::Failure;
 use crate::session::{COLUMNS, Session, named};
 
@@ -114,7 +115,8 @@ impl Line<'_> {
                 return Ok(());
             }
             if self.guard.is_closed() {
-                return Err(Failure::Taken);
+                let why = "the one that holds the operator's lock was closed".to_owned();
+                return Err(Error::Lost { why }.into());
             }
             if self.guard.notifications().timeout_iter(left.min(STOPPING)).next()?.is_some() {
                 return Ok(());

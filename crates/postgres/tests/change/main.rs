@@ -4,6 +4,7 @@ mod attributes;
 mod books;
 mod clients;
 mod columns;
+mod crashes;
 mod interruptions;
 mod keys;
 mod names;
