@@ -8,6 +8,7 @@
 mod attempt;
 mod batch;
 mod fill;
+mod replica;
 mod step;
 mod verification;
 

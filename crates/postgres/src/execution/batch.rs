@@ -2,7 +2,7 @@
 //!
 //! Tested in `tests/postgres/execution.rs`.
 
-use postgres::{Client, Transaction};
+use postgres::{Client, SimpleQueryMessage, Transaction};
 use tandem_schema::name::{Name, ident, idents, literal};
 use tandem_schema::plan::Fill;
 
@@ -98,28 +98,51 @@ impl Leaf {
         format!("({}) {operator} ({})", idents(key.iter().map(String::as_str)), values.join(", "))
     }
 
-    /// The statement that writes the rows of a range. The table is known by its parent's name in expressions.
-    fn update(&self, fill: &Fill, range: &str) -> String {
+    /// Writes the rows of a range that need it; how many did. The table is known by its parent's name in expressions.
+    pub(super) fn write(
+        &self,
+        transaction: &mut Transaction<'_>,
+        step: &str,
+        fill: &Fill,
+        range: &str,
+    ) -> Result<u64, Failure> {
         let set: Vec<String> = fill
             .set
             .iter()
             .map(|(column, expression)| format!("{} = ({expression})", ident(column)))
             .collect();
         let (alias, set) = (ident(&fill.table.name), set.join(", "));
-        format!("UPDATE ONLY {} AS {alias} SET {set} WHERE {range} AND ({})", self.name, fill.needed)
+        let update =
+            format!("UPDATE ONLY {} AS {alias} SET {set} WHERE {range} AND ({})", self.name, fill.needed);
+        let told =
+            transaction.simple_query(&update).map_err(|error| Failure::Database(error).at(step, &update))?;
+        let rows = told.iter().find_map(|message| match message {
+            SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
+            _ => None,
+        });
+        Ok(rows.unwrap_or(0))
     }
 }
 
-/// A batch by keys: how many rows were walked, and what is left.
-pub(super) fn keys_batch(
+/// What one batch is about.
+pub(super) struct Page {
+    /// A condition for the rows that are in it.
+    pub(super) range: String,
+    /// How many they are, where that is known before they are written.
+    pub(super) rows: Option<u64>,
+    /// What is left afterwards.
+    pub(super) left: Range,
+}
+
+/// A batch by keys; nothing if there are no rows any more.
+pub(super) fn keys_page(
     transaction: &mut Transaction<'_>,
-    step: &str,
     fill: &Fill,
     leaf: &Leaf,
     at: Option<&[String]>,
     end: &[String],
     size: u64,
-) -> Result<(u64, Range), Failure> {
+) -> Result<Option<Page>, Failure> {
     let above = at.map_or_else(String::new, |at| format!("{} AND ", leaf.compared(&fill.key, ">", at)));
     let query = format!(
         "WITH page AS (SELECT {columns} FROM ONLY {table} WHERE {above}{below} ORDER BY {ascending} LIMIT {size})
@@ -131,33 +154,24 @@ pub(super) fn keys_batch(
         texts = texts(&fill.key),
         descending = ordered(&fill.key, "DESC"),
     );
-    let Some(row) = transaction.query_opt(&query, &[])? else { return Ok((0, Range::Nothing)) };
+    let Some(row) = transaction.query_opt(&query, &[])? else { return Ok(None) };
     let (count, last): (i64, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
     let count = u64::try_from(count).unwrap_or(0);
-    let update = leaf.update(fill, &format!("{above}{}", leaf.compared(&fill.key, "<=", &last)));
-    transaction.batch_execute(&update).map_err(|error| Failure::Database(error).at(step, &update))?;
+    let range = format!("{above}{}", leaf.compared(&fill.key, "<=", &last));
     let left = if count < size || last == end {
         Range::Nothing
     } else {
         Range::Keys { at: Some(last), end: end.to_vec() }
     };
-    Ok((count, left))
+    Ok(Some(Page { range, rows: Some(count), left }))
 }
 
-/// A batch by blocks `(file, from, end)`: how many rows were written, and what is left.
-pub(super) fn blocks_batch(
-    transaction: &mut Transaction<'_>,
-    step: &str,
-    fill: &Fill,
-    leaf: &Leaf,
-    (file, at, end): (u32, u64, u64),
-    size: u64,
-) -> Result<(u64, Range), Failure> {
+/// A batch by blocks `(file, from, end)`.
+pub(super) fn blocks_page((file, at, end): (u32, u64, u64), size: u64) -> Page {
     let until = at.saturating_add(size).min(end);
-    let update = leaf.update(fill, &format!("ctid >= '({at},0)'::tid AND ctid < '({until},0)'::tid"));
-    let rows =
-        transaction.execute(&update, &[]).map_err(|error| Failure::Database(error).at(step, &update))?;
-    Ok((rows, if until >= end { Range::Nothing } else { Range::Blocks { file, at: until, end } }))
+    let range = format!("ctid >= '({at},0)'::tid AND ctid < '({until},0)'::tid");
+    let left = if until >= end { Range::Nothing } else { Range::Blocks { file, at: until, end } };
+    Page { range, rows: None, left }
 }
 
 /// The columns as texts.

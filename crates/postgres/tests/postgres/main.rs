@@ -1,9 +1,12 @@
 //! Real servers: catalogs read, connections made, scratch copies taken.
 
 mod connection;
+
 mod execution;
 mod house;
 mod interruption;
 mod journal;
 mod reading;
+mod replica;
+
 mod scratch;
