@@ -9,6 +9,7 @@ mod attempt;
 mod batch;
 mod fill;
 mod replica;
+mod rights;
 mod step;
 mod verification;
 
@@ -30,6 +31,7 @@ use crate::finding::Finding;
 use crate::journal::{Active, Journal, Position, Turn, operate};
 use crate::phase::Phase;
 
+pub use self::rights::may_change;
 pub use self::verification::{clients, verify};
 
 /// Limits of an execution.
@@ -83,7 +85,9 @@ impl<'a> Execution<'a> {
         let (mut guard, mut work) = (connect(url)?, connect(url)?);
         operate(&mut guard)?;
         guard.batch_execute("LISTEN tandem")?;
+        rights::may_create(&mut work)?;
         Journal::open(&mut work)?;
+        rights::may_write(&mut work)?;
         // Better an error than rows that are not seen. The zone is the user's, as in any tool that runs a migration. What
         // the journal says is on disk, also where the database's own clients do without that.
         work.batch_execute(
@@ -121,6 +125,7 @@ impl<'a> Execution<'a> {
         if !drift.is_empty() {
             return Err(Failure::Drifted(drift));
         }
+        may_change(&mut self.line.guard, plan)?;
         let by = self.line.options.by.clone();
         Journal::of(&mut self.line.work).begin(plan, &by)?;
         let active = self.active()?.ok_or(Failure::Taken)?;
