@@ -149,7 +149,8 @@ impl Line<'_> {
         work: impl FnOnce(&mut Client) -> T,
     ) -> (T, Vec<Session>) {
         let (client, guard) = (&mut self.work, &mut self.guard);
-        let (pid, stop, pace) = (self.pid, self.stop, (self.options.lock_timeout / 2).min(STOPPING));
+        // At least once in each wait for a lock; what takes no longer is left alone.
+        let (pid, stop, pace) = (self.pid, self.stop, (self.options.lock_timeout * 3 / 4).min(STOPPING));
         let (end, ended) = mpsc::channel::<()>();
         thread::scope(|scope| {
             let observer = scope.spawn(move || observe(guard, pid, pace, stop, &ended, watch));

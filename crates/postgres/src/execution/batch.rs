@@ -1,8 +1,9 @@
-//! What one batch of a fill is: a range of keys or of blocks, found and written.
+//! What one batch of a fill is: a range of keys or of blocks, found and written. Decides; its statements are run by
+//! [`super::fill`].
 //!
 //! Tested in `tests/postgres/execution.rs`.
 
-use postgres::{Client, SimpleQueryMessage, Transaction};
+use postgres::{Client, SimpleQueryRow};
 use tandem_schema::name::{Name, ident, idents, literal};
 use tandem_schema::plan::Fill;
 
@@ -98,29 +99,69 @@ impl Leaf {
         format!("({}) {operator} ({})", idents(key.iter().map(String::as_str)), values.join(", "))
     }
 
-    /// Writes the rows of a range that need it; how many did. The table is known by its parent's name in expressions.
-    pub(super) fn write(
-        &self,
-        transaction: &mut Transaction<'_>,
-        step: &str,
-        fill: &Fill,
-        range: &str,
-    ) -> Result<u64, Failure> {
+    /// The statement that writes the rows of a range that need it. The table is known by its parent's name in expressions.
+    pub(super) fn update(&self, fill: &Fill, range: &str) -> String {
         let set: Vec<String> = fill
             .set
             .iter()
             .map(|(column, expression)| format!("{} = ({expression})", ident(column)))
             .collect();
         let (alias, set) = (ident(&fill.table.name), set.join(", "));
-        let update =
-            format!("UPDATE ONLY {} AS {alias} SET {set} WHERE {range} AND ({})", self.name, fill.needed);
-        let told =
-            transaction.simple_query(&update).map_err(|error| Failure::Database(error).at(step, &update))?;
-        let rows = told.iter().find_map(|message| match message {
-            SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
-            _ => None,
-        });
-        Ok(rows.unwrap_or(0))
+        format!("UPDATE ONLY {} AS {alias} SET {set} WHERE {range} AND ({})", self.name, fill.needed)
+    }
+
+    /// The query of the next `size` keys: how many there are, and the last one. Nothing is asked where blocks are walked.
+    pub(super) fn query(&self, fill: &Fill, left: &Range, size: u64) -> String {
+        let Range::Keys { at, end } = left else { return String::new() };
+        // Not under their own names: texts have another order.
+        let text = |(place, column): (usize, &String)| format!("{}::text AS text_{place}", ident(column));
+        let key: Vec<String> = fill.key.iter().enumerate().map(text).collect();
+        format!(
+            "WITH page AS (SELECT {columns} FROM ONLY {table} WHERE {above}{below} ORDER BY {ascending} LIMIT {size})
+             SELECT (SELECT count(*) FROM page), {key} FROM page ORDER BY {descending} LIMIT 1",
+            columns = idents(fill.key.iter().map(String::as_str)),
+            table = self.name,
+            above = self.above(fill, at.as_deref()),
+            below = self.compared(&fill.key, "<=", end),
+            ascending = ordered(&fill.key, "ASC"),
+            key = key.join(", "),
+            descending = ordered(&fill.key, "DESC"),
+        )
+    }
+
+    /// The next batch, by what the query has found; nothing if there are no rows any more.
+    pub(super) fn page(
+        &self,
+        fill: &Fill,
+        left: &Range,
+        size: u64,
+        found: Option<&SimpleQueryRow>,
+    ) -> Option<Page> {
+        match left {
+            Range::Keys { at, end } => {
+                let text = |place: usize| found?.get(place).map(str::to_owned);
+                let count = text(0)?.parse().unwrap_or(0);
+                let last: Vec<String> = (1..=fill.key.len()).map(text).collect::<Option<_>>()?;
+                let (above, below) = (self.above(fill, at.as_deref()), self.compared(&fill.key, "<=", &last));
+                let left = if count < size || last == *end {
+                    Range::Nothing
+                } else {
+                    Range::Keys { at: Some(last), end: end.clone() }
+                };
+                Some(Page { range: format!("{above}{below}"), rows: Some(count), left })
+            }
+            Range::Blocks { file, at, end } => {
+                let (file, until, end) = (*file, at.saturating_add(size).min(*end), *end);
+                let range = format!("ctid >= '({at},0)'::tid AND ctid < '({until},0)'::tid");
+                let left = if until >= end { Range::Nothing } else { Range::Blocks { file, at: until, end } };
+                Some(Page { range, rows: None, left })
+            }
+            Range::Nothing => None,
+        }
+    }
+
+    fn above(&self, fill: &Fill, at: Option<&[String]>) -> String {
+        at.map_or_else(String::new, |at| format!("{} AND ", self.compared(&fill.key, ">", at)))
     }
 }
 
@@ -132,46 +173,6 @@ pub(super) struct Page {
     pub(super) rows: Option<u64>,
     /// What is left afterwards.
     pub(super) left: Range,
-}
-
-/// A batch by keys; nothing if there are no rows any more.
-pub(super) fn keys_page(
-    transaction: &mut Transaction<'_>,
-    fill: &Fill,
-    leaf: &Leaf,
-    at: Option<&[String]>,
-    end: &[String],
-    size: u64,
-) -> Result<Option<Page>, Failure> {
-    let above = at.map_or_else(String::new, |at| format!("{} AND ", leaf.compared(&fill.key, ">", at)));
-    let query = format!(
-        "WITH page AS (SELECT {columns} FROM ONLY {table} WHERE {above}{below} ORDER BY {ascending} LIMIT {size})
-         SELECT (SELECT count(*) FROM page), ARRAY[{texts}] FROM page ORDER BY {descending} LIMIT 1",
-        columns = idents(fill.key.iter().map(String::as_str)),
-        table = leaf.name,
-        below = leaf.compared(&fill.key, "<=", end),
-        ascending = ordered(&fill.key, "ASC"),
-        texts = texts(&fill.key),
-        descending = ordered(&fill.key, "DESC"),
-    );
-    let Some(row) = transaction.query_opt(&query, &[])? else { return Ok(None) };
-    let (count, last): (i64, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
-    let count = u64::try_from(count).unwrap_or(0);
-    let range = format!("{above}{}", leaf.compared(&fill.key, "<=", &last));
-    let left = if count < size || last == end {
-        Range::Nothing
-    } else {
-        Range::Keys { at: Some(last), end: end.to_vec() }
-    };
-    Ok(Some(Page { range, rows: Some(count), left }))
-}
-
-/// A batch by blocks `(file, from, end)`.
-pub(super) fn blocks_page((file, at, end): (u32, u64, u64), size: u64) -> Page {
-    let until = at.saturating_add(size).min(end);
-    let range = format!("ctid >= '({at},0)'::tid AND ctid < '({until},0)'::tid");
-    let left = if until >= end { Range::Nothing } else { Range::Blocks { file, at: until, end } };
-    Page { range, rows: None, left }
 }
 
 /// The columns as texts.

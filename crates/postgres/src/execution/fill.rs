@@ -5,12 +5,13 @@
 
 use std::time::{Duration, Instant};
 
+use postgres::{SimpleQueryMessage, Transaction};
 use serde::{Deserialize, Serialize};
 use tandem_schema::plan::Fill;
 
 use super::Watch;
 use super::attempt::Line;
-use super::batch::{Leaf, blocks_page, keys_page};
+use super::batch::{Leaf, Page};
 use super::replica::Replicas;
 use crate::failure::Failure;
 use crate::journal::{Journal, Turn};
@@ -174,36 +175,22 @@ impl Line<'_> {
             let mut transaction = client.transaction()?;
             // A batch that a crash of the server takes away takes its mark along and is done again: no commit waits for the
             // disk. The step's end does, and with it all batches before are there.
-            transaction.batch_execute(&format!(
+            let said = transaction.simple_query(&format!(
                 "{limits}; {quiet}SET LOCAL tandem.quiet = 'on'; SET LOCAL enable_seqscan = off; \
-                 SET LOCAL synchronous_commit = off; SET LOCAL jit = off"
+                 SET LOCAL synchronous_commit = off; SET LOCAL jit = off; {}; {}",
+                place.turn.pause_query(),
+                leaf.query(fill, left, size)
             ))?;
-            if Journal::of(&mut transaction).paused(place.turn)? {
+            let mut found = said.iter().filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            });
+            if place.turn.is_paused(found.next())? {
                 return Ok(Batch::Paused);
             }
-            let page = match left {
-                Range::Keys { at, end } => keys_page(&mut transaction, fill, leaf, at.as_deref(), end, size)?,
-                Range::Blocks { file, at, end } => Some(blocks_page((*file, *at, *end), size)),
-                Range::Nothing => None,
-            };
+            let page = leaf.page(fill, left, size, found.next());
             let begun = Instant::now();
-            let (rows, rest) = match page {
-                Some(page) => {
-                    let written = leaf.write(&mut transaction, place.title, fill, &page.range)?;
-                    (page.rows.unwrap_or(written), page.left)
-                }
-                None => (0, Range::Nothing),
-            };
-            let mark = serde_json::to_string(&Mark { leaf: leaf.oid, left: rest.clone() })
-                .map_err(|why| Failure::Unreadable(why.to_string()))?;
-            let done = pace.done.saturating_add(rows);
-            Journal::of(&mut transaction).mark(
-                place.turn.change,
-                (place.list, place.index),
-                &mark,
-                done,
-                fill.rows,
-            )?;
+            let (rows, rest) = write(&mut transaction, place, fill, leaf, pace.done, page)?;
             transaction.commit()?;
             Ok(Batch::Done { rows, left: rest, took: begun.elapsed() })
         })
@@ -231,6 +218,42 @@ impl Line<'_> {
             self.wait(LOOK)?;
         }
     }
+}
+
+/// Writes a batch, and how far it came; how many rows it was, and what is left.
+fn write(
+    transaction: &mut Transaction<'_>,
+    place: Place<'_>,
+    fill: &Fill,
+    leaf: &Leaf,
+    done: u64,
+    page: Option<Page>,
+) -> Result<(u64, Range), Failure> {
+    let rest = page.as_ref().map_or(Range::Nothing, |page| page.left.clone());
+    let mark = serde_json::to_string(&Mark { leaf: leaf.oid, left: rest.clone() })
+        .map_err(|why| Failure::Unreadable(why.to_string()))?;
+    let marked = |rows: u64| {
+        let step = (place.list, place.index);
+        place.turn.mark_statement(step, &mark, done.saturating_add(rows), fill.rows)
+    };
+    let Some(page) = page else {
+        transaction.batch_execute(&marked(0))?;
+        return Ok((0, rest));
+    };
+    let update = leaf.update(fill, &page.range);
+    let failed = |error: postgres::Error| Failure::Database(error).at(place.title, &update);
+    // On the way to the server and back rows are held for nothing: there is one way where that can be.
+    if let Some(rows) = page.rows {
+        transaction.batch_execute(&format!("{update}; {}", marked(rows))).map_err(failed)?;
+        return Ok((rows, rest));
+    }
+    let told = transaction.simple_query(&update).map_err(failed)?;
+    let rows = told.iter().find_map(|message| match message {
+        SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
+        _ => None,
+    });
+    transaction.batch_execute(&marked(rows.unwrap_or(0)))?;
+    Ok((rows.unwrap_or(0), rest))
 }
 
 impl Pace {
