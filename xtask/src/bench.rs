@@ -20,17 +20,21 @@ use scene::Scene;
 pub(crate) enum Bench {
     /// CPU time per request of the proxy beside HAProxy and nginx.
     Proxy(Options),
-    /// Stalls and errors of the nineteen operations of the Nemesis workload, plainly and by Tandem.
+    /// The schema engine beside plain statements and Reshape: stalls and errors of the nineteen operations of the Nemesis
+    /// workload, rows per second of a backfill, what writers pay in mixed state.
     Schema(Schema),
 }
 
 /// How the schema engine is measured.
 #[derive(clap::Args)]
 pub(crate) struct Schema {
-    /// Rows of the table.
+    /// Rows of the table; a backfill has at most a million.
     #[arg(long, default_value_t = 2_000_000)]
     rows: u64,
-    /// Only operations whose name holds this word.
+    /// Measure only these.
+    #[arg(long, value_delimiter = ',', default_value = "backfill,writes,nemesis")]
+    parts: Vec<String>,
+    /// Of the operations, only those whose name holds this word.
     #[arg(long)]
     only: Option<String>,
 }
@@ -81,21 +85,39 @@ pub(crate) fn run(root: &Path, bench: &Bench) -> Result<(), String> {
     }
 }
 
+/// The peer of the schema engine, and how to get it.
+const RESHAPE: [&str; 4] = ["install", "reshape", "--version", "0.11.2"];
+
 /// The measuring is done by the package `tandem-bench-schema`, which knows the schema engine.
 fn schema(root: &Path, options: &Schema) -> Result<(), String> {
     machine::ensure(machine::SUITE)?;
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(root).args([
-        "run",
-        "--quiet",
-        "--release",
-        "--package",
-        "tandem-bench-schema",
-        "--",
-        "nemesis",
-    ]);
-    cargo.arg(options.rows.to_string()).args(&options.only);
-    machine::run(&mut cargo)
+    let peers = machine::target(root).join("peers");
+    let reshape = peers.join("bin/reshape");
+    if !reshape.is_file() && machine::find("reshape").is_none() {
+        eprintln!("reshape is absent; to get it: cargo {} --root {}", RESHAPE.join(" "), peers.display());
+    }
+    for part in &options.parts {
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(root).args([
+            "run",
+            "--quiet",
+            "--release",
+            "--package",
+            "tandem-bench-schema",
+            "--",
+        ]);
+        if reshape.is_file() {
+            cargo.env("RESHAPE", &reshape);
+        }
+        match part.as_str() {
+            "backfill" => cargo.args([part, &options.rows.min(1_000_000).to_string()]),
+            "writes" => cargo.args([part, &options.rows.to_string()]),
+            "nemesis" => cargo.args([part, &options.rows.to_string()]).args(&options.only),
+            _ => return Err(format!("{part:?} is no part: backfill, writes or nemesis")),
+        };
+        machine::run(&mut cargo)?;
+    }
+    Ok(())
 }
 
 fn proxy(root: &Path, options: &Options) -> Result<(), String> {

@@ -9,13 +9,14 @@ use std::process::{Command, Stdio};
 pub(crate) type Need = (&'static str, &'static str);
 
 /// What the suite needs beside Rust: a C compiler and linker (SQLite is built in), a Python for its servers, PostgreSQL with
-/// its pooler, and clang, whose library reads the headers of PostgreSQL's parser.
+/// its pooler, clang, whose library reads the headers of PostgreSQL's parser, and a maker of certificates.
 pub(crate) const SUITE: &[Need] = &[
     ("cc", "build-essential"),
     ("python3", "python3"),
     ("initdb", "postgresql"),
     ("pgbouncer", "pgbouncer"),
     ("clang", "clang"),
+    ("openssl", "openssl"),
 ];
 
 /// Where Debian keeps PostgreSQL's programs, a folder per version.

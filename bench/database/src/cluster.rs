@@ -12,13 +12,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::processes;
 use crate::programs::program;
 
 /// How many ports are tried: somebody else may take one between our choice and the start.
 const TRIES: usize = 5;
+
+/// How long killed processes may take to end.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `keep` on the input leaves the folder for the next start.
 const GUARDIAN: &str = r#"
@@ -44,10 +50,24 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// A new cluster, running.
     pub(crate) fn make(settings: &[(&str, &str)]) -> Result<Cluster, String> {
+        let words = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
+        Cluster::filled("initdb", &words, settings)
+    }
+
+    /// A cluster that follows another one.
+    pub(crate) fn following(port: u16) -> Result<Cluster, String> {
+        let port = port.to_string();
+        let words =
+            ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-R", "--checkpoint=fast", "--no-sync"];
+        Cluster::filled("pg_basebackup", &words, &[])
+    }
+
+    /// A cluster whose data folder a program fills, running.
+    fn filled(name: &str, words: &[&str], settings: &[(&str, &str)]) -> Result<Cluster, String> {
         let needed = |name: &str| {
             program(name).ok_or_else(|| format!("{name} is not here; on Debian: apt-get install postgresql"))
         };
-        let (initdb, pg_ctl) = (needed("initdb")?, needed("pg_ctl")?);
+        let (maker, pg_ctl) = (needed(name)?, needed("pg_ctl")?);
         let folder = tempfile::Builder::new()
             .prefix("tandem-database-")
             .tempdir()
@@ -61,16 +81,18 @@ impl Cluster {
         chown(folder.path(), user, user).map_err(|why| format!("can't give the folder away: {why}"))?;
         let mut cluster = Cluster { guardian: Mutex::new(None), port: 0, folder, pg_ctl, user };
         let data = cluster.folder().join("data");
-        let mut command = cluster.command(&initdb);
-        command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D"]);
-        let output = command.arg(&data).output().map_err(|why| format!("can't run initdb: {why}"))?;
+        let mut command = cluster.command(&maker);
+        let output = command.args(words).arg("-D").arg(&data).output();
+        let output = output.map_err(|why| format!("can't run {name}: {why}"))?;
         if !output.status.success() {
-            return Err(format!("initdb failed: {}", String::from_utf8_lossy(&output.stderr)));
+            return Err(format!("{name} failed: {}", String::from_utf8_lossy(&output.stderr)));
         }
+        let followed = std::fs::read_to_string(data.join("postgresql.auto.conf")).unwrap_or_default();
+        let source = followed.lines().find(|line| line.starts_with("primary_conninfo")).unwrap_or_default();
         let mut failed = String::new();
         for _ in 0..TRIES {
             cluster.port = free_port()?;
-            cluster.configure(settings)?;
+            cluster.configure(settings, source)?;
             match cluster.run() {
                 Ok(()) => return Ok(cluster),
                 Err(why) => failed = why,
@@ -118,11 +140,35 @@ impl Cluster {
         guardian.wait().map(|_| ()).map_err(|why| why.to_string())
     }
 
-    fn configure(&self, settings: &[(&str, &str)]) -> Result<(), String> {
+    /// Kills every process of the server without a word, and returns when none is left.
+    pub(crate) fn kill(&self) -> Result<(), String> {
+        let file = self.folder().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(&file).map_err(|why| format!("{}: {why}", file.display()))?;
+        let number = text.lines().next().and_then(|line| line.parse().ok());
+        let postmaster = number.and_then(Pid::from_raw).ok_or("postmaster.pid holds no number")?;
+        let told = |why: rustix::io::Errno| format!("can't signal the postmaster: {why}");
+        // Stopped first: it starts nobody any more.
+        kill_process(postmaster, Signal::STOP).map_err(told)?;
+        let children = processes::children(postmaster);
+        for process in children.iter().copied().chain([postmaster]) {
+            let _ = kill_process(process, Signal::KILL);
+        }
+        let begun = Instant::now();
+        while children.iter().copied().chain([postmaster]).any(processes::lives) {
+            if begun.elapsed() > PATIENCE {
+                return Err("killed processes of the server do not end".to_owned());
+            }
+            std::thread::yield_now();
+        }
+        // Only the guardian is left to be told.
+        self.stop()
+    }
+
+    fn configure(&self, settings: &[(&str, &str)], more: &str) -> Result<(), String> {
         let mut text = format!(
             "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nmax_connections = 200\n\
              fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nshared_buffers = '64MB'\n\
-             max_prepared_transactions = 10\nlog_min_messages = warning\n",
+             max_prepared_transactions = 10\nlog_min_messages = warning\n{more}\n",
             self.port,
             self.folder().display()
         );

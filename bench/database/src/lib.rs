@@ -9,6 +9,7 @@
 //! `tests/database`.
 
 mod cluster;
+mod processes;
 mod programs;
 
 use std::sync::OnceLock;
@@ -51,6 +52,12 @@ impl Server {
         Server { cluster, made: AtomicU32::new(0) }
     }
 
+    /// A streaming replica of this server, with everything that is in it now.
+    pub fn replica(&self) -> Server {
+        let cluster = Cluster::following(self.port()).unwrap_or_else(|why| panic!("no replica: {why}"));
+        Server { cluster, made: AtomicU32::new(0) }
+    }
+
     /// A fresh database.
     pub fn database(&self) -> Database<'_> {
         let name = format!("test_{}", self.made.fetch_add(1, Ordering::Relaxed));
@@ -85,7 +92,12 @@ impl Server {
         self.cluster.stop().unwrap_or_else(|why| panic!("can't stop PostgreSQL: {why}"));
     }
 
-    /// Starts again what was stopped, and returns when it answers.
+    /// `kill -9` of the postmaster and of all its children. The port is kept for [`Server::again`].
+    pub fn kill(&self) {
+        self.cluster.kill().unwrap_or_else(|why| panic!("can't kill PostgreSQL: {why}"));
+    }
+
+    /// Starts again what was stopped or killed, and returns when it answers.
     pub fn again(&self) {
         self.cluster.run().unwrap_or_else(|why| panic!("PostgreSQL does not start again: {why}"));
     }

@@ -1,11 +1,13 @@
 //! Readers and writers at work on one table: how long the longest of their statements took, and how many failed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
+
+use crate::stage::CLIENT;
 
 /// Statements; `$1` is a key that is there.
 #[derive(Debug, Clone)]
@@ -17,6 +19,7 @@ pub(crate) struct Figures {
     longest: AtomicU64,
     done: AtomicU64,
     failed: AtomicU64,
+    why: Mutex<Option<String>>,
 }
 
 /// Clients at work, until they are ended.
@@ -37,6 +40,18 @@ impl Figures {
         self.failed.load(Ordering::Relaxed)
     }
 
+    /// The first failure.
+    pub(crate) fn why(&self) -> Option<String> {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn fails(&self, text: &str, why: &postgres::Error) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        let told =
+            || format!("{text}: {}", why.as_db_error().map_or_else(|| why.to_string(), ToString::to_string));
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(told);
+    }
+
     /// Statements that were done.
     pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
@@ -50,7 +65,8 @@ impl Load {
         let mut threads = Vec::new();
         for (number, text) in statements.0.iter().enumerate() {
             let mut client = Client::connect(url, NoTls).map_err(|why| why.to_string())?;
-            client.batch_execute(&format!("SET search_path = {path}")).map_err(|why| why.to_string())?;
+            let settings = format!("SET search_path = {path}; SET application_name = '{CLIENT}'");
+            client.batch_execute(&settings).map_err(|why| why.to_string())?;
             let (stop, figures, text) = (stop.clone(), figures.clone(), text.clone());
             threads
                 .push(std::thread::spawn(move || work(client, &text, number as u64, rows, &stop, &figures)));
@@ -84,24 +100,27 @@ impl Load {
 }
 
 fn work(mut client: Client, text: &str, number: u64, rows: u64, stop: &AtomicBool, figures: &Figures) {
-    let mut statement = client.prepare(text).ok();
+    let mut statement = client.prepare(text);
     let mut key = number * 7919;
     while !stop.load(Ordering::Relaxed) {
         key = key.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let begun = Instant::now();
         let value = ((key >> 33) % rows + 1) as i64;
         let done = match &statement {
-            Some(statement) if statement.params().is_empty() => client.execute(statement, &[]).is_ok(),
-            Some(statement) => client.execute(statement, &[&value]).is_ok(),
-            None => false,
+            Ok(statement) if statement.params().is_empty() => client.execute(statement, &[]),
+            Ok(statement) => client.execute(statement, &[&value]),
+            Err(_) => Ok(0),
         };
         figures.longest.fetch_max(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
-        if done {
-            figures.done.fetch_add(1, Ordering::Relaxed);
-        } else {
-            figures.failed.fetch_add(1, Ordering::Relaxed);
-            // What can't be prepared now may be in the next state.
-            statement = client.prepare(text).ok();
+        match (&done, &statement) {
+            (Err(why), _) | (_, Err(why)) => {
+                figures.fails(text, why);
+                // What can't be prepared now may be in the next state.
+                statement = client.prepare(text);
+            }
+            _ => {
+                figures.done.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 }

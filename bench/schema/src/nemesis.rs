@@ -1,88 +1,25 @@
-//! The nineteen operations of the Nemesis workload, on a large table with readers and writers: plainly, and by Tandem.
+//! The nineteen operations of the Nemesis workload, on a large table with readers and writers: by plain statements, by
+//! Reshape, and by Tandem.
 //!
-//! Source of the operations: the Nemesis benchmark of the QuantumDB project. Measured are the longest statement of any client
-//! and the number that failed. Plainly, the clients stay what they were. By Tandem, clients of the old revision are at
-//! work until the contract, and clients of the new one from the mixed state to the end.
+//! Measured are the longest statement of any client, the longest wait of any client for a lock (told by the server), the
+//! statements that failed, and how long it took. Plainly, the clients stay what they were; else clients of the old version
+//! are at work until the contract, and clients of the new one from the mixed state to the end. The first line is the load
+//! alone: what the machine itself does to the longest statement.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::fmt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tandem_database::{Database, Server};
-use tandem_postgres::preparation::{Statements as Proof, Wanted, prepare};
-use tandem_postgres::{Execution, Options, Watch};
 use tandem_schema::name::ident;
-use tandem_schema::source::{File, read};
 
 use crate::load::{Figures, Load, Statements};
+use crate::operation::{OPERATIONS, Operation};
+use crate::reshape::{self, Reshape};
+use crate::stage::{self, CLIENT, Nobody, copy, operator, path, planned};
 
-static GO: AtomicBool = AtomicBool::new(false);
-
-struct Nobody;
-
-impl Watch for Nobody {
-    fn step(&mut self, _: &str, _: usize, _: usize) {}
-    fn rows(&mut self, _: u64, _: u64, _: f64, _: Option<Duration>) {}
-    fn waiting(&mut self, _: &str) {}
-    fn note(&mut self, _: &str) {}
-}
-
-/// An operation: its name, its SQL, and how the new version writes and reads (`{name}` is the column, `{users}` the table).
-struct Operation {
-    name: &'static str,
-    sql: &'static str,
-    /// The name of the table and of the column in the new version.
-    new: (&'static str, &'static str),
-}
-
-const fn operation(name: &'static str, sql: &'static str) -> Operation {
-    Operation { name, sql, new: ("users", "name") }
-}
-
-const OPERATIONS: [Operation; 19] = [
-    operation("create-index-on-column", "CREATE INDEX users_more ON users (nick)"),
-    operation("rename-index", "ALTER INDEX users_name RENAME TO users_by_name"),
-    operation("drop-index-on-column", "DROP INDEX users_name"),
-    operation("add-nullable-column", "ALTER TABLE users ADD COLUMN story varchar(255)"),
-    operation(
-        "add-non-nullable-column",
-        "ALTER TABLE users ADD COLUMN story varchar(255) NOT NULL DEFAULT 'Simple story'",
-    ),
-    operation("drop-nullable-column", "ALTER TABLE users DROP COLUMN nick"),
-    operation("drop-non-nullable-column", "ALTER TABLE users DROP COLUMN kind"),
-    operation("rename-nullable-column", "ALTER TABLE users RENAME COLUMN nick TO alias"),
-    Operation {
-        name: "rename-non-nullable-column",
-        sql: "ALTER TABLE users RENAME COLUMN name TO title",
-        new: ("users", "title"),
-    },
-    operation("modify-data-type-on-nullable", "ALTER TABLE users ALTER COLUMN nick TYPE text"),
-    operation("modify-data-type-on-non-nullable", "ALTER TABLE users ALTER COLUMN name TYPE text"),
-    operation(
-        "modify-data-type-from-int-to-text",
-        "ALTER TABLE users ALTER COLUMN size TYPE text;\n-- @down users.size: CASE WHEN size ~ '^[0-9]{1,9}$' THEN size::int END",
-    ),
-    operation("set-default-on-nullable", "ALTER TABLE users ALTER COLUMN nick SET DEFAULT 'none'"),
-    operation("set-default-on-non-nullable", "ALTER TABLE users ALTER COLUMN name SET DEFAULT 'none'"),
-    operation("make-column-nullable", "ALTER TABLE users ALTER COLUMN kind DROP NOT NULL"),
-    operation(
-        "make-column-non-nullable",
-        "UPDATE users SET nick = 'none' WHERE nick IS NULL; ALTER TABLE users ALTER COLUMN nick SET NOT NULL",
-    ),
-    operation(
-        "add-non-nullable-foreign-key",
-        "ALTER TABLE users ADD COLUMN team int NOT NULL DEFAULT 1 CONSTRAINT users_team REFERENCES teams (id)",
-    ),
-    operation(
-        "add-nullable-foreign-key",
-        "ALTER TABLE users ADD CONSTRAINT users_group FOREIGN KEY (size) REFERENCES teams (id)",
-    ),
-    Operation { name: "rename-table", sql: "ALTER TABLE users RENAME TO people", new: ("people", "name") },
-];
-
-const SETUP: &str = "CREATE TABLE teams (id int PRIMARY KEY);
-    INSERT INTO teams SELECT generate_series(1, 1000);
-    CREATE TABLE users (id bigserial PRIMARY KEY, name varchar(255) NOT NULL, nick varchar(255), kind int NOT NULL DEFAULT 3, size int);";
+/// So many statements are done by the clients of each version around an operation.
+const AROUND: u64 = 200;
 
 fn statements((table, column): (&str, &str)) -> Statements {
     let (table, column) = (ident(table), ident(column));
@@ -97,101 +34,143 @@ fn statements((table, column): (&str, &str)) -> Statements {
 /// What one method showed.
 struct Shown {
     longest: Duration,
+    /// The longest wait for a lock, where there was one worth telling.
+    lock: Duration,
     failed: u64,
     took: Duration,
 }
 
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        let (longest, lock) = (ms(self.longest), ms(self.lock));
+        write!(f, "{longest:6.0} {lock:6.0} {:6} {:6.1}", self.failed, self.took.as_secs_f64())
+    }
+}
+
 /// Measures all of them, or those whose name holds a word.
 pub(crate) fn run(rows: u64, only: Option<&str>) -> Result<(), String> {
-    let server = Server::start(&[("max_wal_size", "4GB"), ("shared_buffers", "1GB")]);
-    server.execute("CREATE DATABASE nemesis");
-    let mut client =
-        postgres::Client::connect(&server.url("nemesis"), postgres::NoTls).map_err(|why| why.to_string())?;
-    let fill = format!(
-        "INSERT INTO users (name, nick, size) SELECT 'name ' || i, 'nick', 1 + i % 1000 FROM generate_series(1, {rows}) i;
-         CREATE INDEX users_name ON users (name); ANALYZE; CHECKPOINT"
-    );
-    for statement in SETUP.split(';').chain(fill.split(';')) {
-        client.batch_execute(statement).map_err(|why| format!("{statement}: {why}"))?;
+    let server = stage::server(rows, "CREATE INDEX users_name ON users (name)")?;
+    let peer = reshape::program();
+    if peer.is_none() {
+        println!("reshape is absent: cargo install reshape, or name its program by RESHAPE");
     }
-    drop(client);
-    println!("{:34} {:>30} {:>30}", "operation", "plain: stall ms, errors, s", "tandem: stall ms, errors, s");
+    println!(
+        "{rows} rows; of each method: longest statement (ms), longest wait for a lock (ms), errors, seconds"
+    );
+    println!("{:34} {:>28} {:>28} {:>28}", "operation", "plain", "reshape", "tandem");
+    println!("{:34} {:>28}", "(the load alone)", alone(&server, rows)?.to_string());
     for operation in
         OPERATIONS.iter().filter(|operation| only.is_none_or(|word| operation.name.contains(word)))
     {
-        let plain = plainly(&copy(&server)?, operation, rows)?;
-        let ours = by_tandem(&copy(&server)?, operation, rows);
-        let told = |shown: &Shown| {
-            format!(
-                "{:.0}, {}, {:.1}",
-                shown.longest.as_secs_f64() * 1000.0,
-                shown.failed,
-                shown.took.as_secs_f64()
-            )
+        let measured = |method: &dyn Fn(&Database<'_>) -> Result<Shown, String>| {
+            let before = log(&server).len();
+            let shown = method(&copy(&server));
+            shown.map(|shown| Shown { lock: longest_wait(log(&server).get(before..)), ..shown })
         };
-        let ours = ours.map_or_else(|why| why, |shown| told(&shown));
-        println!("{:34} {:>30} {:>30}", operation.name, told(&plain), ours);
+        let plain = measured(&|database| plainly(database, operation, rows));
+        let theirs = match &peer {
+            None => Err("absent".to_owned()),
+            Some(_) if operation.reshape.is_empty() => Err("no such action".to_owned()),
+            Some(program) => measured(&|database| by_reshape(program, database, operation, rows)),
+        };
+        let ours = measured(&|database| by_tandem(database, operation, rows));
+        let told = |shown: Result<Shown, String>| match shown {
+            Ok(shown) => shown.to_string(),
+            Err(why) if why.len() <= 28 => why,
+            Err(why) => {
+                eprintln!("{}: {why}", operation.name);
+                "failed, see above".to_owned()
+            }
+        };
+        println!("{:34} {:>28} {:>28} {:>28}", operation.name, told(plain), told(theirs), told(ours));
     }
     Ok(())
 }
 
-fn copy(server: &Server) -> Result<Database<'_>, String> {
-    let database = server.database();
-    let name = database.name().to_owned();
-    // The fresh one makes room for a copy under its name.
-    server.execute(&format!("DROP DATABASE {}", ident(&name)));
-    server.execute(&format!("CREATE DATABASE {} TEMPLATE nemesis", ident(&name)));
-    Ok(database)
+/// What the server has said.
+fn log(server: &Server) -> Vec<u8> {
+    std::fs::read(server.folder().join("log")).unwrap_or_default()
+}
+
+/// The longest wait of a client that ended with the lock: `load LOG:  process 1 acquired … after 12.345 ms`.
+fn longest_wait(log: Option<&[u8]>) -> Duration {
+    let text = String::from_utf8_lossy(log.unwrap_or_default());
+    let waits = text.lines().filter(|line| line.starts_with(CLIENT) && line.contains(" acquired "));
+    let times =
+        waits.filter_map(|line| line.rsplit_once(" after ")?.1.strip_suffix(" ms")?.parse::<f64>().ok());
+    Duration::from_secs_f64(times.fold(0.0, f64::max) / 1000.0)
+}
+
+fn shown(both: &[&Figures], took: Duration) -> Shown {
+    if let Some(why) = both.iter().find_map(|figures| figures.why()) {
+        eprintln!("an error: {why}");
+    }
+    Shown {
+        longest: both.iter().map(|figures| figures.longest()).max().unwrap_or_default(),
+        lock: Duration::ZERO,
+        failed: both.iter().map(|figures| figures.failed()).sum(),
+        took,
+    }
+}
+
+/// The load, without anything happening, for as long as fifty times what is done around an operation.
+fn alone(server: &Server, rows: u64) -> Result<Shown, String> {
+    let database = copy(server);
+    let before = log(server).len();
+    let load = Load::begin(&database.url(), "public", &statements(("users", "name")), rows)?;
+    let begun = Instant::now();
+    load.more(50 * AROUND)?;
+    let took = begun.elapsed();
+    let shown = shown(&[&load.end()], took);
+    Ok(Shown { lock: longest_wait(log(server).get(before..)), ..shown })
 }
 
 fn plainly(database: &Database<'_>, operation: &Operation, rows: u64) -> Result<Shown, String> {
     let load = Load::begin(&database.url(), "public", &statements(("users", "name")), rows)?;
     let begun = Instant::now();
-    let mut client = database.client();
-    let done = client.batch_execute(operation.sql);
+    let done = database.client().batch_execute(operation.sql);
     let took = begun.elapsed();
-    load.more(200)?;
-    let figures = load.end();
+    load.more(AROUND)?;
+    let mut shown = shown(&[&load.end()], took);
     // Where the plain statement itself fails, because of what clients write meanwhile, that counts as an error.
-    let failed = figures.failed() + u64::from(done.is_err());
-    Ok(Shown { longest: figures.longest(), failed, took })
+    shown.failed += u64::from(done.is_err());
+    Ok(shown)
+}
+
+fn by_reshape(
+    program: &Path,
+    database: &Database<'_>,
+    operation: &Operation,
+    rows: u64,
+) -> Result<Shown, String> {
+    let reshape = Reshape::new(program.to_owned(), database.url(), operation.reshape)?;
+    let old = Load::begin(&database.url(), "public", &statements(("users", "name")), rows)?;
+    let begun = Instant::now();
+    reshape.migration("start")?;
+    let new = Load::begin(&database.url(), reshape::NEW_PATH, &statements(operation.new), rows)?;
+    old.more(AROUND)?;
+    let old = old.end();
+    reshape.migration("complete")?;
+    let took = begun.elapsed();
+    new.more(AROUND)?;
+    Ok(shown(&[&old, &new.end()], took))
 }
 
 fn by_tandem(database: &Database<'_>, operation: &Operation, rows: u64) -> Result<Shown, String> {
-    let files = [File { path: "2_new.sql".to_owned(), text: operation.sql.to_owned() }];
-    let migrations = read(&files).map_err(|why| format!("{why:?}"))?;
-    let wanted = Wanted {
-        url: &database.url(),
-        scratch_url: None,
-        from: "1_old",
-        migrations: &migrations,
-        home: "public",
-        statements: Proof::default(),
-        books: None,
-        options: tandem_schema::draft::Options::default(),
-    };
-    let plan = prepare(&wanted).map_err(|why| why.to_string())?.plan;
-    let mut operator =
-        Execution::open(&database.url(), Options::default(), &GO).map_err(|why| why.to_string())?;
-    operator.adopt("1_old", &[]).map_err(|why| why.to_string())?;
-    let path = |lens: &str| format!("{}, public", ident(lens));
+    let plan = planned(database, operation.sql)?;
+    let mut operator = operator(database)?;
     let old = Load::begin(&database.url(), &path(&plan.old_lens), &statements(("users", "name")), rows)?;
     let begun = Instant::now();
     operator.start(&plan, &mut Nobody).map_err(|why| why.to_string())?;
     let new = Load::begin(&database.url(), &path(&plan.new_lens), &statements(operation.new), rows)?;
-    old.more(200)?;
+    old.more(AROUND)?;
     let old = old.end();
     let differences = operator.contract(true, &mut Nobody).map_err(|why| why.to_string())?;
     let took = begun.elapsed();
-    new.more(200)?;
-    let new = new.end();
+    new.more(AROUND)?;
     if !differences.is_empty() {
         return Err(differences.join("; "));
     }
-    let both: [&Arc<Figures>; 2] = [&old, &new];
-    Ok(Shown {
-        longest: both.iter().map(|figures| figures.longest()).max().unwrap_or_default(),
-        failed: both.iter().map(|figures| figures.failed()).sum(),
-        took,
-    })
+    Ok(shown(&[&old, &new.end()], took))
 }

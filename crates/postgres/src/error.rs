@@ -160,6 +160,15 @@ impl Error {
         self
     }
 
+    /// An error that is not the server's word.
+    pub(crate) fn without_words(why: &postgres::Error) -> Error {
+        let is_io = std::error::Error::source(why).is_some_and(|cause| cause.is::<std::io::Error>());
+        if why.is_closed() || is_io {
+            return Error::Lost { why: caused(why) };
+        }
+        Error::Answer { why: caused(why) }
+    }
+
     /// A failed try to connect.
     pub(crate) fn connecting(url: String, why: &postgres::Error) -> Error {
         let code = why.as_db_error().map(|told| told.code().code().to_owned());
@@ -190,14 +199,10 @@ fn caused(why: &postgres::Error) -> String {
 
 impl From<postgres::Error> for Error {
     fn from(why: postgres::Error) -> Error {
-        if let Some(told) = why.as_db_error() {
-            return Error::Server(Box::new(Refusal::from(told)));
+        match why.as_db_error() {
+            Some(told) => Error::Server(Box::new(Refusal::from(told))),
+            None => Error::without_words(&why),
         }
-        let is_io = std::error::Error::source(&why).is_some_and(|cause| cause.is::<std::io::Error>());
-        if why.is_closed() || is_io {
-            return Error::Lost { why: caused(&why) };
-        }
-        Error::Answer { why: caused(&why) }
     }
 }
 

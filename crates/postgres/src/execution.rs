@@ -8,6 +8,8 @@
 mod attempt;
 mod batch;
 mod fill;
+mod replica;
+mod rights;
 mod step;
 mod verification;
 
@@ -29,6 +31,7 @@ use crate::finding::Finding;
 use crate::journal::{Active, Journal, Position, Turn, operate};
 use crate::phase::Phase;
 
+pub use self::rights::may_change;
 pub use self::verification::{clients, verify};
 
 /// Limits of an execution.
@@ -82,9 +85,15 @@ impl<'a> Execution<'a> {
         let (mut guard, mut work) = (connect(url)?, connect(url)?);
         operate(&mut guard)?;
         guard.batch_execute("LISTEN tandem")?;
+        rights::may_create(&mut work)?;
         Journal::open(&mut work)?;
-        // Better an error than rows that are not seen. The zone is the user's, as in any tool that runs a migration.
-        work.batch_execute("SET row_security = off; RESET \"TimeZone\"")?;
+        rights::may_write(&mut work)?;
+        // Better an error than rows that are not seen. The zone is the user's, as in any tool that runs a migration. What
+        // the journal says is on disk, also where the database's own clients do without that.
+        work.batch_execute(
+            "SET row_security = off; RESET \"TimeZone\";
+             SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        )?;
         let rights = Rights {
             replica: may(&mut work, "SET LOCAL session_replication_role = 'replica'")?,
             patience: may(&mut work, "SET LOCAL deadlock_timeout = 20")?,
@@ -116,6 +125,7 @@ impl<'a> Execution<'a> {
         if !drift.is_empty() {
             return Err(Failure::Drifted(drift));
         }
+        may_change(&mut self.line.guard, plan)?;
         let by = self.line.options.by.clone();
         Journal::of(&mut self.line.work).begin(plan, &by)?;
         let active = self.active()?.ok_or(Failure::Taken)?;

@@ -152,9 +152,9 @@ impl Failure {
     }
 }
 
-/// A database's error in one line: what it said, its detail and hint.
+/// A database's error in one line: what it said, its detail and hint; without a word of its, why there is none.
 fn told(error: &postgres::Error) -> String {
-    let Some(said) = error.as_db_error() else { return error.to_string() };
+    let Some(said) = error.as_db_error() else { return Error::without_words(error).to_string() };
     let more = [said.detail(), said.hint()].into_iter().flatten().map(|text| format!(" ({text})"));
     format!("{}{}", said.message(), more.collect::<String>())
 }

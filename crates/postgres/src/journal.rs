@@ -5,9 +5,10 @@
 
 mod state;
 
-use postgres::GenericClient;
 use postgres::error::SqlState;
+use postgres::{GenericClient, SimpleQueryRow};
 use serde::{Deserialize, Serialize};
+use tandem_schema::name::literal;
 use tandem_schema::plan::{MigrationRef, Plan};
 
 use crate::failure::Failure;
@@ -67,6 +68,43 @@ pub(crate) struct Turn {
     pub change: i64,
     /// The number of this operator's turn.
     pub turn: i64,
+}
+
+/// What batches ask and write, as texts: many of them go to the server at once.
+impl Turn {
+    /// Asks whether fills wait. Until the transaction's end nobody can take the change.
+    pub(crate) fn pause_query(self) -> String {
+        format!(
+            "SELECT paused FROM tandem.change WHERE id = {} AND turn = {} AND ended IS NULL FOR SHARE",
+            self.change, self.turn
+        )
+    }
+
+    /// What the answer says; fails if the turn is over.
+    pub(crate) fn is_paused(self, answer: Option<&SimpleQueryRow>) -> Result<bool, Failure> {
+        Ok(answer.ok_or(Failure::Taken)?.get(0) == Some("t"))
+    }
+
+    /// Marks how far a step of a list that walks rows came.
+    pub(crate) fn mark_statement(
+        self,
+        (list, step): (&str, i32),
+        mark: &str,
+        done: u64,
+        total: u64,
+    ) -> String {
+        let rows = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        format!(
+            "INSERT INTO tandem.progress VALUES ({}, {}, {step}, {}::jsonb, {}, {})
+             ON CONFLICT (change, list, step) DO UPDATE
+             SET mark = excluded.mark, rows_done = excluded.rows_done, rows_total = excluded.rows_total",
+            self.change,
+            literal(list),
+            literal(mark),
+            rows(done),
+            rows(total)
+        )
+    }
 }
 
 /// Where a change is.
@@ -204,15 +242,6 @@ impl<'a, C: GenericClient> Journal<'a, C> {
         Ok(())
     }
 
-    /// Whether fills wait; fails if the turn is over. Until the transaction's end nobody can take the change.
-    pub(crate) fn paused(&mut self, turn: Turn) -> Result<bool, Failure> {
-        let row = self.client.query_opt(
-            "SELECT paused FROM tandem.change WHERE id = $1 AND turn = $2 AND ended IS NULL FOR SHARE",
-            &[&turn.change, &turn.turn],
-        )?;
-        Ok(row.ok_or(Failure::Taken)?.try_get(0)?)
-    }
-
     /// How far a step that walks rows came, as it was marked, and how many were walked.
     pub(crate) fn progress(
         &mut self,
@@ -226,25 +255,6 @@ impl<'a, C: GenericClient> Journal<'a, C> {
         )?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some((row.try_get(0)?, u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or(0))))
-    }
-
-    /// Marks how far a step that walks rows came.
-    pub(crate) fn mark(
-        &mut self,
-        change: i64,
-        (list, step): (&str, i32),
-        mark: &str,
-        done: u64,
-        total: u64,
-    ) -> Result<(), Failure> {
-        let rows = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        self.client.execute(
-            "INSERT INTO tandem.progress VALUES ($1, $2, $3, $4::text::jsonb, $5, $6)
-             ON CONFLICT (change, list, step) DO UPDATE
-             SET mark = excluded.mark, rows_done = excluded.rows_done, rows_total = excluded.rows_total",
-            &[&change, &list, &step, &mark, &rows(done), &rows(total)],
-        )?;
-        Ok(())
     }
 
     /// Asks the operator of the active change, whoever it is, to let fills wait or go on.

@@ -16,6 +16,7 @@ mod trouble;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use tandem_postgres::execution::may_change;
 use tandem_postgres::preparation::{self, Prepared, Wanted};
 use tandem_postgres::{Error, connect};
 
@@ -93,6 +94,7 @@ impl Site {
             options: tandem_schema::draft::Options::default(),
         };
         let prepared = preparation::prepare(&wanted).map_err(|why| trouble::unprepared(why, folder))?;
+        may_change(&mut connect(&self.url)?, &prepared.plan)?;
         Ok(Next::Plan(Box::new(prepared)))
     }
 

@@ -1,6 +1,7 @@
 //! `tandem schema` with a real PostgreSQL: the whole path, what is refused, and every kind of interruption.
 
 mod interruption;
+mod kills;
 mod path;
 mod refusal;
 

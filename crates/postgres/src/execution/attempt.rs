@@ -15,6 +15,7 @@ use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::{Options, Watch};
+use crate::error::Error;
 use crate::failure::Failure;
 use crate::session::{COLUMNS, Session, named};
 
@@ -114,7 +115,8 @@ impl Line<'_> {
                 return Ok(());
             }
             if self.guard.is_closed() {
-                return Err(Failure::Taken);
+                let why = "the one that holds the operator's lock was closed".to_owned();
+                return Err(Error::Lost { why }.into());
             }
             if self.guard.notifications().timeout_iter(left.min(STOPPING)).next()?.is_some() {
                 return Ok(());
@@ -147,7 +149,8 @@ impl Line<'_> {
         work: impl FnOnce(&mut Client) -> T,
     ) -> (T, Vec<Session>) {
         let (client, guard) = (&mut self.work, &mut self.guard);
-        let (pid, stop, pace) = (self.pid, self.stop, (self.options.lock_timeout / 2).min(STOPPING));
+        // At least once in each wait for a lock; what takes no longer is left alone.
+        let (pid, stop, pace) = (self.pid, self.stop, (self.options.lock_timeout * 3 / 4).min(STOPPING));
         let (end, ended) = mpsc::channel::<()>();
         thread::scope(|scope| {
             let observer = scope.spawn(move || observe(guard, pid, pace, stop, &ended, watch));

@@ -1,8 +1,9 @@
-//! What one batch of a fill is: a range of keys or of blocks, found and written.
+//! What one batch of a fill is: a range of keys or of blocks, found and written. Decides; its statements are run by
+//! [`super::fill`].
 //!
 //! Tested in `tests/postgres/execution.rs`.
 
-use postgres::{Client, Transaction};
+use postgres::{Client, SimpleQueryRow};
 use tandem_schema::name::{Name, ident, idents, literal};
 use tandem_schema::plan::Fill;
 
@@ -98,8 +99,8 @@ impl Leaf {
         format!("({}) {operator} ({})", idents(key.iter().map(String::as_str)), values.join(", "))
     }
 
-    /// The statement that writes the rows of a range. The table is known by its parent's name in expressions.
-    fn write(&self, fill: &Fill, range: &str) -> String {
+    /// The statement that writes the rows of a range that need it. The table is known by its parent's name in expressions.
+    pub(super) fn write(&self, fill: &Fill, range: &str) -> String {
         if let Some((into, key)) = &fill.into {
             return self.copy(fill, (into, key), range);
         }
@@ -126,56 +127,70 @@ impl Leaf {
             idents(key.iter().map(String::as_str))
         )
     }
+
+    /// The query of the next `size` keys: how many there are, and the last one. Nothing is asked where blocks are walked.
+    pub(super) fn query(&self, fill: &Fill, left: &Range, size: u64) -> String {
+        let Range::Keys { at, end } = left else { return String::new() };
+        // Not under their own names: texts have another order.
+        let text = |(place, column): (usize, &String)| format!("{}::text AS text_{place}", ident(column));
+        let key: Vec<String> = fill.key.iter().enumerate().map(text).collect();
+        format!(
+            "WITH page AS (SELECT {columns} FROM ONLY {table} WHERE {above}{below} ORDER BY {ascending} LIMIT {size})
+             SELECT (SELECT count(*) FROM page), {key} FROM page ORDER BY {descending} LIMIT 1",
+            columns = idents(fill.key.iter().map(String::as_str)),
+            table = self.name,
+            above = self.above(fill, at.as_deref()),
+            below = self.compared(&fill.key, "<=", end),
+            ascending = ordered(&fill.key, "ASC"),
+            key = key.join(", "),
+            descending = ordered(&fill.key, "DESC"),
+        )
+    }
+
+    /// The next batch, by what the query has found; nothing if there are no rows any more.
+    pub(super) fn page(
+        &self,
+        fill: &Fill,
+        left: &Range,
+        size: u64,
+        found: Option<&SimpleQueryRow>,
+    ) -> Option<Page> {
+        match left {
+            Range::Keys { at, end } => {
+                let text = |place: usize| found?.get(place).map(str::to_owned);
+                let count = text(0)?.parse().unwrap_or(0);
+                let last: Vec<String> = (1..=fill.key.len()).map(text).collect::<Option<_>>()?;
+                let (above, below) = (self.above(fill, at.as_deref()), self.compared(&fill.key, "<=", &last));
+                let left = if count < size || last == *end {
+                    Range::Nothing
+                } else {
+                    Range::Keys { at: Some(last), end: end.clone() }
+                };
+                Some(Page { range: format!("{above}{below}"), rows: Some(count), left })
+            }
+            Range::Blocks { file, at, end } => {
+                let (file, until, end) = (*file, at.saturating_add(size).min(*end), *end);
+                let range = format!("ctid >= '({at},0)'::tid AND ctid < '({until},0)'::tid");
+                let left = if until >= end { Range::Nothing } else { Range::Blocks { file, at: until, end } };
+                Some(Page { range, rows: None, left })
+            }
+            Range::Nothing => None,
+        }
+    }
+
+    fn above(&self, fill: &Fill, at: Option<&[String]>) -> String {
+        at.map_or_else(String::new, |at| format!("{} AND ", self.compared(&fill.key, ">", at)))
+    }
 }
 
-/// A batch by keys: how many rows were walked, and what is left.
-pub(super) fn keys_batch(
-    transaction: &mut Transaction<'_>,
-    step: &str,
-    fill: &Fill,
-    leaf: &Leaf,
-    at: Option<&[String]>,
-    end: &[String],
-    size: u64,
-) -> Result<(u64, Range), Failure> {
-    let above = at.map_or_else(String::new, |at| format!("{} AND ", leaf.compared(&fill.key, ">", at)));
-    let query = format!(
-        "WITH page AS (SELECT {columns} FROM ONLY {table} WHERE {above}{below} ORDER BY {ascending} LIMIT {size})
-         SELECT (SELECT count(*) FROM page), ARRAY[{texts}] FROM page ORDER BY {descending} LIMIT 1",
-        columns = idents(fill.key.iter().map(String::as_str)),
-        table = leaf.name,
-        below = leaf.compared(&fill.key, "<=", end),
-        ascending = ordered(&fill.key, "ASC"),
-        texts = texts(&fill.key),
-        descending = ordered(&fill.key, "DESC"),
-    );
-    let Some(row) = transaction.query_opt(&query, &[])? else { return Ok((0, Range::Nothing)) };
-    let (count, last): (i64, Vec<String>) = (row.try_get(0)?, row.try_get(1)?);
-    let count = u64::try_from(count).unwrap_or(0);
-    let update = leaf.write(fill, &format!("{above}{}", leaf.compared(&fill.key, "<=", &last)));
-    transaction.batch_execute(&update).map_err(|error| Failure::Database(error).at(step, &update))?;
-    let left = if count < size || last == end {
-        Range::Nothing
-    } else {
-        Range::Keys { at: Some(last), end: end.to_vec() }
-    };
-    Ok((count, left))
-}
-
-/// A batch by blocks `(file, from, end)`: how many rows were written, and what is left.
-pub(super) fn blocks_batch(
-    transaction: &mut Transaction<'_>,
-    step: &str,
-    fill: &Fill,
-    leaf: &Leaf,
-    (file, at, end): (u32, u64, u64),
-    size: u64,
-) -> Result<(u64, Range), Failure> {
-    let until = at.saturating_add(size).min(end);
-    let update = leaf.write(fill, &format!("ctid >= '({at},0)'::tid AND ctid < '({until},0)'::tid"));
-    let rows =
-        transaction.execute(&update, &[]).map_err(|error| Failure::Database(error).at(step, &update))?;
-    Ok((rows, if until >= end { Range::Nothing } else { Range::Blocks { file, at: until, end } }))
+/// What one batch is about.
+pub(super) struct Page {
+    /// A condition for the rows that are in it.
+    pub(super) range: String,
+    /// How many they are, where that is known before they are written.
+    pub(super) rows: Option<u64>,
+    /// What is left afterwards.
+    pub(super) left: Range,
 }
 
 /// The columns as texts.

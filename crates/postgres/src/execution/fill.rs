@@ -5,20 +5,22 @@
 
 use std::time::{Duration, Instant};
 
+use postgres::{SimpleQueryMessage, Transaction};
 use serde::{Deserialize, Serialize};
 use tandem_schema::plan::Fill;
 
 use super::Watch;
 use super::attempt::Line;
-use super::batch::{Leaf, blocks_batch, keys_batch};
+use super::batch::{Leaf, Page};
+use super::replica::Replicas;
 use crate::failure::Failure;
 use crate::journal::{Journal, Turn};
 
 /// Rows of the first batch, of the smallest and the largest.
-const ROWS: (f64, f64, f64) = (1000.0, 100.0, 20_000.0);
+const ROWS: (f64, f64, f64) = (1000.0, 200.0, 20_000.0);
 
 /// Blocks of the first batch, of the smallest and the largest.
-const BLOCKS: (f64, f64, f64) = (16.0, 1.0, 2000.0);
+const BLOCKS: (f64, f64, f64) = (16.0, 2.0, 2000.0);
 
 /// How often replicas are looked at, and a pause is asked about without having been told.
 const LOOK: Duration = Duration::from_secs(1);
@@ -77,13 +79,18 @@ struct Pace {
     begun: Instant,
     before: u64,
     done: u64,
-    looked: Instant,
+    replicas: Replicas,
 }
 
 /// How a batch went.
 enum Batch {
     Paused,
-    Done { rows: u64, left: Range },
+    /// Rows were written for so long: nobody else could write them.
+    Done {
+        rows: u64,
+        left: Range,
+        took: Duration,
+    },
 }
 
 impl Line<'_> {
@@ -102,8 +109,7 @@ impl Line<'_> {
             None => (None, 0),
         };
         let bounds = if fill.key.is_empty() { BLOCKS } else { ROWS };
-        let now = Instant::now();
-        let mut pace = Pace { size: bounds.0, bounds, begun: now, before: done, done, looked: now };
+        let mut pace = Pace::new(bounds, done);
         for oid in Leaf::all(&mut self.work, &fill.table)? {
             if mark.as_ref().is_some_and(|mark| mark.leaf > oid) {
                 continue;
@@ -132,23 +138,21 @@ impl Line<'_> {
     ) -> Result<(), Failure> {
         while left != Range::Nothing {
             self.go_on()?;
-            let begun = Instant::now();
             match self.batch(place, fill, leaf, &left, pace, watch)? {
                 Batch::Paused => {
                     watch.waiting("paused");
                     self.wait(LOOK)?;
                     continue;
                 }
-                Batch::Done { rows, left: rest } => {
+                Batch::Done { rows, left: rest, took } => {
                     left = rest;
                     pace.done += rows;
+                    pace.adapt(took, self.options.batch);
                 }
             }
-            pace.adapt(begun.elapsed(), self.options.batch);
             pace.tell(fill.rows, watch);
-            if pace.looked.elapsed() >= LOOK {
-                self.let_replicas_follow(watch)?;
-                pace.looked = Instant::now();
+            if pace.replicas.are_due(LOOK) {
+                self.let_replicas_follow(&mut pace.replicas, watch)?;
             }
         }
         Ok(())
@@ -171,55 +175,97 @@ impl Line<'_> {
         let size = pace.size as u64;
         self.attempts(place.title, watch, |client, limits| {
             let mut transaction = client.transaction()?;
-            transaction.batch_execute(&format!(
-                "{limits}; {quiet}SET LOCAL tandem.quiet = 'on'; SET LOCAL enable_seqscan = off"
+            // A batch that a crash of the server takes away takes its mark along and is done again: no commit waits for the
+            // disk. The step's end does, and with it all batches before are there.
+            let said = transaction.simple_query(&format!(
+                "{limits}; {quiet}SET LOCAL tandem.quiet = 'on'; SET LOCAL enable_seqscan = off; \
+                 SET LOCAL synchronous_commit = off; SET LOCAL jit = off; {}; {}",
+                place.turn.pause_query(),
+                leaf.query(fill, left, size)
             ))?;
-            if Journal::of(&mut transaction).paused(place.turn)? {
+            let mut found = said.iter().filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            });
+            if place.turn.is_paused(found.next())? {
                 return Ok(Batch::Paused);
             }
-            let (rows, rest) = match left {
-                Range::Keys { at, end } => {
-                    keys_batch(&mut transaction, place.title, fill, leaf, at.as_deref(), end, size)?
-                }
-                Range::Blocks { file, at, end } => {
-                    blocks_batch(&mut transaction, place.title, fill, leaf, (*file, *at, *end), size)?
-                }
-                Range::Nothing => (0, Range::Nothing),
-            };
-            let mark = serde_json::to_string(&Mark { leaf: leaf.oid, left: rest.clone() })
-                .map_err(|why| Failure::Unreadable(why.to_string()))?;
-            let done = pace.done.saturating_add(rows);
-            Journal::of(&mut transaction).mark(
-                place.turn.change,
-                (place.list, place.index),
-                &mark,
-                done,
-                fill.rows,
-            )?;
+            let page = leaf.page(fill, left, size, found.next());
+            let begun = Instant::now();
+            let (rows, rest) = write(&mut transaction, place, fill, leaf, pace.done, page)?;
             transaction.commit()?;
-            Ok(Batch::Done { rows, left: rest })
+            Ok(Batch::Done { rows, left: rest, took: begun.elapsed() })
         })
     }
 
     /// Waits while a replica is too far behind.
-    fn let_replicas_follow(&mut self, watch: &mut (dyn Watch + Send)) -> Result<(), Failure> {
+    fn let_replicas_follow(
+        &mut self,
+        replicas: &mut Replicas,
+        watch: &mut (dyn Watch + Send),
+    ) -> Result<(), Failure> {
         loop {
-            let row = self.guard.query_one(
-                "SELECT extract(epoch FROM max(replay_lag))::float8 FROM pg_stat_replication",
-                &[],
-            )?;
-            let lag = row.try_get::<_, Option<f64>>(0)?.unwrap_or(0.0);
-            if lag <= self.options.lag.as_secs_f64() {
-                return Ok(());
+            let behind = replicas.look(&mut self.guard)?;
+            if replicas.are_hidden() {
+                watch.note("this role may not see how far replicas are behind, so nothing waits for them: GRANT pg_read_all_stats");
             }
-            watch.waiting(&format!("a replica is {lag:.0} s behind"));
+            let Some(behind) = behind.filter(|behind| behind.time > self.options.lag) else { return Ok(()) };
+            watch.waiting(&format!(
+                "the replica {} is {} s and {} MB behind, more than {} s",
+                behind.name,
+                behind.time.as_secs(),
+                behind.bytes / 1_000_000,
+                self.options.lag.as_secs()
+            ));
             self.wait(LOOK)?;
         }
     }
 }
 
+/// Writes a batch, and how far it came; how many rows it was, and what is left.
+fn write(
+    transaction: &mut Transaction<'_>,
+    place: Place<'_>,
+    fill: &Fill,
+    leaf: &Leaf,
+    done: u64,
+    page: Option<Page>,
+) -> Result<(u64, Range), Failure> {
+    let rest = page.as_ref().map_or(Range::Nothing, |page| page.left.clone());
+    let mark = serde_json::to_string(&Mark { leaf: leaf.oid, left: rest.clone() })
+        .map_err(|why| Failure::Unreadable(why.to_string()))?;
+    let marked = |rows: u64| {
+        let step = (place.list, place.index);
+        place.turn.mark_statement(step, &mark, done.saturating_add(rows), fill.rows)
+    };
+    let Some(page) = page else {
+        transaction.batch_execute(&marked(0))?;
+        return Ok((0, rest));
+    };
+    let update = leaf.write(fill, &page.range);
+    let failed = |error: postgres::Error| Failure::Database(error).at(place.title, &update);
+    // On the way to the server and back rows are held for nothing: there is one way where that can be.
+    if let Some(rows) = page.rows {
+        transaction.batch_execute(&format!("{update}; {}", marked(rows))).map_err(failed)?;
+        return Ok((rows, rest));
+    }
+    let told = transaction.simple_query(&update).map_err(failed)?;
+    let rows = told.iter().find_map(|message| match message {
+        SimpleQueryMessage::CommandComplete(rows) => Some(*rows),
+        _ => None,
+    });
+    transaction.batch_execute(&marked(rows.unwrap_or(0)))?;
+    Ok((rows.unwrap_or(0), rest))
+}
+
 impl Pace {
-    /// The next batch takes as long as it should, by what this one took; never more than twice as much, or half.
+    fn new(bounds: (f64, f64, f64), done: u64) -> Pace {
+        let begun = Instant::now();
+        Pace { size: bounds.0, bounds, begun, before: done, done, replicas: Replicas::default() }
+    }
+
+    /// The next batch writes for as long as it should, by what this one took; never more than twice as much, or half. What
+    /// a batch costs besides does not count: smaller ones would only cost it more often.
     fn adapt(&mut self, took: Duration, wanted: Duration) {
         let factor = wanted.as_secs_f64() / took.as_secs_f64().max(0.000_1);
         self.size = (self.size * factor.clamp(0.5, 2.0)).clamp(self.bounds.1, self.bounds.2);
@@ -240,8 +286,7 @@ mod tests {
 
     #[test]
     fn a_batch_grows_and_shrinks_within_bounds() {
-        let now = Instant::now();
-        let mut pace = Pace { size: ROWS.0, bounds: ROWS, begun: now, before: 0, done: 0, looked: now };
+        let mut pace = Pace::new(ROWS, 0);
         let wanted = Duration::from_millis(50);
         pace.adapt(Duration::from_millis(25), wanted);
         assert_eq!(pace.size, 2000.0);

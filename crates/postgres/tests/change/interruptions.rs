@@ -9,12 +9,14 @@ use tandem_schema::plan::Plan;
 
 use crate::stage::{operator, planned, quiet};
 
-const BEFORE: &str = "CREATE TABLE teams (id int PRIMARY KEY, title text);
+/// Two tables with rows.
+pub(super) const BEFORE: &str = "CREATE TABLE teams (id int PRIMARY KEY, title text);
     CREATE TABLE users (id serial PRIMARY KEY, name text, email text NOT NULL, size int NOT NULL, team int);
     INSERT INTO teams SELECT i, 't' FROM generate_series(1, 20) i;
     INSERT INTO users (name, email, size, team) SELECT 'n ' || i, 'e' || i, i, 1 + i % 20 FROM generate_series(1, 2500) i";
 
-const MIGRATION: &str = "UPDATE users SET name = 'none' WHERE name IS NULL;
+/// A change of many kinds.
+pub(super) const MIGRATION: &str = "UPDATE users SET name = 'none' WHERE name IS NULL;
     ALTER TABLE users ALTER COLUMN name SET NOT NULL;
     ALTER TABLE users RENAME COLUMN email TO mail;
     ALTER TABLE users ALTER COLUMN size TYPE bigint;
@@ -45,13 +47,15 @@ impl Watch for Cut<'_> {
     fn note(&mut self, _: &str) {}
 }
 
-fn same(database: &Database<'_>, plan: &Plan, after: bool, when: &str) {
+/// The schema is that of the plan's end, or that of its undo.
+pub(super) fn same(database: &Database<'_>, plan: &Plan, after: bool, when: &str) {
     let found = shape(&mut database.client()).unwrap();
     let differences = if after { plan.after.differences(&found) } else { plan.undone.differences(&found) };
     assert!(differences.is_empty(), "{when}: {}", differences.join("\n"));
 }
 
-fn rows(database: &Database<'_>) -> String {
+/// What all rows of the users are, in short.
+pub(super) fn rows(database: &Database<'_>) -> String {
     let query = "SELECT md5(string_agg(u::text, ',' ORDER BY id)) || count(*) FROM users u";
     database.client().query_one(query, &[]).unwrap().get(0)
 }

@@ -5,6 +5,7 @@ mod books;
 mod clients;
 mod columns;
 mod copies;
+mod crashes;
 mod interruptions;
 mod keys;
 mod names;

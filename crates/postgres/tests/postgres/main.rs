@@ -1,10 +1,13 @@
 //! Real servers: catalogs read, connections made, scratch copies taken.
 
 mod connection;
+mod encryption;
 mod execution;
 mod house;
 mod interruption;
 mod journal;
 mod reading;
 mod relay;
+mod replica;
+mod rights;
 mod scratch;

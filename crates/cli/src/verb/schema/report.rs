@@ -8,6 +8,9 @@ use crate::failure::{Exit, Failure};
 use crate::place;
 use crate::terminal::{CARE, DIM, Terminal, clean};
 
+/// After whatever ended a change in the middle.
+const AGAIN: &str = "nothing is half-done: tandem schema resume tries again, tandem schema undo goes back";
+
 /// A refusal, or an error in a file, as `--json` prints it.
 #[derive(Serialize)]
 struct Told<'a> {
@@ -68,7 +71,8 @@ fn database(error: &DatabaseError) -> Failure {
         DatabaseError::MayNot { .. } => Exit::Refused,
         _ => Exit::Failed,
     };
-    Failure::new(exit, error.to_string())
+    let failure = Failure::new(exit, error.to_string());
+    if matches!(error, DatabaseError::Lost { .. }) { failure.help(AGAIN) } else { failure }
 }
 
 /// Why a change was not begun or carried on.
@@ -92,11 +96,9 @@ fn stopped(stop: &Stop) -> Failure {
             refused("write those rows through the app or by hand, then try again; tandem schema verify looks")
         }
         Stop::Clients(_) => refused("stop those apps first, or say --force: they will fail"),
-        Stop::Blocked { .. } => Failure::failed(message)
-            .help("nothing is half-done: tandem schema resume tries again, tandem schema undo goes back"),
+        Stop::Blocked { .. } => Failure::failed(message).help(AGAIN),
         Stop::Taken => Failure::failed(message).help("tandem schema status"),
-        Stop::Database(_) | Stop::Statement { .. } => Failure::failed(message)
-            .help("nothing is half-done: tandem schema resume tries again, tandem schema undo goes back"),
+        Stop::Database(_) | Stop::Statement { .. } => Failure::failed(message).help(AGAIN),
         Stop::Format { .. } | Stop::Unreadable(_) => Failure::failed(message),
     }
 }

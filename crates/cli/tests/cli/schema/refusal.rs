@@ -104,3 +104,48 @@ error: which database is not known: DATABASE_URL is not set
         assert!(stage.ends(5, &[verb]).1.contains("no change is active"), "{verb}");
     }
 }
+
+#[test]
+fn what_a_role_may_not_do_is_said_before_anything_is_begun() {
+    let stage = settled();
+    stage.write("0002_full_name.sql", FULL_NAME);
+    let role = format!("weak_{}", stage.database.name());
+    stage
+        .database
+        .execute(&format!("CREATE ROLE {role} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"));
+    let url = stage.database.url().replace("postgres@", &format!("{role}@"));
+    for verb in ["plan", "start"] {
+        let (_, told) = stage.ends(5, &[verb, "--url", &url]);
+        assert!(told.contains("CREATEDB") && told.contains("--scratch-url"), "{told}");
+    }
+    stage.database.execute(&format!("ALTER ROLE {role} CREATEDB"));
+    for verb in ["plan", "start"] {
+        let (_, told) = stage.ends(5, &[verb, "--url", &url]);
+        assert!(
+            told.contains("change public.users, which it does not own") && told.contains("GRANT"),
+            "{told}"
+        );
+    }
+    assert!(stage.done(&["status"]).contains("1 pending"));
+    stage.database.execute(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
+}
+
+#[test]
+fn what_a_person_changes_by_hand_is_seen_before_and_after() {
+    let stage = settled();
+    stage.write("0002_full_name.sql", FULL_NAME);
+    stage.database.execute("ALTER TABLE users ADD COLUMN code text");
+    let (_, told) = stage.ends(5, &["plan"]);
+    assert!(
+        told.starts_with("db/migrations/0002_full_name.sql:2:") && told.contains("already exists"),
+        "{told}"
+    );
+    stage.database.execute("ALTER TABLE users DROP COLUMN code");
+    stage.done(&["start"]);
+    stage.database.execute("ALTER TABLE users ADD COLUMN odd int");
+    let (out, told) = stage.ends(0, &["contract", "--force"]);
+    assert!(format!("{out}{told}").contains("odd"), "{out}{told}");
+    stage.write("0003_more.sql", "ALTER TABLE users ADD COLUMN more int;");
+    stage.done(&["start"]);
+    stage.done(&["contract", "--force"]);
+}
