@@ -12,7 +12,7 @@ mod rehearsal;
 use std::collections::BTreeMap;
 
 use postgres::{Client, GenericClient};
-use tandem_schema::book::{self, Book};
+use tandem_schema::book::{self, Book, snapshot};
 use tandem_schema::draft::{Options, Request};
 use tandem_schema::fingerprint::Fingerprint;
 use tandem_schema::model::{Catalog, Kind};
@@ -105,7 +105,7 @@ pub fn prepare(wanted: &Wanted<'_>) -> Result<Prepared, Unprepared> {
     let mut real = connect(wanted.url)?;
     let first = schema(&mut real)?;
     let mut pristine = Scratch::copy(wanted.url, wanted.scratch_url)?;
-    for table in books_of(&first, wanted.home) {
+    for table in books_of(&first, wanted) {
         pristine.copy_rows(&mut real, &table)?;
     }
     let copied = schema(&mut pristine.connect()?)?;
@@ -207,6 +207,9 @@ pub(crate) fn schema(client: &mut impl GenericClient) -> Result<Catalog, Error> 
 }
 
 /// Bookkeeping tables, whose rows migrations (and frameworks) look at.
-fn books_of(catalog: &Catalog, home: &str) -> Vec<Name> {
-    book::applied(catalog, home).map(|(table, _, _)| table).into_iter().collect()
+fn books_of(catalog: &Catalog, wanted: &Wanted<'_>) -> Vec<Name> {
+    match wanted.books {
+        Some(_) => snapshot::known(catalog).into_iter().chain(snapshot::filled(catalog)).collect(),
+        None => book::applied(catalog, wanted.home).map(|(table, _, _)| table).into_iter().collect(),
+    }
 }

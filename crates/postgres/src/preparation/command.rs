@@ -75,7 +75,8 @@ pub fn record(
     let done = schema(&mut client)?;
     let new = new_books(&done, &books);
     let rewritten = rewritten(&relay.exchanges(), &new)?;
-    let names = books.iter().map(|table| table.name.clone()).chain(rewritten.keys().cloned()).collect();
+    let apart = books.iter().chain(&filled).map(|table| table.name.clone());
+    let names = apart.chain(rewritten.keys().cloned()).collect();
     let mut recording = recording::recording(&relay.exchanges(), &names)?;
     for relation in rewritten.values() {
         let rows = rows(&mut client, &relation.name, &columns(relation))?;
@@ -84,7 +85,7 @@ pub fn record(
     let read = recording.reads.iter().find(|(table, _)| {
         let own =
             before.relations.values().any(|relation| relation.name.name == **table && relation.is_table());
-        own && !snapshot::names(&before).contains(*table)
+        own
     });
     if let Some((table, statement)) = read {
         let (table, statement) = (table.clone(), statement.clone());
@@ -103,6 +104,13 @@ pub fn record(
             head = is.iter().rfind(|row| !was.contains(row)).map(|row| said(row)).or(head);
             after.push(snapshot::book(relation, &is));
         }
+    }
+    for table in &filled {
+        let Some((_, relation)) = before.relation(table) else { continue };
+        let (was, mut is) =
+            (rows(&mut real, table, &columns(relation))?, rows(&mut client, table, &columns(relation))?);
+        is.retain(|row| !was.contains(row));
+        recording.statements.extend(snapshot::added(relation, &is));
     }
     for relation in new.values() {
         let is = rows(&mut client, &relation.name, &columns(relation))?;

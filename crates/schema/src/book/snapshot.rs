@@ -2,8 +2,6 @@
 //!
 //! For the tables of any framework, known by their names alone.
 
-use std::collections::BTreeSet;
-
 use super::Book;
 use crate::model::{Catalog, Relation};
 use crate::name::{Name, ident, literal};
@@ -35,7 +33,8 @@ const BOOKS: &[&str] = &[
     "pgmigrations",
 ];
 
-/// Names of the tables that frameworks fill by themselves whenever migrations have run, and read before.
+/// Names of the tables that frameworks fill by themselves whenever migrations have run, and read before; those that others
+/// refer to come first.
 const FILLED: &[&str] = &["django_content_type", "auth_permission", "django_site"];
 
 /// The books of a database, whoever wrote them.
@@ -48,14 +47,14 @@ pub fn filled(catalog: &Catalog) -> Vec<Name> {
     tables(catalog, FILLED)
 }
 
-/// The names that stand for bookkeeping wherever they are met.
-pub fn names(catalog: &Catalog) -> BTreeSet<String> {
-    known(catalog).into_iter().chain(filled(catalog)).map(|name| name.name).collect()
-}
-
+/// In the order of the names.
 fn tables(catalog: &Catalog, known: &[&str]) -> Vec<Name> {
-    let is = |relation: &&Relation| relation.is_table() && known.contains(&relation.name.name.as_str());
-    catalog.relations.values().filter(is).map(|relation| relation.name.clone()).collect()
+    let named = |name: &&str| {
+        let tables = catalog.relations.values().filter(|relation| relation.is_table());
+        let name = (*name).to_owned();
+        tables.filter(move |relation| relation.name.name == name).map(|relation| relation.name.clone())
+    };
+    known.iter().flat_map(named).collect()
 }
 
 /// A book whose rows are to be `rows`, each with the texts of its columns in the table's order.
@@ -85,6 +84,23 @@ pub fn book(relation: &Relation, rows: &[Vec<Option<String>>]) -> Book {
         (format!("SELECT {columns} FROM {wanted}"), settle)
     };
     Book { table: table.clone(), framework: Framework::Plain, view, settle }
+}
+
+/// Statements that add rows to a table that a framework fills by itself. Their numbers are those of the copy in which they
+/// were made: other rows refer to them. Both revisions can live with them.
+pub fn added(relation: &Relation, rows: &[Vec<Option<String>>]) -> Vec<String> {
+    let columns: Vec<String> = relation.columns.iter().map(|column| ident(&column.name)).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut statements = vec![format!(
+        "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE VALUES {} ON CONFLICT DO NOTHING",
+        relation.name,
+        columns.join(", "),
+        values(relation, rows)
+    )];
+    statements.extend(relation.columns.iter().filter_map(|column| counted(relation, column)));
+    statements.iter().map(|statement| format!("-- @expand\n{statement}")).collect()
 }
 
 /// A statement that puts rows into a book that is new; none where there are no rows.

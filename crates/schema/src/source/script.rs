@@ -344,6 +344,12 @@ mod tests {
             "INSERT INTO t (a) VALUES (-1, 'x'::text, NULL), (true, 2.5, ARRAY['a']) ON CONFLICT DO NOTHING",
         );
         assert!(insert.constant_rows && insert.own_rows_only && insert.returning_or_conflict);
+        assert!(
+            data("INSERT INTO t SELECT * FROM unnest('{1,2}'::int[], (ARRAY['a', NULL])::text[])")
+                .constant_rows
+        );
+        assert!(!data("INSERT INTO t SELECT * FROM unnest(ARRAY[now()])").constant_rows);
+        assert!(!data("INSERT INTO t SELECT * FROM unnest('{1}'::int[]), u").constant_rows);
         assert!(!data("INSERT INTO t VALUES (now())").constant_rows);
         assert!(!data("INSERT INTO t SELECT * FROM u").own_rows_only);
         assert_eq!(data("WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d").verb, Verb::Delete);

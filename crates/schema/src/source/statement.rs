@@ -419,5 +419,26 @@ fn constant_rows(fields: &Value) -> bool {
     let rows = list(select, "values_lists");
     let constant =
         |row: &Value| syntax::node(row).is_some_and(|(_, row)| list(row, "items").iter().all(is_constant_in));
-    !rows.is_empty() && part(fields, "with_clause").is_none() && rows.iter().all(constant)
+    part(fields, "with_clause").is_none()
+        && if rows.is_empty() { unnests_constants(select) } else { rows.iter().all(constant) }
+}
+
+/// `SELECT … FROM unnest('{1,2}'::int[])`: how some frameworks write many rows at once.
+fn unnests_constants(select: &Value) -> bool {
+    let mut constant = !list(select, "from_clause").is_empty();
+    for clause in ["from_clause", "target_list", "where_clause"] {
+        let Some(clause) = part(select, clause) else { continue };
+        syntax::walk(clause, &mut |kind, fields| {
+            constant &= match kind {
+                "FuncCall" => {
+                    let name = list(fields, "funcname").last().and_then(syntax::name);
+                    name == Some("unnest") && list(fields, "args").iter().all(is_constant_in)
+                }
+                "RangeVar" | "SubLink" | "RangeSubselect" | "SqlvalueFunction" => false,
+                _ => true,
+            };
+            true
+        });
+    }
+    constant
 }
