@@ -156,9 +156,10 @@ fn reader(database: &Database<'_>, plan: &Plan) -> Result<(Client, Vec<(String, 
     Ok((client, prepared))
 }
 
+/// As any tool does, within the transactions that the file names.
 fn run_plainly(database: &Database<'_>, migration: &Migration) -> Result<(), String> {
     let mut client = database.client();
-    for statement in migration.statements.iter().filter(|statement| !statement.transaction_control) {
+    for statement in &migration.statements {
         client.batch_execute(&statement.text).map_err(|why| format!("{}: {why:?}", statement.text))?;
     }
     Ok(())

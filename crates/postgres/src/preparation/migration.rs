@@ -9,7 +9,8 @@ use super::Unprepared;
 use crate::error::Error;
 
 /// Runs those statements that are wanted, each by itself, as the framework would find them: at home. After an undo, what that
-/// did not take back may have been run before.
+/// did not take back may have been run before, and no transaction may fail of it; else those that the file names are kept, as
+/// what is there only while they last may be used in them.
 pub(super) fn run(
     client: &mut Client,
     home: &str,
@@ -19,8 +20,11 @@ pub(super) fn run(
 ) -> Result<(), Unprepared> {
     at_home(client, home)?;
     for migration in migrations {
-        for statement in migration.statements.iter().filter(|statement| wanted(statement)) {
-            if statement.transaction_control || locks(statement) {
+        let wanted = |statement: &&Statement| {
+            if statement.transaction_control { !again } else { wanted(statement) }
+        };
+        for statement in migration.statements.iter().filter(wanted) {
+            if locks(statement) {
                 continue;
             }
             match client.batch_execute(&statement.text) {
@@ -32,6 +36,8 @@ pub(super) fn run(
             }
         }
     }
+    // Whatever was left open ends here: outside of a transaction this is a warning.
+    client.batch_execute("COMMIT").map_err(Error::from)?;
     // A migration may have set anything; catalogs are read as every connection of Tandem's reads them.
     client
         .batch_execute("SET \"TimeZone\" = 'UTC'; SET \"DateStyle\" = 'ISO, YMD'; SET search_path = ''")

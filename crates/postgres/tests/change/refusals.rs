@@ -47,6 +47,12 @@ fn rows_that_can_not_be_told() {
         ("opaque", "DO $$ BEGIN UPDATE users SET age = 3; END $$", "-- @expand"),
         ("opaque", "SELECT setval('users_id_seq', 5000)", "-- @expand"),
     ]);
+    let migration = "BEGIN; CREATE TEMP TABLE passing ON COMMIT DROP AS SELECT id FROM users; CREATE INDEX ON passing (id);
+        INSERT INTO orders SELECT id FROM passing; COMMIT";
+    assert_eq!(
+        refused(SHOP, migration).iter().map(|refusal| &*refusal.code).collect::<Vec<_>>(),
+        ["passing-table"]
+    );
     let migration = "CREATE TABLE profiles (user_id int);\nINSERT INTO profiles SELECT id FROM users";
     let refusals = refused(SHOP, migration);
     assert_eq!(refusals.len(), 1);

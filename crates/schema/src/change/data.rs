@@ -97,6 +97,12 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
     let request = draft.request;
     let name = Name::new(data.schema.as_deref().unwrap_or(request.home), &data.table);
     let place = Some(statement.place.clone());
+    let all = request.migrations.iter().flat_map(|migration| &migration.statements);
+    let mut temporary = all.filter_map(|other| other.temporary.as_deref());
+    if let Some(table) = temporary.find(|table| crate::draft::mentions(&statement.text, table)) {
+        passing(draft, table, place);
+        return;
+    }
     let after = request.after.relation(&name);
     let kept = after
         .and_then(|(oid, _)| request.before.relations.get(&oid))
@@ -134,13 +140,17 @@ fn written(draft: &mut Draft<'_>, statement: &Statement, data: &DataStatement) {
                 through_lens(draft, statement, Some(&table));
             }
         }
-        (None, None) => draft.refuse(
-            "passing-table",
-            format!("{} is there only while the migration runs", name.name),
-            "write the statement without it, or mark all statements that use it with `-- @expand`",
-            place,
-        ),
+        (None, None) => passing(draft, &name.name, place),
     }
+}
+
+fn passing(draft: &mut Draft<'_>, table: &str, place: Option<crate::source::Place>) {
+    draft.refuse(
+        "passing-table",
+        format!("{table} is there only while the migration runs"),
+        "write the statement without it, or mark all statements that use it with `-- @expand`",
+        place,
+    );
 }
 
 /// The statement as one that writes rows of a table that is there.

@@ -19,6 +19,8 @@ pub struct Statement {
     pub data: Option<DataStatement>,
     /// The rows that it puts into the table that it makes: of CREATE TABLE … AS.
     pub filled: Option<DataStatement>,
+    /// The table that it makes for its session alone.
+    pub temporary: Option<String>,
     /// Of ALTER TABLE … ALTER COLUMN … TYPE … USING: table's schema if written, table, column, expression.
     pub using: Vec<(Option<String>, String, String, String)>,
     /// Must run outside of a transaction block (CREATE INDEX CONCURRENTLY, VACUUM, …).
@@ -155,6 +157,7 @@ impl<'a> Script<'a> {
             mark,
             data: sight.as_ref().and_then(Sight::data),
             filled: sight.as_ref().and_then(Sight::filled),
+            temporary: sight.as_ref().and_then(Sight::temporary),
             using: sight.map(|sight| sight.using()).unwrap_or_default(),
             alone: manner.alone,
             transaction_control: manner.transaction_control,

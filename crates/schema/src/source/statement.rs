@@ -136,6 +136,18 @@ impl<'a> Sight<'a> {
         self.copied(columns, query)
     }
 
+    /// The table that it makes for its session alone.
+    pub(super) fn temporary(&self) -> Option<String> {
+        let (kind, fields) = syntax::node(self.tree)?;
+        let relation = match kind {
+            "CreateStmt" => part(fields, "relation")?,
+            "CreateTableAsStmt" => part(part(fields, "into")?, "rel")?,
+            "SelectStmt" => part(part(fields, "into_clause")?, "rel")?,
+            _ => return None,
+        };
+        (word(relation, "relpersistence") == "t").then(|| word(relation, "relname").to_owned())
+    }
+
     /// The rows that CREATE TABLE … AS (or SELECT … INTO) puts into its table.
     pub(super) fn filled(&self) -> Option<DataStatement> {
         let (kind, fields) = syntax::node(self.tree)?;
