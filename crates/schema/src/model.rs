@@ -97,8 +97,9 @@ pub struct Column {
     pub not_null: bool,
     /// The default's or generation expression's SQL.
     pub default: Option<String>,
-    /// Existing rows got their value for this column without being written (`atthasmissing`): its default is a constant.
-    pub instant: bool,
+    /// The value that existing rows got for this column without being written (`attmissingval`), as a literal: the constant
+    /// default with which it was added, also if that is gone.
+    pub given: Option<String>,
     /// `a` always, `d` by default; None: no identity column.
     pub identity: Option<String>,
     /// Generated and stored from other columns.

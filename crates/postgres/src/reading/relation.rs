@@ -74,7 +74,8 @@ fn columns_query(version: u32) -> String {
             (SELECT quote_ident(l.nspname) || '.' || quote_ident(o.collname) FROM pg_collation o
                 JOIN pg_namespace l ON l.oid = o.collnamespace
                 WHERE o.oid = a.attcollation AND a.attcollation <> t.typcollation),
-            {not_null}, pg_get_expr(d.adbin, d.adrelid), a.atthasmissing,
+            {not_null}, pg_get_expr(d.adbin, d.adrelid),
+            CASE WHEN a.atthasmissing THEN quote_literal((a.attmissingval::text::text[])[1]) END,
             nullif(a.attidentity::text, ''), a.attgenerated::text <> '',
             concat_ws(' ',
                 CASE WHEN a.attstorage <> t.typstorage THEN 'STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'plain'
@@ -146,7 +147,7 @@ fn column(row: &Row) -> Result<Column, Error> {
         collation: row.try_get(6)?,
         not_null: row.try_get(7)?,
         default: row.try_get(8)?,
-        instant: row.try_get(9)?,
+        given: row.try_get(9)?,
         identity: row.try_get(10)?,
         generated: row.try_get(11)?,
         storage: row.try_get(12)?,

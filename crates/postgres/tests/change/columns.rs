@@ -27,6 +27,24 @@ fn a_nullable_column_is_added() {
     .run();
 }
 
+/// As Django adds every column that has a default of its own.
+#[test]
+fn a_default_that_goes_again_stands_for_the_old_rows() {
+    Case {
+        before: USERS,
+        migration: "ALTER TABLE users ADD COLUMN city varchar(40) DEFAULT 'O''Fallon, \"x\"' NOT NULL;
+            ALTER TABLE users ALTER COLUMN city DROP DEFAULT",
+        old: OLD,
+        new: &[
+            "SELECT * FROM users WHERE id = $1",
+            "INSERT INTO users (name, city) VALUES ('n' || $1::text, 'Ulm')",
+            "UPDATE users SET city = $1::text WHERE id = 1",
+        ],
+        ..CASE
+    }
+    .run();
+}
+
 #[test]
 fn a_column_is_renamed() {
     Case {

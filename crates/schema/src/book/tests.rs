@@ -13,7 +13,7 @@ fn table(name: &str, columns: &[(&str, &str)]) -> Relation {
         collation: None,
         not_null: true,
         default: None,
-        instant: false,
+        given: None,
         identity: None,
         generated: false,
         storage: String::new(),

@@ -38,8 +38,9 @@ fn added(draft: &mut Draft<'_>, table: &TablePlace, place: &ColumnPlace, new: &C
     let name = ident(&physical.name);
     draft.lock(&table.before, Strength::Everybody);
     let up = request.texts.up(table.oid, place.number).cloned();
-    let rewrites =
-        physical.generated || physical.identity.is_some() || physical.default.is_some() && !physical.instant;
+    let rewrites = physical.generated
+        || physical.identity.is_some()
+        || physical.default.is_some() && physical.given.is_none();
     let small = draft.is_small(&table.before);
     if let Some(up) = up.filter(|_| !physical.generated && physical.identity.is_none()) {
         plain(draft, table, physical);
@@ -73,6 +74,8 @@ fn added(draft: &mut Draft<'_>, table: &TablePlace, place: &ColumnPlace, new: &C
         );
     } else if rewrites && !small {
         volatile(draft, table, (physical, new), &object);
+    } else if new.not_null && new.default.is_none() && new.identity.is_none() && physical.given.is_some() {
+        passing_default(draft, table, (physical, new), &object);
     } else if new.not_null && new.default.is_none() && new.identity.is_none() {
         draft.refuse(
             "needs-up",
@@ -89,6 +92,30 @@ fn added(draft: &mut Draft<'_>, table: &TablePlace, place: &ColumnPlace, new: &C
         draft.at_expand(Expand::Objects, statement);
     }
     undo_and_name(draft, table, new, &physical.name);
+}
+
+/// Added with a constant default that the same migration drops again, as some frameworks do for the rows that are there: it
+/// stands for the rows of the old version until the contract.
+fn passing_default(
+    draft: &mut Draft<'_>,
+    table: &TablePlace,
+    (physical, new): (&Column, &Column),
+    object: &str,
+) {
+    let value = physical.given.as_ref().map(|given| format!("{given}::{}", physical.type_name));
+    let column = Column { default: value, ..physical.clone() };
+    let definition = create::defined(draft.request.physical, table.oid, &column);
+    draft.at_expand(Expand::Columns, format!("ALTER TABLE {} ADD COLUMN {definition}", table.before));
+    draft.lock_at_contract(&table.before);
+    let (alter, name) = (format!("ALTER TABLE {}", table.after), ident(&new.name));
+    draft.at_contract(Contract::Rules, format!("{alter} ALTER COLUMN {name} DROP DEFAULT"));
+    draft.explain(
+        "add column",
+        object,
+        "added with a default, for the old version's rows",
+        "",
+        "its default goes",
+    );
 }
 
 /// The column without rules, so that nothing is written: its default counts from now on.
