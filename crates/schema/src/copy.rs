@@ -245,18 +245,22 @@ END",
       RETURN NULL;
     EXCEPTION WHEN lock_not_available THEN
       -- Who has the source's row and waits for this one, be it in a queue, takes from it what is to be known.
-      IF EXISTS (
-        WITH RECURSIVE ahead (pid) AS (
-          SELECT had.pid FROM {source} AS {name}
-          JOIN pg_catalog.pg_locks had
-            ON had.locktype = 'transactionid' AND had.transactionid = {name}.xmax AND had.granted
-          WHERE {either}
-          UNION SELECT pg_catalog.unnest(pg_catalog.pg_blocking_pids(pid)) FROM ahead
-        )
-        SELECT FROM ahead WHERE pid = pg_catalog.pg_backend_pid()
-      ) THEN
-        RETURN NULL;
-      END IF;
+      BEGIN
+        IF EXISTS (
+          WITH RECURSIVE ahead (pid) AS (
+            SELECT had.pid FROM {source} AS {name}
+            JOIN pg_catalog.pg_locks had
+              ON had.locktype = 'transactionid' AND had.transactionid = {name}.xmax AND had.granted
+            WHERE {either}
+            UNION SELECT pg_catalog.unnest(pg_catalog.pg_blocking_pids(pid)) FROM ahead
+          )
+          SELECT FROM ahead WHERE pid = pg_catalog.pg_backend_pid()
+        ) THEN
+          RETURN NULL;
+        END IF;
+      EXCEPTION WHEN lock_not_available THEN
+        NULL; -- Somebody has the whole table for a moment.
+      END;
     END;
   END LOOP;
 END",

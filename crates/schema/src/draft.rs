@@ -192,7 +192,9 @@ pub struct Draft<'a> {
     pub contract_locks: BTreeSet<Name>,
     /// Views of the team's that go or change at contract, each after those that it reads: locked before tables.
     pub contract_views: Vec<Name>,
-    /// The same of those that an undo takes away.
+    /// New tables whose writers go on to old ones: at contract they are locked before those.
+    pub contract_first: Vec<Name>,
+    /// The same of views that an undo takes away.
     pub undo_views: Vec<Name>,
     /// Steps after the contract transaction.
     pub after_contract: Vec<Step>,
@@ -249,6 +251,7 @@ impl<'a> Draft<'a> {
             contract: BTreeMap::new(),
             contract_locks: BTreeSet::new(),
             contract_views: Vec::new(),
+            contract_first: Vec::new(),
             undo_views: Vec::new(),
             after_contract: Vec::new(),
             undo: BTreeMap::new(),

@@ -48,7 +48,8 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
         let lock = |table: &Name| Lock { table: table.clone(), mode: "ACCESS EXCLUSIVE".to_owned() };
         views.iter().rev().map(lock).chain(views_first.iter().cloned()).collect::<Vec<_>>()
     };
-    let (at_contract, at_undo) = (outer(&draft.contract_views), outer(&draft.undo_views));
+    let first = outer(&draft.contract_first.iter().chain(&draft.contract_views).cloned().collect::<Vec<_>>());
+    let (at_contract, at_undo) = (first, outer(&draft.undo_views));
     let contract = contract(&mut draft, settling, &at_contract);
     let no_return = no_return.unwrap_or_else(|| last_transaction(&contract));
     Ok(Plan {

@@ -48,6 +48,9 @@ pub(super) fn add(
     let (create, drop) = copy.statements(lens, &types);
     draft.lock(&source.before, Strength::Writers);
     draft.lock_at_contract(&source.before);
+    if !copy.back.is_empty() {
+        draft.contract_first.push(copy.target.clone());
+    }
     for statement in create {
         draft.at_expand(Expand::Sync, statement);
     }
