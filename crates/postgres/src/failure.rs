@@ -130,7 +130,7 @@ impl Failure {
         match self {
             Failure::Connection(error) => error.may_pass(),
             Failure::Database(error) | Failure::Statement { source: error, .. } => {
-                error.code().map_or(true, |code| crate::error::passes(code.code()))
+                error.code().is_none_or(|code| crate::error::passes(code.code()))
             }
             Failure::Blocked { .. }
             | Failure::Busy(_)

@@ -223,9 +223,9 @@ fn read(text: &str, tree: &Value, books: &BTreeSet<String>, recording: &mut Reco
     syntax::walk(tree, &mut |kind, fields| {
         if kind == "RangeVar" {
             let (schema, table) = (syntax::word(fields, "schemaname"), syntax::word(fields, "relname"));
-            let ours = !matches!(schema, "pg_catalog" | "information_schema")
-                && !(schema.is_empty() && table.starts_with("pg_"))
-                && !books.contains(table);
+            let catalogs = matches!(schema, "pg_catalog" | "information_schema")
+                || schema.is_empty() && table.starts_with("pg_");
+            let ours = !catalogs && !books.contains(table);
             if ours {
                 recording.reads.entry(table.to_owned()).or_insert_with(|| text.to_owned());
             }

@@ -83,9 +83,7 @@ pub fn record(
         recording.statements.extend(snapshot::insert(relation, &rows));
     }
     let read = recording.reads.iter().find(|(table, _)| {
-        let own =
-            before.relations.values().any(|relation| relation.name.name == **table && relation.is_table());
-        own
+        before.relations.values().any(|relation| relation.name.name == **table && relation.is_table())
     });
     if let Some((table, statement)) = read {
         let (table, statement) = (table.clone(), statement.clone());
@@ -101,7 +99,7 @@ pub fn record(
         let columns = columns(relation);
         let (was, is) = (rows(&mut real, table, &columns)?, rows(&mut client, table, &columns)?);
         if was != is {
-            head = is.iter().rfind(|row| !was.contains(row)).map(|row| said(row)).or(head);
+            head = is.iter().rfind(|row| !was.contains(row)).map(said).or(head);
             after.push(snapshot::book(relation, &is));
         }
     }

@@ -55,11 +55,7 @@ impl Script {
                     let bound = Executed { text: text.clone(), parameters, tags: Vec::new() };
                     self.portals.insert(portal, bound);
                 }
-                b'D' => {
-                    if body.byte()? == b'S' {
-                        self.described.push_back(body.text()?);
-                    }
-                }
+                b'D' if body.byte()? == b'S' => self.described.push_back(body.text()?),
                 b'E' => {
                     let bound = self.portals.get(&body.text()?).cloned().unwrap_or_default();
                     self.sent.push_back(Sent::Execute(bound));
@@ -67,9 +63,9 @@ impl Script {
                 b'C' => {
                     let (kind, name) = (body.byte()?, body.text()?);
                     if kind == b'S' {
-                        drop(self.prepared.remove(&name))
+                        drop(self.prepared.remove(&name));
                     } else {
-                        drop(self.portals.remove(&name))
+                        drop(self.portals.remove(&name));
                     }
                 }
                 b'S' => self.sent.push_back(Sent::Sync),

@@ -178,6 +178,7 @@ fn what_is_written_by_strangers_can_not_paint_the_terminal() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "it is one snapshot")]
 fn the_whole_configuration_is_shown() {
     insta::assert_snapshot!(show(SMALL).unwrap(), @r###"
 service = "shop"                  # The name of the service.
