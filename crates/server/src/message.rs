@@ -41,7 +41,7 @@ pub struct Status {
     /// What the proxy counted. None: it does not answer.
     pub counts: Option<Counts>,
     /// The database's schema and who uses it. None: there is no database, or it does not answer.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<ObservedDatabase>,
     /// Whether the configuration on the disk is another one than that in force.
     pub config_changed: bool,
@@ -57,7 +57,7 @@ pub struct InstanceStatus {
     /// What it runs.
     pub version: VersionLabel,
     /// The revision of the schema that it finds. None: it needs none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<Revision>,
     /// Where it is in its life.
     pub stage: Stage,
