@@ -209,7 +209,7 @@ impl Line<'_> {
             if replicas.are_hidden() {
                 watch.note("this role may not see how far replicas are behind, so nothing waits for them: GRANT pg_read_all_stats");
             }
-            let Some(behind) = behind.filter(|behind| behind.time > self.options.lag) else { return Ok(()) };
+            let Some(behind) = behind.filter(|behind| behind.time >= self.options.lag) else { return Ok(()) };
             watch.waiting(&format!(
                 "the replica {} is {} s and {} MB behind, more than {} s",
                 behind.name,
