@@ -230,6 +230,8 @@ const PORTS: u32 = 900;
 
 /// Whether this PostgreSQL brings `pg_stat_statements`, by the folder of its libraries beside that of its programs.
 fn has_statements(pg_ctl: &Path) -> bool {
-    let root = pg_ctl.parent().and_then(Path::parent);
+    // What stands on the PATH may be a link.
+    let program = pg_ctl.canonicalize().unwrap_or_else(|_| pg_ctl.to_owned());
+    let root = program.parent().and_then(Path::parent);
     root.is_some_and(|root| root.join("lib/pg_stat_statements.so").is_file())
 }

@@ -26,7 +26,7 @@ use crate::connection::connect;
 use crate::error::Error;
 use crate::scratch::Scratch;
 
-pub use command::{NotRecorded, Recorded, record};
+pub use command::{NotRecorded, Recorded, head, record};
 pub use proof::{Broken, Statements};
 
 /// What is to be prepared.

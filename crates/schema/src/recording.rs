@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::source::{self, File, Migration, SourceError, Statement};
+use crate::source::{self, File, Migration, SourceError, Statement, Verb};
 use crate::syntax;
 
 pub use parameter::Parameter;
@@ -52,6 +52,8 @@ pub struct Recording {
     pub statements: Vec<String>,
     /// Tables whose rows were read, with a statement that did.
     pub reads: BTreeMap<String, String>,
+    /// Tables, books included, in which rows were changed or removed and not only added.
+    pub changed: BTreeSet<String>,
 }
 
 impl Recording {
@@ -139,8 +141,8 @@ impl Line {
             return;
         }
         match (tag, savepoint(&statement.text)) {
-            ("SAVEPOINT", Some((_, name))) => self.savepoints.push((name, self.pending.len())),
-            ("ROLLBACK", Some((_, name))) => {
+            ("SAVEPOINT", Some(name)) => self.savepoints.push((name, self.pending.len())),
+            ("ROLLBACK", Some(name)) => {
                 let place = self.savepoints.iter().rposition(|(known, _)| *known == name);
                 if let Some((_, length)) = place.and_then(|place| self.savepoints.get(place)) {
                     self.pending.truncate(*length);
@@ -160,25 +162,19 @@ impl Line {
     }
 }
 
-/// Of SAVEPOINT and ROLLBACK TO: which, and its name.
-fn savepoint(text: &str) -> Option<(&'static str, String)> {
+/// Of SAVEPOINT and ROLLBACK TO: its name.
+fn savepoint(text: &str) -> Option<String> {
     let tokens = syntax::tokens(text).ok()?;
     let words: Vec<&str> =
         tokens.iter().filter(|token| !token.is_comment()).map(|token| token.text(text)).collect();
-    let name = || words.last().map(|name| name.trim_matches('"').to_lowercase());
-    match words.first()?.to_lowercase().as_str() {
-        "savepoint" => Some(("savepoint", name()?)),
-        "rollback" | "abort" if words.iter().any(|word| word.eq_ignore_ascii_case("to")) => {
-            Some(("rollback", name()?))
-        }
-        _ => None,
-    }
+    let has = |wanted: &str| words.iter().any(|word| word.eq_ignore_ascii_case(wanted));
+    let names = has("savepoint") || has("to");
+    words.last().filter(|_| names).map(|name| name.trim_matches('"').to_lowercase())
 }
 
 /// Puts a statement where it belongs: among those that do something, or what it reads.
 fn sort(statement: Statement, books: &BTreeSet<String>, recording: &mut Recording) {
-    let passing = statement.setting || statement.alone && is_passing(&statement.text);
-    if passing {
+    if statement.setting {
         return;
     }
     let Some(tree) = tree(&statement.text) else {
@@ -190,6 +186,9 @@ fn sort(statement: Statement, books: &BTreeSet<String>, recording: &mut Recordin
         None => return,
     };
     if let Some(data) = &statement.data {
+        if data.verb != Verb::Insert {
+            recording.changed.insert(data.table.clone());
+        }
         if !books.contains(&data.table) {
             recording.statements.push(statement.text);
         }
@@ -206,11 +205,6 @@ fn sort(statement: Statement, books: &BTreeSet<String>, recording: &mut Recordin
         | "DeclareCursorStmt" | "FetchStmt" | "ClosePortalStmt" | "DeallocateStmt" | "CheckPointStmt" => {}
         _ => recording.statements.push(statement.text),
     }
-}
-
-/// What matters only to whoever sends it.
-fn is_passing(text: &str) -> bool {
-    text.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("discard"))
 }
 
 fn tree(text: &str) -> Option<Value> {

@@ -21,7 +21,7 @@ use tandem_postgres::preparation::{self, Prepared, Wanted};
 use tandem_postgres::{Error, connect};
 
 pub use self::access::{Form, url};
-pub use self::adoption::adopt;
+pub use self::adoption::{adopt, adopt_as};
 pub use self::examination::Examined;
 pub use self::folder::{Folder, text};
 pub use self::interrupt::interrupted;
@@ -113,9 +113,13 @@ impl Site {
         Ok(tandem_postgres::pause(&mut client, true)?)
     }
 
-    /// The last migration that has run by the framework's own book.
-    pub fn head(&self, folder: &Folder) -> Result<Option<String>, Trouble> {
-        adoption::head(&mut connect(&self.url)?, folder, &self.home)
+    /// The last migration that has run by the framework's own book; without a folder, in the framework's own words.
+    pub fn head(&self, folder: Option<&Folder>) -> Result<Option<String>, Trouble> {
+        let mut client = connect(&self.url)?;
+        match folder {
+            Some(folder) => adoption::head(&mut client, folder, &self.home),
+            None => Ok(preparation::head(&mut client)?),
+        }
     }
 
     /// Makes a role for the apps of a revision, or only says how.

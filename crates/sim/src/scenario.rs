@@ -50,6 +50,8 @@ pub struct Scenario {
     pub behaviours: BTreeMap<VersionLabel, Behaviour>,
     /// Which revision of the schema each version is written for.
     pub revisions: BTreeMap<VersionLabel, Revision>,
+    /// Whether sessions of the database go through a pooler, so that they tell nothing of instances.
+    pub pooled: bool,
     /// What is asked for, and when (milliseconds from the start).
     pub commands: Vec<(u64, Command)>,
     /// What goes wrong until `faults_until`.
@@ -106,6 +108,7 @@ impl Scenario {
             spec: service(instances),
             behaviours: BTreeMap::new(),
             revisions: BTreeMap::new(),
+            pooled: false,
             commands: vec![(0, deploy("v1", strategy)), (20_000, deploy("v2", strategy))],
             faults: Faults::default(),
             faults_until: 0,
@@ -118,13 +121,6 @@ impl Scenario {
         self.spec.database.url = Some("postgres://db/shop".to_owned());
         self.revisions = revisions(&["1_a", "2_b", "3_c"]);
         self
-    }
-
-    /// Whether a version is deployed after v2, so that what v2 left of the schema may have to go.
-    pub(crate) fn redeploys(&self) -> bool {
-        self.commands.iter().any(
-            |(_, command)| matches!(command, Command::Deploy { version, .. } if version.as_str() == "v3"),
-        )
     }
 
     /// Everything by chance.
@@ -165,6 +161,7 @@ impl Scenario {
             spec,
             behaviours: BTreeMap::from([(version("v2"), behaviour)]),
             revisions,
+            pooled: random.chance(400),
             commands,
             faults,
             faults_until: at + 60_000,

@@ -5,7 +5,7 @@
 use tandem_core::base::{Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Change, ChangePhase, Job, ObservedDatabase, Standing, Work};
 use tandem_core::deploy::Preparation;
-use tandem_core::workflow::State;
+use tandem_core::workflow::{Phase, State};
 
 use crate::world::World;
 
@@ -37,6 +37,10 @@ impl World {
     pub(crate) fn see_database(&self) -> Option<ObservedDatabase> {
         let (standing, work) = (self.database.standing.clone(), self.work());
         let clients = |revision: Option<&Revision>| {
+            // Behind a pooler nobody sees whose sessions they are.
+            if self.scenario.pooled {
+                return 0;
+            }
             let of = |version: &VersionLabel| self.revision_of(version);
             self.processes.values().filter(|p| p.lives() && of(&p.version).as_ref() == revision).count()
                 as u32
@@ -82,7 +86,7 @@ impl World {
             (Job::Expand { to, .. }, Some(change)) if change.to == *to => change.phase,
             (Job::Contract { to }, Some(change)) if change.to == *to => ChangePhase::Contracting,
             (Job::Undo { to }, Some(change)) if change.to == *to => {
-                if self.database.used && !self.scenario.redeploys() {
+                if self.database.used && !self.is_preparing() {
                     self.broke("undo until contract", format!("{job} though requests were answered with it"));
                 }
                 ChangePhase::Undoing
@@ -98,6 +102,12 @@ impl World {
         let fails = self.faulty() && self.random.chance(self.scenario.faults.error);
         self.database.work = Some((job.clone(), ends, fails));
         Ok(())
+    }
+
+    /// A deployment has begun that may not be able to go on before the schema is settled.
+    fn is_preparing(&self) -> bool {
+        let state = State::fold(&self.journal).unwrap_or_default();
+        state.deployment.is_some_and(|deployment| deployment.phase == Phase::Preparing)
     }
 
     /// The controller was killed: its work stands still where it was.

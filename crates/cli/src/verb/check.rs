@@ -23,10 +23,8 @@ pub(crate) fn run(global: &Global, terminal: &Terminal) -> Ending {
     let spec = problems::read(&place.config, terminal)?;
     let config = place::shown(&place.config);
     // No problem of the file: it may well be checked where its secrets are not.
-    let missing = match tandem_server::config::environment(&spec) {
-        Err(ConfigError::Environment { names }) => names,
-        _ => Vec::new(),
-    };
+    let mut missing = unset(tandem_server::config::environment(&spec));
+    missing.extend(unset(tandem_server::config::database(&spec)));
     if terminal.json {
         terminal.object(&Good { config, problems: [], unset: missing });
     } else {
@@ -44,4 +42,12 @@ pub(crate) fn run(global: &Global, terminal: &Terminal) -> Ending {
         }
     }
     Ok(Exit::Done)
+}
+
+/// The variables that were not found.
+fn unset<T>(resolved: Result<T, ConfigError>) -> Vec<String> {
+    match resolved {
+        Err(ConfigError::Environment { names }) => names,
+        _ => Vec::new(),
+    }
 }

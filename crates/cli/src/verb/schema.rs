@@ -29,7 +29,7 @@ use crate::verb::Ending;
 use report::told;
 
 pub(super) fn run(schema: &Schema, global: &Global, terminal: &Terminal) -> Ending {
-    let site = site(&schema.database, global, terminal)?;
+    let (site, by_command) = site(&schema.database, global, terminal)?;
     let folder = || Folder::read(&site.migrations).map_err(|trouble| told(trouble, terminal));
     match &schema.verb {
         SchemaVerb::Plan(step) => plan::run(step, &site, &folder()?, terminal),
@@ -40,7 +40,8 @@ pub(super) fn run(schema: &Schema, global: &Global, terminal: &Terminal) -> Endi
         SchemaVerb::Verify => verify::run(&site, terminal),
         SchemaVerb::Contract { force } => contract::run(*force, &site, terminal),
         SchemaVerb::Undo => undo::run(&site, terminal),
-        SchemaVerb::Adopt { at } => adopt::run(at.as_deref(), &site, &folder()?, terminal),
+        SchemaVerb::Adopt { at } if by_command => adopt::run(at.as_deref(), &site, None, terminal),
+        SchemaVerb::Adopt { at } => adopt::run(at.as_deref(), &site, Some(&folder()?), terminal),
         SchemaVerb::Url { revision, form } => url::run(revision, *form, &site, terminal),
         SchemaVerb::Role { revision, member_of, no_login, print } => role::run(
             &role::Wanted { revision, of: member_of.as_deref(), login: !no_login, print: *print },
@@ -50,8 +51,9 @@ pub(super) fn run(schema: &Schema, global: &Global, terminal: &Terminal) -> Endi
     }
 }
 
-/// As the command line says, else as the configuration does, if there is one.
-fn site(database: &Database, global: &Global, terminal: &Terminal) -> Result<Site, Failure> {
+/// As the command line says, else as the configuration does, if there is one; and whether a framework's own command runs the
+/// migrations.
+fn site(database: &Database, global: &Global, terminal: &Terminal) -> Result<(Site, bool), Failure> {
     let place = match Place::find(global) {
         Ok(place) => Some(place),
         Err(failure) if global.config.is_some() => return Err(failure),
@@ -82,7 +84,8 @@ fn site(database: &Database, global: &Global, terminal: &Terminal) -> Result<Sit
         None => resolved(spec.url.as_deref().unwrap_or("env:DATABASE_URL"), "--url")?,
     };
     let home = database.home.clone().unwrap_or(spec.home);
-    Ok(Site { url, scratch_url, home, migrations })
+    let by_command = spec.migrate.is_some() && database.migrations.is_none();
+    Ok((Site { url, scratch_url, home, migrations }, by_command))
 }
 
 /// A URL, or that of the variable that stands for it.

@@ -77,3 +77,22 @@ async fn what_a_command_does_becomes_the_schema_of_its_version() {
     stage.daemon.stop().await.unwrap();
     aside(|| drop(database));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_a_framework_has_made_is_taken_over() {
+    let database = aside(|| Server::shared().database());
+    let stage = with_framework(&database).await;
+    let first = deliverable(&stage, "v1");
+    let made = std::fs::read_to_string(first.join("versions/0001_orders.sql")).unwrap();
+    let book = "CREATE TABLE alembic_version (version_num text PRIMARY KEY); INSERT INTO alembic_version VALUES ('0001_orders')";
+    aside(|| database.execute(&format!("{made}; {book}")));
+    let refused = stage.deploy_folder(&first, "v1", &[]).await;
+    assert!(refused.out.contains("`tandem schema adopt --at 0001_orders`"), "{}{}", refused.out, refused.err);
+    let adopted = stage.daemon.tandem(&["schema", "adopt"]).await;
+    assert_eq!(adopted.code, Some(0), "{}", adopted.err);
+    let said = stage.deploy_folder(&first, "v1", &[]).await;
+    assert!(said.code == Some(0) && !said.out.contains("expanded"), "{}{}", said.out, said.err);
+    settled(&stage, "0001_orders").await;
+    stage.daemon.stop().await.unwrap();
+    aside(|| drop(database));
+}

@@ -13,7 +13,8 @@ use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason,
 /// is then held at that version like any other, without a deployment in the way of the next one.
 const HOPELESS: u32 = 3;
 
-/// New facts about the traffic; if there are none, about the schema; if there are none, about instances; if there are none, about the deployment.
+/// New facts about the traffic; if there are none, about the schema; if there are none, about instances; and only then about
+/// the deployment.
 pub(super) fn facts(input: &Input<'_>) -> Vec<Event> {
     if let Some(routed) = of_traffic(input) {
         return vec![routed];

@@ -30,12 +30,12 @@ pub(super) fn is_there(input: &Input<'_>, deployment: &Deployment) -> bool {
     input.state.schema.standing.serves(revision)
 }
 
-/// Expanding came to nothing for good.
+/// Expanding came to nothing for good. What failed before this deployment came so far says nothing of it.
 pub(super) fn failure(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
     let seen = input.observed.database.as_ref().filter(|_| deployment.phase == Phase::Expanding)?;
     match &seen.work {
-        Work::Failed { job: Job::Expand { .. }, error, attempts, again, .. }
-            if !again || *attempts >= ATTEMPTS =>
+        Work::Failed { job: Job::Expand { .. }, error, at, attempts, again }
+            if *at >= deployment.phase_since && (!again || *attempts >= ATTEMPTS) =>
         {
             Some(Reason::NotExpanded { error: error.clone() })
         }

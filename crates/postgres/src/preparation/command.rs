@@ -10,7 +10,7 @@ use tandem_schema::book::{Book, snapshot};
 use tandem_schema::fingerprint::Fingerprint;
 use tandem_schema::model::{Catalog, Relation};
 use tandem_schema::name::{Name, ident};
-use tandem_schema::recording::{self, Exchange, Unrecorded};
+use tandem_schema::recording::{self, Unrecorded};
 
 use super::{Unprepared, schema};
 use crate::connection::connect;
@@ -74,11 +74,16 @@ pub fn record(
     let mut client = scratch.connect()?;
     let done = schema(&mut client)?;
     let new = new_books(&done, &books);
-    let rewritten = rewritten(&relay.exchanges(), &new)?;
-    let apart = books.iter().chain(&filled).map(|table| table.name.clone());
-    let names = apart.chain(rewritten.keys().cloned()).collect();
-    let mut recording = recording::recording(&relay.exchanges(), &names)?;
-    for relation in rewritten.values() {
+    let apart: BTreeSet<String> = books.iter().chain(&filled).map(|table| table.name.clone()).collect();
+    let mut recording = recording::recording(&relay.exchanges(), &apart)?;
+    // Of a new book whose rows were also changed only the last state matters.
+    let rewritten: Vec<&Relation> =
+        new.values().filter(|book| recording.changed.contains(&book.name.name)).collect();
+    if !rewritten.is_empty() {
+        let names = rewritten.iter().map(|book| book.name.name.clone());
+        recording = recording::recording(&relay.exchanges(), &apart.iter().cloned().chain(names).collect())?;
+    }
+    for relation in rewritten {
         let rows = rows(&mut client, &relation.name, &columns(relation))?;
         recording.statements.extend(snapshot::insert(relation, &rows));
     }
@@ -117,29 +122,23 @@ pub fn record(
     Ok(Recorded { statements: recording.statements, books: after, head })
 }
 
+/// What the last row of a database's books says, by which a framework knows where it stands. None: there is no book, or it is
+/// empty.
+pub fn head(client: &mut Client) -> Result<Option<String>, Error> {
+    let catalog = schema(client)?;
+    let mut head = None;
+    for table in snapshot::known(&catalog) {
+        let Some((_, relation)) = catalog.relation(&table) else { continue };
+        head = rows(client, &table, &columns(relation))?.last().map(said).or(head);
+    }
+    Ok(head)
+}
+
 /// Books that the command has made.
 fn new_books(after: &Catalog, before: &[Name]) -> BTreeMap<String, Relation> {
     let made = snapshot::known(after).into_iter().filter(|table| !before.contains(table));
     let relations = made.filter_map(|table| after.relation(&table).map(|(_, relation)| relation.clone()));
     relations.map(|relation| (relation.name.name.clone(), relation)).collect()
-}
-
-/// Those of the new books in which rows were also changed: only their last state matters.
-fn rewritten(
-    exchanges: &[Exchange],
-    new: &BTreeMap<String, Relation>,
-) -> Result<BTreeMap<String, Relation>, Unrecorded> {
-    let all = recording::recording(exchanges, &BTreeSet::new())?;
-    let changes = |table: &str| {
-        let verbs = [format!("update {table} "), format!("delete from {table}")];
-        let bare = |text: &String| text.to_lowercase().replace('"', "");
-        all.statements.iter().map(bare).any(|text| verbs.iter().any(|verb| text.starts_with(verb)))
-    };
-    Ok(new
-        .iter()
-        .filter(|(name, _)| changes(name))
-        .map(|(name, found)| (name.clone(), found.clone()))
-        .collect())
 }
 
 fn columns(relation: &Relation) -> Vec<&str> {

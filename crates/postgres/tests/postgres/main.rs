@@ -11,3 +11,4 @@ mod relay;
 mod replica;
 mod rights;
 mod scratch;
+mod statements;

@@ -69,6 +69,7 @@ fn reading_leaves_nothing_but_is_told() {
         ]
     );
     assert_eq!(found.reads.keys().collect::<Vec<_>>(), ["users"]);
+    assert_eq!(found.changed, BTreeSet::from(["orders".to_owned()]));
     assert_eq!(
         text("-- @up a.b: c\n\n", &found.statements[1..]),
         "-- @up a.b: c\n\nSELECT setval('users_id_seq', 5);\n"

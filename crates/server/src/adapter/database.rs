@@ -1,6 +1,6 @@
 //! The database as the engine's port: what is done to the schema runs on a thread of its own, what is seen on another.
 //!
-//! Decides nothing: which job is begun, and when, is the engine's. Tested end to end in `crates/cli/tests/cli/release`.
+//! Decides nothing: which job is begun, and when, is the engine's. Tested end to end in `crates/cli/tests/e2e/schema.rs`.
 
 mod progress;
 
@@ -15,7 +15,7 @@ use tandem_core::database::{Change, ChangePhase, Job, ObservedDatabase, Standing
 use tandem_drivers::{Driver, DriverError, RunCommand};
 use tandem_engine::{Database, PortError};
 use tandem_postgres::preparation::Prepared;
-use tandem_postgres::{Failure, Phase};
+use tandem_postgres::{Execution, Failure, Phase};
 
 use self::progress::Progress;
 use crate::clock::Clock;
@@ -42,6 +42,8 @@ pub(crate) struct SchemaKeeper {
     /// Raised when the job at work is not wanted any more: it stops between two transactions.
     stop: AtomicBool,
     known: Mutex<Known>,
+    /// Held from reading the database until that is known, so that nothing older takes the place of something newer.
+    looking: Mutex<()>,
     changed: Condvar,
 }
 
@@ -94,13 +96,16 @@ impl SchemaKeeper {
         wake: Wake,
     ) -> SchemaKeeper {
         let (over, stop) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (known, changed) = (Mutex::default(), Condvar::new());
-        SchemaKeeper { site, source, driver, clock, wake, over, stop, known, changed }
+        let (known, looking, changed) = (Mutex::default(), Mutex::default(), Condvar::new());
+        SchemaKeeper { site, source, driver, clock, wake, over, stop, known, looking, changed }
     }
 
     /// Looks at the migrations of a version, and prepares the plan of those that are pending.
     pub(crate) fn examine(&self, version: &VersionLabel, known: Option<&Revision>) -> Result<Needs, String> {
-        match self.examined(version, known).map_err(|trouble| trouble.to_string())? {
+        let examined = self.examined(version, known).map_err(|trouble| trouble.to_string())?;
+        // Somebody may have changed the schema since the last look: what follows is decided on what was examined.
+        self.look();
+        match examined {
             Examined::There(revision) => Ok(Needs::Revision(revision.as_deref().map(named).transpose()?)),
             Examined::Pending(revision, prepared) => {
                 let revision = named(&revision)?;
@@ -167,6 +172,7 @@ impl SchemaKeeper {
     }
 
     fn look(&self) {
+        let _alone = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = self.seen();
         let mut known = self.known();
         let seen = match seen {
@@ -224,10 +230,20 @@ impl SchemaKeeper {
     /// Does a job to its end, on the thread of the caller.
     fn carry_out(&self, job: &Job) -> Result<(), Trouble> {
         let mut progress = Progress::new(|text, rows| self.progressed(text, rows));
-        match job {
-            Job::Expand { version, to } => self.expand(version, to, &mut progress)?,
-            Job::Contract { .. } => {
-                let differences = self.site.operate(&self.stop)?.contract(false, &mut progress)?;
+        let mut execution = self.site.operate(&self.stop)?;
+        let active = execution.active()?;
+        let (Job::Expand { to, .. } | Job::Contract { to } | Job::Undo { to }) = job;
+        if let Some(active) = active.as_ref().filter(|active| active.plan.to != to.as_str()) {
+            return Err(Failure::Active { to: active.plan.to.clone(), phase: active.phase }.into());
+        }
+        match (job, active) {
+            // Begun before, by a controller that has died since.
+            (Job::Expand { .. }, Some(active)) => execution.start(&active.plan, &mut progress)?,
+            (Job::Expand { version, .. }, None) => self.expand(&mut execution, version, to, &mut progress)?,
+            // Done before, and nobody was told.
+            (Job::Contract { .. } | Job::Undo { .. }, None) => {}
+            (Job::Contract { .. }, Some(_)) => {
+                let differences = execution.contract(false, &mut progress)?;
                 if !differences.is_empty() {
                     tracing::warn!(
                         "after the contract the schema differs from what the plain migrations leave: {}",
@@ -235,21 +251,21 @@ impl SchemaKeeper {
                     );
                 }
             }
-            Job::Undo { .. } => self.site.operate(&self.stop)?.undo(&mut progress)?,
+            (Job::Undo { .. }, Some(_)) => execution.undo(&mut progress)?,
         }
         Ok(())
     }
 
+    /// Nothing is under way yet.
     fn expand(
         &self,
+        execution: &mut Execution<'_>,
         version: &VersionLabel,
         to: &Revision,
         progress: &mut Progress<'_>,
     ) -> Result<(), Trouble> {
-        let mut execution = self.site.operate(&self.stop)?;
-        if let Some(active) = execution.active()? {
-            // Begun before, by a controller that has died since.
-            return Ok(execution.start(&active.plan, progress)?);
+        if self.site.revision()?.as_deref() == Some(to.as_str()) {
+            return Ok(());
         }
         let kept = self.known().plan.take();
         let prepared = match kept {

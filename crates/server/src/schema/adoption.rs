@@ -1,8 +1,10 @@
 //! A database whose migrations were run by another tool before: what the tool's own book says, and taking it over.
 
 use postgres::Client;
-use tandem_postgres::{Execution, catalog};
+use tandem_postgres::{Execution, catalog, preparation};
 use tandem_schema::book;
+use tandem_schema::model::Catalog;
+use tandem_schema::name::Name;
 
 use super::folder::Folder;
 use super::standing::Standing;
@@ -28,13 +30,7 @@ pub(super) fn is_empty(client: &mut Client, folder: &Folder, home: &str) -> Resu
     let catalog = catalog(client)?;
     let book = book::applied(&catalog, home).map(|(table, _, _)| table);
     let ran = ran(client, folder, home)?.unwrap_or_default();
-    let ours = |relation: &tandem_schema::model::Relation| relation.name.schema.starts_with("tandem_");
-    let is_book = |relation: &tandem_schema::model::Relation| book.as_ref() == Some(&relation.name);
-    let tables = catalog
-        .relations
-        .values()
-        .any(|relation| relation.is_table() && !ours(relation) && !is_book(relation));
-    if tables || !ran.is_empty() {
+    if has_tables(&catalog, book.as_ref()) || !ran.is_empty() {
         return Err(Trouble::NotAdopted { head: ran.last().cloned() });
     }
     Ok(())
@@ -42,12 +38,22 @@ pub(super) fn is_empty(client: &mut Client, folder: &Folder, home: &str) -> Resu
 
 /// Whether nothing is there that a framework's command could have made.
 pub(super) fn is_blank(client: &mut Client) -> Result<(), Trouble> {
-    let catalog = catalog(client)?;
-    let ours = |relation: &tandem_schema::model::Relation| relation.name.schema.starts_with("tandem_");
-    match catalog.relations.values().any(|relation| relation.is_table() && !ours(relation)) {
-        true => Err(Trouble::NotAdopted { head: None }),
-        false => Ok(()),
+    if has_tables(&catalog(client)?, None) {
+        return Err(Trouble::NotAdopted { head: preparation::head(client)? });
     }
+    Ok(())
+}
+
+/// Tables other than Tandem's own and an empty book.
+fn has_tables(catalog: &Catalog, book: Option<&Name>) -> bool {
+    let others = catalog.relations.values().filter(|relation| relation.is_table());
+    let names = others.map(|relation| &relation.name);
+    names.into_iter().any(|name| !name.schema.starts_with("tandem_") && Some(name) != book)
+}
+
+/// Takes a database as it is for the revision of that name, to which a framework's own command has brought it.
+pub fn adopt_as(execution: &mut Execution<'_>, name: &str) -> Result<(), Trouble> {
+    Ok(execution.adopt(name, &[])?)
 }
 
 /// Takes a database as it is for a revision.

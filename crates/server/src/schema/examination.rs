@@ -1,6 +1,6 @@
 //! What the migrations of a deliverable ask of the database, before anything is touched.
 //!
-//! Tested end to end in `crates/cli/tests/cli/release`.
+//! Tested in place, and end to end in `crates/cli/tests/e2e/schema.rs`.
 
 use tandem_postgres::journal::ChangeState;
 use tandem_postgres::preparation::{Broken, Prepared, Statements};
@@ -52,15 +52,71 @@ fn beside(change: &ChangeState, folder: &Folder) -> Examined {
     let same = |name: &str, checksum: &str| {
         folder.migrations.iter().any(|one| one.name == name && one.checksum == checksum)
     };
-    let comes = last == change.to
-        && matches!(change.phase, Phase::Starting | Phase::Mixed)
-        && change.migrations.iter().all(|one| same(&one.name, &one.checksum));
-    let was = last == change.from && change.phase != Phase::Contracting;
-    if comes || was { Examined::There(Some(last.to_owned())) } else { Examined::Unsettled }
+    let edited = last == change.to && !change.migrations.iter().all(|one| same(&one.name, &one.checksum));
+    if edited || !serves(change, last) {
+        return Examined::Unsettled;
+    }
+    Examined::There((!last.is_empty()).then(|| last.to_owned()))
+}
+
+/// Whether a revision is served while a change is under way, or will be.
+pub(super) fn serves(change: &ChangeState, revision: &str) -> bool {
+    let comes = change.to == revision && matches!(change.phase, Phase::Starting | Phase::Mixed);
+    comes || change.from == revision && change.phase != Phase::Contracting
 }
 
 /// Statements that would break, for people.
 pub(super) fn broken(broken: &[Broken]) -> String {
     let told = broken.iter().map(|one| format!("{} ({}: {})", one.statement, one.state, one.why));
     told.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use tandem_schema::plan::MigrationRef;
+    use tandem_schema::source::{File, read};
+
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> Folder {
+        let of = |(path, text): &(&str, &str)| File { path: (*path).to_owned(), text: (*text).to_owned() };
+        let migrations = read(&files.iter().map(of).collect::<Vec<_>>()).unwrap();
+        Folder { path: "db".into(), migrations }
+    }
+
+    #[test]
+    fn a_folder_beside_a_change() {
+        let new = folder(&[("1_a.sql", "select 1"), ("2_b.sql", "select 2")]);
+        let mut change = ChangeState {
+            id: 1,
+            from: "1_a".to_owned(),
+            to: "2_b".to_owned(),
+            migrations: vec![MigrationRef {
+                name: "2_b".to_owned(),
+                checksum: new.migrations[1].checksum.clone(),
+            }],
+            phase: Phase::Mixed,
+            step: None,
+            paused: false,
+            by: String::new(),
+            begun: String::new(),
+            notes: Vec::new(),
+        };
+        let there = |change: &ChangeState, files: &[(&str, &str)]| match beside(change, &folder(files)) {
+            Examined::There(revision) => Some(revision.unwrap_or_default()),
+            _ => None,
+        };
+        let (old, edited) = ([("1_a.sql", "select 1")], [("1_a.sql", "select 1"), ("2_b.sql", "select 3")]);
+        let both = [("1_a.sql", "select 1"), ("2_b.sql", "select 2")];
+        let more = [("1_a.sql", "select 1"), ("2_b.sql", "select 2"), ("3_c.sql", "select 3")];
+        assert_eq!(there(&change, &both).as_deref(), Some("2_b"));
+        assert_eq!(there(&change, &old).as_deref(), Some("1_a"));
+        assert_eq!((there(&change, &edited), there(&change, &more)), (None, None));
+        change.phase = Phase::Undoing;
+        assert_eq!((there(&change, &both), there(&change, &old).as_deref()), (None, Some("1_a")));
+        change.phase = Phase::Contracting;
+        assert_eq!((there(&change, &both), there(&change, &old)), (None, None));
+        (change.phase, change.from) = (Phase::Starting, String::new());
+        assert_eq!(there(&change, &[]).as_deref(), Some(""));
+    }
 }

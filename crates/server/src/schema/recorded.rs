@@ -4,13 +4,11 @@
 
 use std::path::PathBuf;
 
-use tandem_postgres::Phase;
 use tandem_postgres::connect;
-use tandem_postgres::journal::ChangeState;
 use tandem_postgres::preparation::{self, NotRecorded, Recorded, Statements, Wanted};
 use tandem_schema::recording;
 
-use super::examination::Examined;
+use super::examination::{Examined, serves};
 use super::folder::Folder;
 use super::trouble::{Remark, Trouble, unprepared};
 use super::{Site, adoption};
@@ -92,12 +90,6 @@ impl Site {
             Err(Trouble::Breaks(prepared.broken))
         }
     }
-}
-
-/// Whether a revision is served while a change is under way, or will be.
-fn serves(change: &ChangeState, revision: &str) -> bool {
-    let comes = change.to == revision && matches!(change.phase, Phase::Starting | Phase::Mixed);
-    comes || change.from == revision && change.phase != Phase::Contracting
 }
 
 /// The revision is called what the framework calls it; where it does not, or that is taken, its content tells it apart.

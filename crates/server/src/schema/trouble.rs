@@ -60,7 +60,8 @@ pub enum Trouble {
     History(Vec<String>),
     /// The database has tables that Tandem knows nothing of.
     #[error(
-        "the database has tables, but no journal of Tandem's: which migrations have run there is not known"
+        "the database has tables, but no journal of Tandem's: which migrations have run there is not known; take it over \
+         once with `tandem schema adopt --at {}`", head.as_deref().unwrap_or("NAME")
     )]
     NotAdopted {
         /// The last migration that has run, by the framework's own book.

@@ -50,10 +50,7 @@ pub(super) fn told(trouble: Trouble, terminal: &Terminal) -> Failure {
             "what has run stays as it is: bring the file back and write another migration after the last one; if the \
              database is as the folder says, say so with `tandem schema adopt --at NAME`",
         ),
-        Trouble::NotAdopted { head } => Failure::new(Exit::Refused, message).help(match head {
-            Some(head) => format!("by the migration tool's own table it is at {head}: tandem schema adopt --at {head}"),
-            None => "say which migration has run last: tandem schema adopt --at NAME".to_owned(),
-        }),
+        Trouble::NotAdopted { .. } => Failure::new(Exit::Refused, message),
         Trouble::Backwards { .. } => {
             Failure::new(Exit::Refused, message).help("Tandem goes forward from where the database is")
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::base::Amount;
-use crate::base::{InstanceId, Millis, Timestamp, VersionLabel};
-use crate::deploy::{Command, Input, Observed, accept, check, decide, forecast};
+use crate::base::{InstanceId, Millis, Revision, Timestamp, VersionLabel};
+use crate::database::{Job, ObservedDatabase, Standing, Work};
+use crate::deploy::{Command, Input, Observed, Preparation, accept, check, decide, forecast};
 use crate::fleet::{Exit, ObservedInstance, RunStatus};
 use crate::spec::{FlipSpec, HttpProbe, RollingSpec, ServiceSpec, Strategy};
 use crate::traffic::{Health, InFlight, InstanceReport, TrafficReport};
@@ -120,7 +121,7 @@ impl Story {
         let outcome = match action {
             Action::Prepare { version, .. } => {
                 let digest = "ab".parse().unwrap();
-                let ready = crate::deploy::Preparation::Ready { digest, revision: None };
+                let ready = Preparation::Ready { digest, revision: None };
                 self.observed.prepared.insert(version.clone(), ready);
                 Outcome::Preparing { version }
             }
@@ -259,4 +260,49 @@ fn the_steps_of_strategies_are_told_before() {
         }
     }
     insta::assert_snapshot!(told);
+}
+
+/// A database whose schema is at `1_a`, for which v2 brings `2_b`.
+fn with_schema(story: &mut Story) {
+    let revision = |name: &str| -> Revision { name.parse().unwrap() };
+    story.spec.database.url = Some("postgres://db/shop".to_owned());
+    let standing = Standing { revision: Some(revision("1_a")), change: None };
+    story.observed.database = Some(ObservedDatabase { standing, ..ObservedDatabase::default() });
+    story.command(&deploy("v2", Strategy::Flip(FlipSpec::default())));
+    let (digest, revision) = ("ab".parse().unwrap(), Some(revision("2_b")));
+    story.observed.prepared.insert(version("v2"), Preparation::Ready { digest, revision });
+}
+
+fn failed(at: Timestamp, attempts: u32, again: bool) -> Work {
+    let job = Job::Expand { version: version("v2"), to: "2_b".parse().unwrap() };
+    Work::Failed { job, error: "no".to_owned(), at, attempts, again }
+}
+
+#[test]
+fn a_failure_of_an_earlier_deployment_says_nothing_of_this_one() {
+    let mut story = Story::with_v1(1);
+    with_schema(&mut story);
+    let long_ago = Timestamp(0);
+    story.observed.database.as_mut().unwrap().work = failed(long_ago, 5, false);
+    story.pass();
+    assert!(story.told.contains("does: expand the schema to 2_b"), "{}", story.told);
+    // What fails now counts; what may pass is tried again first.
+    story.observed.database.as_mut().unwrap().work = failed(story.now, 1, true);
+    story.pass();
+    assert!(story.told.contains("no; tried 1 times, again in 5s"), "{}", story.told);
+    story.observed.database.as_mut().unwrap().work = failed(story.now, 1, false);
+    story.pass();
+    assert!(story.told.contains("turns back: the schema can't be expanded: no"), "{}", story.told);
+}
+
+#[test]
+fn an_expansion_that_nobody_waits_for_is_cut_off() {
+    let mut story = Story::with_v1(1);
+    with_schema(&mut story);
+    story.pass();
+    let job = Job::Expand { version: version("v2"), to: "2_b".parse().unwrap() };
+    story.observed.database.as_mut().unwrap().work = Work::Running { job, progress: String::new() };
+    story.command(&Command::Abort { deployment: None });
+    story.pass();
+    assert!(story.told.contains("does: undo the schema's change to 2_b"), "{}", story.told);
 }
