@@ -1,8 +1,8 @@
 //! Migrations that only a command can run: here `psql` stands for a framework, as each test machine has it.
 
-use tandem_database::{Database, Server, program};
+use tandem_database::{Database, program};
 
-use crate::schema::{aside, settled};
+use crate::schema::{Ground, aside, settled};
 use crate::stage::Stage;
 
 /// A framework in one line: it keeps a book, and runs what its book does not know.
@@ -53,7 +53,7 @@ fn deliverable(stage: &Stage, release: &str) -> std::path::PathBuf {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_command_does_becomes_the_schema_of_its_version() {
-    let database = aside(|| Server::shared().database());
+    let database = Ground::new();
     let stage = with_framework(&database).await;
     let said = stage.deploy_folder(&deliverable(&stage, "v1"), "v1", &[]).await;
     assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&format!("{}{}", said.out, said.err)));
@@ -75,12 +75,11 @@ async fn what_a_command_does_becomes_the_schema_of_its_version() {
     let said = stage.deploy_folder(&third, "v4", &[]).await;
     assert!(said.code == Some(1) && said.out.contains("relation \"nothing\" does not exist"), "{}", said.out);
     stage.daemon.stop().await.unwrap();
-    aside(|| drop(database));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_a_framework_has_made_is_taken_over() {
-    let database = aside(|| Server::shared().database());
+    let database = Ground::new();
     let stage = with_framework(&database).await;
     let first = deliverable(&stage, "v1");
     let made = std::fs::read_to_string(first.join("versions/0001_orders.sql")).unwrap();
@@ -94,5 +93,4 @@ async fn a_database_that_a_framework_has_made_is_taken_over() {
     assert!(said.code == Some(0) && !said.out.contains("expanded"), "{}{}", said.out, said.err);
     settled(&stage, "0001_orders").await;
     stage.daemon.stop().await.unwrap();
-    aside(|| drop(database));
 }

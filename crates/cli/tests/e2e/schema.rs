@@ -29,6 +29,29 @@ async fn stands(stage: &Stage, what: &str, is: impl Fn(&Value) -> bool) {
     assert!(stood.is_some(), "{}", stage.daemon.with_log(&format!("not {what}: {status:#}")));
 }
 
+/// A database of a test's own, which goes with it, also where the test fails.
+pub(crate) struct Ground(Option<Database<'static>>);
+
+impl Ground {
+    pub(crate) fn new() -> Ground {
+        Ground(Some(aside(|| Server::shared().database())))
+    }
+}
+
+impl std::ops::Deref for Ground {
+    type Target = Database<'static>;
+
+    fn deref(&self) -> &Database<'static> {
+        self.0.as_ref().expect("it goes only with its test")
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        aside(|| drop(self.0.take()));
+    }
+}
+
 /// The client of the tests blocks, which a thread of the runtime must not without saying so.
 pub(crate) fn aside<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
@@ -56,7 +79,7 @@ async fn done(stage: &Stage, load: &Load, said: tandem_trial::Said) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_versions_run_on_one_database_forward_back_and_forward_again() {
-    let database = aside(|| Server::shared().database());
+    let database = Ground::new();
     let stage = with_database(&database, "1s").await;
     settled(&stage, "0001_orders").await;
     let load = stage.load(60.0);
@@ -97,12 +120,11 @@ async fn both_versions_run_on_one_database_forward_back_and_forward_again() {
     assert!(!verdict.acknowledged.is_empty());
     aside(|| is_plain(&stage, &database, 2));
     stage.daemon.stop().await.unwrap();
-    aside(|| drop(database));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_made_safe_is_refused_before_anything_is_touched() {
-    let database = aside(|| Server::shared().database());
+    let database = Ground::new();
     let stage = with_database(&database, "0s").await;
     settled(&stage, "0001_orders").await;
     let unsafe_one = ("DELETE FROM orders; ALTER TABLE orders DROP COLUMN customer;", "orders.customer");
@@ -123,12 +145,11 @@ async fn what_cannot_be_made_safe_is_refused_before_anything_is_touched() {
     let changes = "DO $$ BEGIN ASSERT (SELECT count(*) FROM tandem.change) = 1; END $$";
     aside(|| database.execute(changes));
     stage.daemon.stop().await.unwrap();
-    aside(|| drop(database));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_that_never_served_leaves_nothing_of_its_schema() {
-    let database = aside(|| Server::shared().database());
+    let database = Ground::new();
     let stage = with_database(&database, "0s").await;
     settled(&stage, "0001_orders").await;
     let load = stage.load(40.0);
@@ -138,12 +159,11 @@ async fn a_version_that_never_served_leaves_nothing_of_its_schema() {
     stage.all_is_well(load).await;
     aside(|| is_plain(&stage, &database, 1));
     stage.daemon.stop().await.unwrap();
-    aside(|| drop(database));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_controller_goes_on_where_the_schema_was_and_clients_are_waited_for() {
-    let database = aside(|| Server::shared().database());
+    let database = Ground::new();
     let stage = with_database(&database, "0s").await;
     settled(&stage, "0001_orders").await;
     let rows = "INSERT INTO orders SELECT 'old-' || i, i, 1, 'Ada old-' || i, NULL, 'v0' FROM generate_series(1, 60000) i";
@@ -178,5 +198,20 @@ async fn a_killed_controller_goes_on_where_the_schema_was_and_clients_are_waited
     assert!(!verdict.acknowledged.is_empty());
     aside(|| is_plain(&stage, &database, 2));
     stage.daemon.stop().await.unwrap();
-    aside(|| drop(database));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_of_the_old_version_that_would_break_is_named_before_anything_is_touched() {
+    let database = Ground::new();
+    let stage = with_database(&database, "0s").await;
+    settled(&stage, "0001_orders").await;
+    // Only of a table is it known that its key determines the rest of a row.
+    let report = "SELECT id, customer FROM orders GROUP BY id";
+    aside(|| database.execute(&format!("CREATE EXTENSION pg_stat_statements; {report}")));
+    let said = stage.deploy("v2", &[]).await;
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    assert!(said.out.contains("would break") && said.out.contains(report), "{}", said.out);
+    let changes = "DO $$ BEGIN ASSERT (SELECT count(*) FROM tandem.change) = 1; END $$";
+    aside(|| database.execute(changes));
+    stage.daemon.stop().await.unwrap();
 }
