@@ -43,12 +43,17 @@ impl Line<'_> {
         watch: &mut (dyn Watch + Send),
         record: impl Fn(&mut Transaction<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
+        let mut order: Vec<&Lock> = locks.iter().collect();
         self.attempts(step, watch, |client, limits| {
             let mut transaction = client.transaction()?;
             transaction.batch_execute(limits)?;
-            for lock in locks {
-                take(&mut transaction, lock)
-                    .map_err(|failure| failure.at(step, &format!("LOCK TABLE {}", lock.table)))?;
+            for at in 0..order.len() {
+                if let Err(failure) = take(&mut transaction, order[at]) {
+                    let failure = failure.at(step, &format!("LOCK TABLE {}", order[at].table));
+                    // Its clients hold this one while they ask for one of those before it: the next try comes as they do.
+                    order[..=at].rotate_right(1);
+                    return Err(failure);
+                }
             }
             for statement in statements {
                 let done = transaction.batch_execute(statement);

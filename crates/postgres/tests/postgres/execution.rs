@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tandem_database::Server;
+use tandem_postgres::execution::shape;
 use tandem_postgres::{Execution, Failure, Options, Phase, pause};
-use tandem_schema::plan::Work;
+use tandem_schema::name::Name;
+use tandem_schema::plan::{Lock, Work};
 
 use crate::house::{Event, GO, House, On, open, quiet};
 
@@ -114,6 +116,35 @@ fn a_lock_in_the_way_is_named_waited_for_and_given_up_on() {
     execution.start(&house.plan, &mut watch).unwrap();
     assert!(blocker.is_none(), "it was waited for");
     assert_eq!(house.missing(), 0);
+}
+
+#[test]
+fn tables_are_locked_in_the_order_of_those_who_are_in_the_way() {
+    let mut house = House::new(10, &["id"]);
+    house.database.execute("CREATE TABLE app.others (id int)");
+    let mut client = house.database.client();
+    house.plan.before = shape(&mut client).unwrap();
+    let Work::Transaction { locks, .. } = &mut house.plan.start[0].work else {
+        panic!("{:?}", house.plan.start[0])
+    };
+    locks.insert(0, Lock { table: Name::new("app", "others"), mode: "ACCESS EXCLUSIVE".to_owned() });
+    let (house, stop) = (house, AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        // Somebody holds `users` at every moment, and wants `others` next.
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let mut client = house.database.client();
+                while !stop.load(Ordering::Relaxed) {
+                    let both =
+                        "BEGIN; SELECT FROM app.users; SELECT pg_sleep(0.03); SELECT FROM app.others; COMMIT";
+                    client.batch_execute(both).unwrap();
+                }
+            });
+        }
+        let started = house.open().start(&house.plan, &mut quiet());
+        stop.store(true, Ordering::Relaxed);
+        started.unwrap();
+    });
 }
 
 #[test]
