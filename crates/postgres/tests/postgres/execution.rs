@@ -61,7 +61,7 @@ fn partitions_are_filled_one_by_one() {
     );
     for key in [vec![], vec!["id".to_owned()]] {
         let mut plan = house.plan.clone();
-        plan.before = tandem_postgres::execution::shape(&mut house.database.client()).unwrap();
+        plan.before = shape(&mut house.database.client()).unwrap();
         plan.start.remove(0);
         plan.start.truncate(1);
         if let Work::Fill(fill) = &mut plan.start[0].work {
