@@ -16,7 +16,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 use tandem_core::base::{Generation, InstanceId};
 use tandem_core::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
-use tandem_core::traffic::{Member, Role, Route, Table};
+use tandem_core::traffic::{Member, Role, Route, Sessions, Table};
 use tandem_proxy::control::Client;
 use tandem_proxy::handover::{self, Listeners};
 use tandem_proxy::process::{self, ProcessOptions};
@@ -69,7 +69,11 @@ fn serve(folder: &Path, backends: &[&str]) -> Result<(), Failure> {
             eprintln!("tandem-bench-proxy: {why}");
         }
     });
-    Ok(process::run(ProcessOptions { control, table: folder.join("table.json") })?)
+    Ok(process::run(ProcessOptions {
+        control,
+        table: folder.join("table.json"),
+        shelf: folder.join("shelf"),
+    })?)
 }
 
 /// Gives the proxy its table as soon as it listens for it.
@@ -97,6 +101,8 @@ fn table(backends: &[&str]) -> Result<Table, Failure> {
         drain: DrainSpec::default(),
         timeouts: TimeoutSpec::default(),
         limits: LimitSpec::default(),
+        sessions: Sessions::default(),
+        assets: Vec::new(),
         members,
     };
     Ok(Table { generation: Generation(1), routes: vec![route] })

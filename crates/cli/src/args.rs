@@ -76,6 +76,12 @@ pub(crate) enum Verb {
     },
     /// Say what the deployment under way waits for
     Why,
+    /// Print a link that shows one version, whether it has traffic or not
+    #[command(after_help = LINK_EXAMPLES)]
+    Link {
+        /// The version; it must be running [default: the one that comes, else the one that serves]
+        version: Option<VersionLabel>,
+    },
     /// Go back to the version from before
     #[command(after_help = "Examples:\n  tandem rollback\n  tandem rollback --to v41")]
     Rollback {
@@ -128,6 +134,13 @@ pub(crate) enum Verb {
     #[command(hide = true)]
     Controller,
 }
+
+const LINK_EXAMPLES: &str = "\
+Examples:
+  tandem link v42        while v42 is paused before its first request, look at it yourself
+
+Whoever opens the link sees that version for as long as it runs, in that browser;
+the same address with =none instead of the key ends it.";
 
 const DEPLOY_EXAMPLES: &str = "\
 Examples:

@@ -67,6 +67,9 @@ impl Story {
             Event::Expanded { to, rows, .. } => {
                 (Tone::Good, format!("the schema is expanded to {to}, {rows} rows filled"))
             }
+            Event::Previewed { instance } => {
+                (Tone::Care, format!("{instance} was given requests by a link: the new schema is in use"))
+            }
             Event::Ready { instance } => (Tone::Good, format!("{instance} is ready")),
             Event::Ended { instance, exit, crashes: 0 } => (Tone::Plain, as_asked(*instance, exit)),
             Event::Ended { instance, exit: exit @ Exit::NotExecuted(_), .. } => {
@@ -213,7 +216,7 @@ pub(crate) fn stands(standing: &Standing) -> String {
 mod tests {
     use super::*;
     use tandem_core::base::{DeploymentId, Generation};
-    use tandem_core::traffic::{Member, Route};
+    use tandem_core::traffic::{Member, Route, Sessions};
 
     fn table(members: &[(u64, &str, Role)]) -> Event {
         let members = members.iter().map(|&(id, version, role)| Member {
@@ -233,6 +236,8 @@ mod tests {
             drain: spec.run.stop.drain,
             timeouts: spec.timeouts,
             limits: spec.limits,
+            sessions: Sessions::default(),
+            assets: Vec::new(),
             members: members.collect(),
         };
         Event::Begun {

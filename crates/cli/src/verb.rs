@@ -7,6 +7,7 @@ mod daemon;
 mod deploy;
 mod history;
 mod init;
+mod link;
 mod logs;
 mod plan;
 mod rollback;
@@ -39,6 +40,7 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::Plan(plan) => wait_for(plan::run(plan, global, terminal)),
         Verb::Status { watch } => wait_for(status::run(*watch, global, terminal)),
         Verb::Watch { deployment } => wait_for(watch::run(*deployment, global, terminal)),
+        Verb::Link { version } => wait_for(link::run(version.as_ref(), global, terminal)),
         Verb::Why => wait_for(why::run(global, terminal)),
         Verb::Rollback { to, detach } => wait_for(rollback::run(to.as_ref(), *detach, global, terminal)),
         Verb::Pause(steer) => wait_for(steer::run(Turn::Pause, steer.deployment, global, terminal)),

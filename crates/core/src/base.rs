@@ -7,5 +7,7 @@ mod id;
 mod time;
 
 pub use amount::{Amount, AmountError};
-pub use id::{DeploymentId, Digest, Generation, IdError, InstanceId, Revision, ServiceName, VersionLabel};
+pub use id::{
+    DeploymentId, Digest, Generation, IdError, InstanceId, Revision, ServiceName, VersionKey, VersionLabel,
+};
 pub use time::{Millis, ParseMillisError, Timestamp};

@@ -12,6 +12,7 @@ mod key;
 mod problem;
 mod schema;
 mod service;
+mod session;
 mod show;
 mod text;
 mod value;
@@ -23,5 +24,6 @@ pub use service::{
     DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange,
     RestartSpec, RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
 };
+pub use session::{AssetSpec, Pin, SessionSpec};
 pub use show::show;
 pub use text::like_a_name;

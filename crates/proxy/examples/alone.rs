@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use tandem_core::base::{Generation, InstanceId};
 use tandem_core::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
-use tandem_core::traffic::{Member, Role, Route, Table};
+use tandem_core::traffic::{Member, Role, Route, Sessions, Table};
 use tandem_proxy::control::Client;
 use tandem_proxy::handover;
 use tandem_proxy::process::{ProcessOptions, run};
@@ -23,7 +23,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.as_slice() {
         [verb, folder] if verb == "proxy" => {
             let folder = PathBuf::from(folder);
-            Ok(run(ProcessOptions { control: folder.join("proxy.sock"), table: folder.join("table") })?)
+            Ok(run(ProcessOptions {
+                control: folder.join("proxy.sock"),
+                table: folder.join("table"),
+                shelf: folder.join("shelf"),
+            })?)
         }
         [listen, threads, upstreams @ ..] => supervise(listen.parse()?, threads.parse()?, upstreams),
         _ => Err("usage: alone LISTEN THREADS UPSTREAM…".into()),
@@ -53,6 +57,8 @@ fn supervise(listen: SocketAddr, threads: usize, upstreams: &[String]) -> Result
         drain: DrainSpec::default(),
         timeouts: TimeoutSpec::default(),
         limits: LimitSpec::default(),
+        sessions: Sessions::default(),
+        assets: Vec::new(),
         members: upstreams.iter().enumerate().map(member).collect::<Result<_, _>>()?,
     };
     let mut client = Client::connect(&folder.path().join("proxy.sock"))?;

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use crate::buffer::Buffer;
 use crate::deadline::{Limits, Side, Stop};
 use crate::request::Client;
+use crate::search::Search;
 use crate::worker::Worker;
 
 /// A client's connection.
@@ -21,6 +22,8 @@ pub(crate) struct Connection {
     pub(crate) buffer: Buffer,
     pub(crate) client: Client,
     pub(crate) timeouts: TimeoutSpec,
+    /// Where else the file may be that the request under way asks for.
+    pub(crate) search: Option<Search>,
 }
 
 /// What becomes of the client's connection.

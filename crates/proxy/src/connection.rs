@@ -39,7 +39,8 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
     let timeouts =
         worker.view().snapshot.table.routes.first().map_or_else(TimeoutSpec::default, |r| r.timeouts);
     let client = Client::new(peer, listener);
-    let mut connection = Connection { worker, limits, stream, buffer: Buffer::default(), client, timeouts };
+    let buffer = Buffer::default();
+    let mut connection = Connection { worker, limits, stream, buffer, client, timeouts, search: None };
     while connection.wait(u64::MAX).await.is_ok() {
         // A conversation needs some kilobytes of state; a connection that sleeps is not to carry them.
         match Box::pin(connection.converse()).await {
@@ -111,6 +112,7 @@ impl Connection {
         let largest = limits.head as usize;
         let door = Door {
             hosts: &view.snapshot.hosts,
+            routes: &view.snapshot.table.routes,
             client: &self.client,
             fields: limits.fields as usize,
             random: [self.worker.random(), self.worker.random()],

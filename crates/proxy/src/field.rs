@@ -21,6 +21,10 @@ pub(crate) enum Field {
     Accept,
     /// `X-Request-ID`
     RequestId,
+    /// `Cookie`
+    Cookie,
+    /// `X-Deployment-ID`
+    DeploymentId,
     /// Fields for one hop only, and those that tell of the client and are set anew.
     Dropped,
     /// `X-Forwarded-*` and `Forwarded`: dropped and set anew in requests, passed in answers.
@@ -42,6 +46,7 @@ pub(crate) fn classify(name: &str) -> Field {
         4 if is("host") => Field::Host,
         6 if is("accept") => Field::Accept,
         6 if is("expect") => Field::Expect,
+        6 if is("cookie") => Field::Cookie,
         7 if is("upgrade") => Field::Upgrade,
         7 if is("trailer") => Field::Dropped,
         9 if is("forwarded") => Field::Forwarded,
@@ -51,6 +56,7 @@ pub(crate) fn classify(name: &str) -> Field {
         14 if is("content-length") => Field::ContentLength,
         14 if is("http2-settings") => Field::Dropped,
         14 | 17 if is("content_length") || is("transfer_encoding") => Field::Dropped,
+        15 if is("x-deployment-id") => Field::DeploymentId,
         15..=17 if is_forwarding(name) => Field::Forwarded,
         16 if is("proxy-connection") => Field::Dropped,
         17 if is("transfer-encoding") => Field::TransferEncoding,
@@ -86,7 +92,8 @@ pub(crate) fn is_removable(name: &str) -> bool {
         "tracestate",
         "x-request-id",
     ];
-    classify(name) == Field::Other && !KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept))
+    matches!(classify(name), Field::Other | Field::DeploymentId)
+        && !KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept))
 }
 
 /// Whether a trailer field may be forwarded: not those that change how a message is framed, routed or trusted.

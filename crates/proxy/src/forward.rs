@@ -5,6 +5,7 @@
 //! tables come (`snapshot`). Tested through the whole proxy.
 
 mod answer;
+mod own;
 mod upload;
 
 use std::future::Future;
@@ -22,10 +23,11 @@ use crate::counts::{Count, ServiceCounts};
 use crate::deadline::{Side, Stop};
 use crate::inflight::Class;
 use crate::pool::Member;
-use crate::request::{Framing, Request};
+use crate::request::{Framing, Outcome, Request};
 use crate::respond::Own;
+use crate::search::Search;
 use crate::upgrade::{self, Ended};
-use crate::worker::{Choice, View};
+use crate::worker::{Choice, View, Worker};
 
 use answer::{Answer, Delivered};
 
@@ -56,6 +58,8 @@ enum Cause {
     Cut,
     /// The client is gone or too slow.
     Client,
+    /// The instance has no such file, but it may be elsewhere.
+    Lacking,
     /// The client's body is not what it should be.
     Refused(u16, &'static str),
 }
@@ -67,23 +71,20 @@ pub(crate) async fn forward(
     request: &Request,
     out: &mut Vec<u8>,
 ) -> Next {
+    if let Some(next) = connection.turn_away(&view, request, out).await {
+        return next;
+    }
     let mut at = request.route;
     let worker = Rc::clone(&connection.worker);
-    let mut first = true;
+    connection.search = Search::of(&view, at, request, &worker.shared.shelf, out);
     let (mut attempts, mut choices, mut resent) = (0, 0, false);
     let mut tried: Option<Rc<Member>> = None;
+    let mut lacking = false;
     loop {
         let Some((route, counts)) = view.route(at) else {
             return connection.answer(request, 404, "no service answers for this host", out).await;
         };
-        if std::mem::take(&mut first) {
-            worker.count(counts, Count::Request);
-            let limit = route.limits.body;
-            if matches!(request.body, Framing::Length(length) if limit != 0 && length > limit) {
-                return connection.answer(request, 413, "the body is too large", out).await;
-            }
-        }
-        let (member, permit) = match worker.choose(&view, at, tried.as_ref()) {
+        let (member, permit) = match choose(&worker, &view, at, request, tried.as_ref(), lacking) {
             Choice::Member(member, permit) => (member, permit),
             Choice::None => {
                 // The instance left between the look at the table and the permit: the newer table is there.
@@ -91,9 +92,7 @@ pub(crate) async fn forward(
                 choices += 1;
                 if Rc::ptr_eq(&newer, &view) || choices > CHOICES {
                     worker.count(counts, Count::Failed);
-                    return connection
-                        .answer(request, 503, "no instance is serving at the moment", out)
-                        .await;
+                    return connection.answer(request, 503, absence(request), out).await;
                 }
                 at = same_route(&newer, request, out).unwrap_or(usize::MAX);
                 view = newer;
@@ -111,6 +110,16 @@ pub(crate) async fn forward(
             }
             Err(failure) => failure,
         };
+        if matches!(failure.cause, Cause::Lacking) {
+            member.instance.succeeded();
+            // Whatever the next one says is the answer.
+            let search = connection.search.take();
+            if let Some(file) = search.and_then(|search| search.shelved()) {
+                return connection.send_shelved(request, file, out).await;
+            }
+            (tried, lacking) = (Some(member), true);
+            continue;
+        }
         connection.blame(&member, &failure);
         let Failure { progress, replayable, .. } = failure;
         let again = Attempt { progress, idempotent: request.idempotent, replayable, attempts, resent };
@@ -123,6 +132,37 @@ pub(crate) async fn forward(
         tried = Some(member);
         view = worker.view();
         at = same_route(&view, request, out).unwrap_or(usize::MAX);
+    }
+}
+
+/// Why no instance is found, for people.
+fn absence(request: &Request) -> &'static str {
+    match request.session() {
+        Some(session) if session.only => "the version of this link is not running at the moment",
+        _ => "no instance is serving at the moment",
+    }
+}
+
+/// An instance for a request: of its session's version if there is one, of another than the one that lacks the file.
+fn choose(
+    worker: &Worker,
+    view: &View,
+    at: usize,
+    request: &Request,
+    tried: Option<&Rc<Member>>,
+    lacking: bool,
+) -> Choice {
+    let found = match (request.session(), tried) {
+        (_, Some(tried)) if lacking => {
+            worker.choose_of(view, at, None, |version| *version != tried.instance.version)
+        }
+        (Some(session), _) => worker.choose_of(view, at, tried, |version| *version == session.version),
+        _ => Choice::None,
+    };
+    match found {
+        Choice::None if request.session().is_some_and(|session| session.only) => Choice::None,
+        Choice::None => worker.choose(view, at, tried),
+        found => found,
     }
 }
 
@@ -253,7 +293,8 @@ async fn exchange(
             cause: Cause::from_instance(stop),
         });
     }
-    let answer = Answer::new(request, worker, limits, timeouts);
+    let mut answer = Answer::new(request, worker, limits, timeouts);
+    answer.search = connection.search.as_ref();
     // The head stays as it is until an answer came: the try may have to be repeated.
     let mut text = worker.buffers.text();
     let outcome = answer.receive(upstream, buffer, &mut connection.stream, &mut text).await;
@@ -290,6 +331,21 @@ pub(crate) fn told(error: &io::Error) -> String {
 }
 
 impl Connection {
+    /// Counts a request, and answers it if no instance is needed for that.
+    async fn turn_away(&mut self, view: &View, request: &Request, out: &mut Vec<u8>) -> Option<Next> {
+        let (route, counts) = view.route(request.route)?;
+        self.worker.count(counts, Count::Request);
+        if matches!(request.session, Outcome::Again(_)) {
+            return Some(self.send_again(request, out).await);
+        }
+        let limit = route.limits.body;
+        if matches!(request.body, Framing::Length(length) if limit != 0 && length > limit) {
+            return Some(self.answer(request, 413, "the body is too large", out).await);
+        }
+        self.worker.came(view, request.route, request);
+        None
+    }
+
     /// Tells the instance's health of a failure that was its own.
     fn blame(&self, member: &Member, failure: &Failure) {
         match &failure.cause {
@@ -299,7 +355,7 @@ impl Connection {
             // An answer that takes too long says little of the instance: some requests are slow.
             Cause::Silent(why) if failure.progress == Progress::NothingSent => member.failed(why),
             Cause::Silent(_) => member.tally_failure(),
-            Cause::Cut | Cause::Client | Cause::Refused(..) => {}
+            Cause::Cut | Cause::Client | Cause::Lacking | Cause::Refused(..) => {}
         }
     }
 
@@ -315,6 +371,7 @@ impl Connection {
         let (status, why) = match failure.cause {
             Cause::Client => return Next::Close,
             Cause::Refused(status, why) => (status, why),
+            Cause::Lacking => (404, "there is no such file"),
             Cause::Instance(_) => (502, "the instance did not give a valid answer"),
             Cause::Silent(_) => (504, "the instance did not answer in time"),
             Cause::Cut => {

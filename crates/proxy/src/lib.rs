@@ -2,7 +2,8 @@
 //!
 //! `forward` is read first: it is the life of one request. Around it, per thread: `worker`, `listener`, `connection`,
 //! `pool`, `deadline`; the message format: `request`, `response`, `field`, `chunked`, `body`; shared between threads:
-//! `snapshot`, `instance`, `inflight`, `counts`; beside the path: `prober`, `control`, `table_file`, `handover`.
+//! `snapshot`, `instance`, `inflight`, `counts`, `audience`; beside the path: `search` and `shelf`, `prober`, `control`, `table_file`,
+//! `handover`.
 //! Must not know deployments: it is told a table and reports counts and health. Decisions that can be made without
 //! sockets are in `tandem_core::traffic`. Tested on real sockets (`tests/proxy`) and in place.
 
@@ -10,6 +11,7 @@ pub mod control;
 pub mod handover;
 pub mod process;
 
+mod audience;
 mod body;
 mod buffer;
 mod chunked;
@@ -27,6 +29,8 @@ mod prober;
 mod request;
 mod respond;
 mod response;
+mod search;
+mod shelf;
 mod snapshot;
 mod table_file;
 mod upgrade;

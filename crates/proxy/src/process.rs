@@ -30,6 +30,8 @@ pub struct ProcessOptions {
     pub control: PathBuf,
     /// Where the last table is kept.
     pub table: PathBuf,
+    /// Where the files are that instances may lack.
+    pub shelf: PathBuf,
 }
 
 /// Why a proxy could not start.
@@ -57,7 +59,7 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     let parent = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let listeners = handover::receive(&parent)?;
     let threads = listeners.iter().map(|(_, sockets)| sockets.len()).max().unwrap_or_default().max(1);
-    let shared = Arc::new(Shared::new(threads, run_number()));
+    let shared = Arc::new(Shared::new(threads, run_number(), options.shelf));
     load_table(&shared, &options.table);
     let socket = open_control(&options.control)
         .map_err(|why| ProcessError::Control { path: options.control.clone(), why })?;

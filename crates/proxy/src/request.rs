@@ -4,14 +4,17 @@
 //! its parts. Does no I/O and knows no instances. Tested in `request/tests.rs`, properties included.
 
 mod door;
+mod session;
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
 
+use tandem_core::traffic::Route;
 use tandem_core::traffic::matching::HostIndex;
 
 pub(crate) use door::admit;
+pub(crate) use session::{Outcome, Session};
 
 /// The most header fields that can be configured; more are never parsed.
 pub(crate) const MOST_FIELDS: usize = 256;
@@ -24,6 +27,7 @@ const LONGEST_ID: usize = 64;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Door<'a> {
     pub(crate) hosts: &'a HostIndex,
+    pub(crate) routes: &'a [Route],
     /// Header fields that tell of this client and this listener, as `Client` made them.
     pub(crate) client: &'a Client,
     /// The most header fields.
@@ -103,7 +107,7 @@ fn hex(bits: u32) -> [u8; 8] {
 }
 
 /// What is known of an accepted request. Its head for the instance is in the text that `admit` wrote.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// So many bytes of what arrived were the head.
     pub(crate) head: usize,
@@ -129,6 +133,20 @@ pub(crate) struct Request {
     pub(crate) id: RequestId,
     /// Where in the built head the host stands: start and end.
     pub(crate) host: (usize, usize),
+    /// Which version is to serve it.
+    pub(crate) session: Outcome,
+    /// It asks for a file whose name tells its content: where in the built head its path stands.
+    pub(crate) asset: Option<(usize, usize)>,
+}
+
+impl Request {
+    /// The session, if a version is to serve it.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match &self.session {
+            Outcome::Session(session) => Some(session),
+            Outcome::Anywhere | Outcome::Again(_) => None,
+        }
+    }
 }
 
 /// The protocol that a client wants to change to.

@@ -81,7 +81,15 @@ pub(crate) fn translate(
     for (at, field) in parsed.headers.iter().enumerate() {
         let kind = classify(field.name);
         found.take(kind, field.value)?;
-        let passes = matches!(kind, Field::Other | Field::Accept | Field::RequestId | Field::Forwarded);
+        let passes = matches!(
+            kind,
+            Field::Other
+                | Field::Accept
+                | Field::RequestId
+                | Field::Forwarded
+                | Field::Cookie
+                | Field::DeploymentId
+        );
         if let (true, Some(word)) = (passes, passed.get_mut(at / 64)) {
             *word |= 1 << (at % 64);
         }
@@ -106,6 +114,12 @@ pub(crate) fn translate(
         if passes && !found.is_nominated(field.name) {
             write_field(out, field.name, field.value);
         }
+    }
+    if let Some(cookie) = request.session().and_then(|session| session.cookie.as_ref())
+        && (status >= 200 || status == 101)
+        && !parsed.headers.iter().any(|field| is_shared(field))
+    {
+        write_field(out, "Set-Cookie", cookie.as_bytes());
     }
     write_end(out, status, &found, encoding, request, keep_alive);
     Ok(Some(Response { head, status, body, encoding, reusable, keep_alive }))
@@ -166,6 +180,15 @@ impl<'a> Findings<'a> {
             && self.nominated.iter().any(|token| token.eq_ignore_ascii_case(name.as_bytes()))
             && is_removable(name)
     }
+}
+
+/// Whether a field says that the answer may be kept for other clients: then nothing of one client's may be in it.
+fn is_shared(field: &httparse::Header<'_>) -> bool {
+    let says = |word: &str| {
+        tokens(field.value)
+            .any(|t| t.get(..word.len()).is_some_and(|t| t.eq_ignore_ascii_case(word.as_bytes())))
+    };
+    field.name.eq_ignore_ascii_case("cache-control") && (says("public") || says("s-maxage"))
 }
 
 fn write_line(out: &mut Vec<u8>, status: u16, reason: &str) {

@@ -1,22 +1,24 @@
 //! The table in force, as the threads see it, and the one way to replace it.
 //!
-//! Order of a swap: the gates of instances that begin to serve are opened, the pointer is stored, then the gates of
+//! Order of a swap: the gates of instances that may be given requests are opened, the pointer is stored, then the gates of
 //! those that leave are closed. So a thread that still holds the old snapshot either is counted before the gate
 //! closes or is refused and loads the new one; and no thread finds a gate closed without the newer table being there.
 //! Must not know sockets. Tested through the whole proxy and in `inflight`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tandem_core::base::{Generation, InstanceId, ServiceName};
+use tandem_core::base::{Generation, InstanceId, ServiceName, VersionLabel};
 use tandem_core::spec::LimitSpec;
 use tandem_core::traffic::matching::{HostIndex, RouteError};
-use tandem_core::traffic::{Role, Route, Table, TrafficReport};
+use tandem_core::traffic::{Role, Route, SessionReport, Table, TrafficReport};
 use tokio::sync::Notify;
 
+use crate::audience::Audience;
 use crate::counts::ServiceCounts;
 use crate::instance::{Instance, lock};
 
@@ -37,6 +39,8 @@ pub(crate) struct RouteState {
     pub(crate) counts: Arc<ServiceCounts>,
     /// One per member of the route, in its order.
     pub(crate) instances: Vec<Arc<Instance>>,
+    /// One per version that clients can be held to, in the order of the route's sessions.
+    pub(crate) audiences: Vec<Arc<Audience>>,
 }
 
 /// Why a table was not taken.
@@ -57,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) threads: usize,
     /// The proxy's clock begins here.
     pub(crate) start: Instant,
+    /// Where the files are that instances may lack.
+    pub(crate) shelf: PathBuf,
     /// One per data thread, and the last one for the prober: told when the table changed.
     pub(crate) wakers: Vec<Notify>,
     /// Set when the process is to end: no new connections, what is in flight finishes.
@@ -71,15 +77,19 @@ pub(crate) struct Shared {
     changed: Condvar,
 }
 
+/// The sessions of one service, by version.
+type Sessions = BTreeMap<VersionLabel, SessionReport>;
+
 #[derive(Debug, Default)]
 struct Known {
     instances: BTreeMap<InstanceId, Arc<Instance>>,
     counts: BTreeMap<ServiceName, Arc<ServiceCounts>>,
+    audiences: BTreeMap<(ServiceName, VersionLabel), Arc<Audience>>,
 }
 
 impl Shared {
     /// The state of a proxy with so many data threads, before its first table.
-    pub(crate) fn new(threads: usize, run: u64) -> Self {
+    pub(crate) fn new(threads: usize, run: u64, shelf: PathBuf) -> Self {
         let table = Table::default();
         let empty =
             Snapshot { table, hosts: HostIndex::default(), routes: Vec::new(), limits: LimitSpec::default() };
@@ -87,6 +97,7 @@ impl Shared {
             snapshot: Arc::new(ArcSwap::from_pointee(empty)),
             threads,
             start: Instant::now(),
+            shelf,
             wakers: (0..=threads).map(|_| Notify::new()).collect(),
             closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -122,17 +133,17 @@ impl Shared {
         let routes =
             table.routes.iter().map(|route| known.route(route, self.threads, trusted, now)).collect();
         let next = Arc::new(Snapshot { limits: widest(&table), hosts, routes, table });
-        let serving = |route: &Route| -> Vec<InstanceId> {
-            let members = route.members.iter().filter(|m| m.role == Role::Serve);
+        let stays = |route: &Route| -> Vec<InstanceId> {
+            let members = route.members.iter().filter(|m| m.role != Role::Drain);
             members.map(|m| m.instance).collect()
         };
-        let serves: Vec<InstanceId> = next.table.routes.iter().flat_map(serving).collect();
-        for instance in serves.iter().filter_map(|id| known.instances.get(id)) {
+        let open: Vec<InstanceId> = next.table.routes.iter().flat_map(stays).collect();
+        for instance in open.iter().filter_map(|id| known.instances.get(id)) {
             instance.flights.set_open(true);
         }
         let before = self.snapshot.swap(Arc::clone(&next));
         for (id, instance) in &known.instances {
-            if !serves.contains(id) {
+            if !open.contains(id) {
                 instance.flights.set_open(false);
             }
         }
@@ -172,6 +183,7 @@ impl Shared {
             generation: snapshot.table.generation,
             instances: known.instances.iter().map(|(id, instance)| (*id, instance.report())).collect(),
             counts: known.counts.iter().map(|(name, counts)| (name.clone(), counts.read())).collect(),
+            sessions: known.sessions(&snapshot, self.now()),
         }
     }
 
@@ -206,7 +218,28 @@ impl Known {
             instance.set_role(Some(member.role), &route.drain, now);
             Arc::clone(instance)
         });
-        RouteState { instances: instances.collect(), counts }
+        let instances = instances.collect();
+        let audiences = route.sessions.versions.iter().map(|live| {
+            let audience = self.audiences.entry((route.service.clone(), live.version.clone()));
+            Arc::clone(audience.or_insert_with(|| Arc::new(Audience::new(now))))
+        });
+        RouteState { instances, counts, audiences: audiences.collect() }
+    }
+
+    /// The sessions of versions that live; what is not in the table any more is forgotten.
+    fn sessions(&mut self, snapshot: &Snapshot, now: u64) -> BTreeMap<ServiceName, Sessions> {
+        let mut sessions: BTreeMap<ServiceName, Sessions> = BTreeMap::new();
+        self.audiences.retain(|(service, version), audience| {
+            let route = snapshot.table.routes.iter().find(|route| route.service == *service);
+            let held = route.map(|route| &route.sessions);
+            let Some(held) = held.filter(|held| held.versions.iter().any(|v| v.version == *version)) else {
+                return false;
+            };
+            let of_service = sessions.entry(service.clone()).or_default();
+            of_service.insert(version.clone(), audience.report(held.idle, now));
+            true
+        });
+        sessions
     }
 
     /// Starts the deadlines of what the newer table does not name any more.
@@ -236,7 +269,7 @@ fn widest(table: &Table) -> LimitSpec {
 #[cfg(test)]
 mod tests {
     use tandem_core::spec::{DrainSpec, HttpProbe, TimeoutSpec};
-    use tandem_core::traffic::Member;
+    use tandem_core::traffic::{Member, Sessions};
 
     use super::*;
 
@@ -254,6 +287,8 @@ mod tests {
             drain: DrainSpec::default(),
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),
+            sessions: Sessions::default(),
+            assets: Vec::new(),
             members: roles.iter().enumerate().map(member).collect(),
         };
         Table { generation: Generation(generation), routes: vec![route] }
@@ -261,14 +296,14 @@ mod tests {
 
     #[test]
     fn a_thread_with_the_old_table_is_refused_by_what_left_and_its_begun_requests_are_told() {
-        let shared = Shared::new(2, 1);
-        shared.apply(table(1, &[Role::Serve, Role::Standby]), false).unwrap();
+        let shared = Shared::new(2, 1, PathBuf::new());
+        shared.apply(table(1, &[Role::Serve, Role::Drain]), false).unwrap();
         let old = shared.snapshot.load_full();
         let [one, two] = old.routes[0].instances.as_slice() else { panic!("two instances") };
         assert!(one.flights.begin(0), "it serves");
         assert!(!two.flights.begin(1), "it does not serve yet");
         for (generation, roles) in
-            [(2, vec![Role::Standby, Role::Serve]), (3, vec![Role::Drain, Role::Serve]), (4, Vec::new())]
+            [(2, vec![Role::Drain, Role::Serve]), (3, vec![Role::Drain, Role::Standby]), (4, Vec::new())]
         {
             shared.apply(table(generation, &roles), false).unwrap();
             assert!(!one.flights.begin(1), "table {generation}: it left, but takes a request");

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tandem_core::base::Millis;
+use tandem_core::base::{Millis, VersionLabel};
 use tandem_core::traffic::{Role, Route, balance};
 use tokio::sync::Notify;
 
+use crate::audience::Audience;
 use crate::buffer::Buffers;
 use crate::counts::{Count, ServiceCounts};
 use crate::deadline::Limits;
 use crate::pool::{Member, Permit};
+use crate::request::Request;
 use crate::snapshot::{Shared, Snapshot};
 
 /// Time between two looks at the limits of all connections.
@@ -61,6 +63,21 @@ impl View {
     pub(crate) fn route(&self, at: usize) -> Option<(&Route, &ServiceCounts)> {
         Some((self.snapshot.table.routes.get(at)?, &*self.snapshot.routes.get(at)?.counts))
     }
+
+    /// The clients that are held to a version of a route.
+    pub(crate) fn audience(&self, at: usize, version: &VersionLabel) -> Option<(&Audience, Millis)> {
+        let sessions = &self.snapshot.table.routes.get(at)?.sessions;
+        let place = sessions.versions.iter().position(|live| live.version == *version)?;
+        let audience = self.snapshot.routes.get(at)?.audiences.get(place)?;
+        Some((&**audience, sessions.idle))
+    }
+
+    /// Whether instances of more than one version serve a route.
+    pub(crate) fn is_mixed(&self, at: usize) -> bool {
+        let Some(route) = self.routes.get(at) else { return false };
+        let mut versions = route.serving.iter().map(|member| &member.instance.version);
+        versions.next().is_some_and(|first| versions.any(|other| other != first))
+    }
 }
 
 /// What was found for a request.
@@ -69,6 +86,13 @@ pub(crate) enum Choice {
     Member(Rc<Member>, Permit),
     /// The service has no instance that serves (or none that was not tried).
     None,
+}
+
+fn permitted(chosen: Option<&Rc<Member>>) -> Choice {
+    match chosen.and_then(|member| Some((member, member.permit()?))) {
+        Some((member, permit)) => Choice::Member(Rc::clone(member), permit),
+        None => Choice::None,
+    }
 }
 
 impl Worker {
@@ -134,18 +158,44 @@ impl Worker {
     /// An instance of the route for one request, the less loaded of two; `tried` is left out if there are others.
     pub(crate) fn choose(&self, view: &View, route: usize, tried: Option<&Rc<Member>>) -> Choice {
         let Some(route) = view.routes.get(route) else { return Choice::None };
-        let serving = &route.serving;
-        let is = |at: usize, what: &dyn Fn(&Rc<Member>) -> bool| serving.get(at).is_some_and(what);
-        let fresh = |at| is(at, &|m| m.instance.flights.is_open() && tried.is_none_or(|t| !Rc::ptr_eq(t, m)));
-        let up = |at| is(at, &|m| m.instance.is_up());
-        let load = |at: usize| serving.get(at).map_or(0, |m| m.instance.flights.load(self.thread));
-        let random = self.random();
-        let chosen = balance::choose(serving.len(), random, fresh, up, load)
-            .or_else(|| balance::choose(serving.len(), random, |_| true, up, load));
-        let Some(member) = chosen.and_then(|at| serving.get(at)) else { return Choice::None };
-        match member.permit() {
-            Some(permit) => Choice::Member(Rc::clone(member), permit),
-            None => Choice::None,
+        let fresh = |m: &Rc<Member>| m.instance.flights.is_open() && tried.is_none_or(|t| !Rc::ptr_eq(t, m));
+        let chosen = self.among(&route.serving, fresh).or_else(|| self.among(&route.serving, |_| true));
+        permitted(chosen)
+    }
+
+    /// One whose version `fits`, also of those that serve only who asks for them; none that is not up.
+    pub(crate) fn choose_of(
+        &self,
+        view: &View,
+        route: usize,
+        tried: Option<&Rc<Member>>,
+        fits: impl Fn(&VersionLabel) -> bool,
+    ) -> Choice {
+        let Some(route) = view.routes.get(route) else { return Choice::None };
+        let fresh = |m: &Rc<Member>| {
+            let instance = &m.instance;
+            let can = instance.is_up() && instance.flights.is_open() && fits(&instance.version);
+            can && tried.is_none_or(|t| !Rc::ptr_eq(t, m))
+        };
+        permitted(self.among(&route.serving, fresh).or_else(|| self.among(&route.others, fresh)))
+    }
+
+    fn among<'m>(
+        &self,
+        members: &'m [Rc<Member>],
+        allowed: impl Fn(&Rc<Member>) -> bool,
+    ) -> Option<&'m Rc<Member>> {
+        let allowed = |at: usize| members.get(at).is_some_and(&allowed);
+        let up = |at: usize| members.get(at).is_some_and(|m| m.instance.is_up());
+        let load = |at: usize| members.get(at).map_or(0, |m| m.instance.flights.load(self.thread));
+        balance::choose(members.len(), self.random(), allowed, up, load).and_then(|at| members.get(at))
+    }
+
+    /// A client that is known came to the version that it belongs to.
+    pub(crate) fn came(&self, view: &View, at: usize, request: &Request) {
+        let Some((session, client)) = request.session().and_then(|s| Some((s, s.client?))) else { return };
+        if let Some((audience, idle)) = view.audience(at, &session.version) {
+            audience.came(client, idle, self.now());
         }
     }
 
@@ -211,7 +261,8 @@ impl Worker {
             let view = self.view();
             for (route, members) in view.snapshot.table.routes.iter().zip(&view.routes) {
                 let Millis(oldest) = route.timeouts.pool_idle;
-                members.serving.iter().for_each(|member| member.prune(self.now(), oldest));
+                let all = members.serving.iter().chain(&members.others);
+                all.for_each(|member| member.prune(self.now(), oldest));
             }
             drop(view);
             let closing = self.shared.is_closing();

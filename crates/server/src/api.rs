@@ -4,6 +4,7 @@
 //! goes to the engine as a command and is answered when it is recorded. Tested in `tests/server/api.rs`.
 
 mod choice;
+mod link;
 mod log;
 mod refusal;
 mod repeat;
@@ -18,7 +19,8 @@ use std::sync::Arc;
 
 pub use crate::message::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, InstanceStatus, JournalEvent,
-    PlanRequest, Problem, ProblemCode, RollbackRequest, Scale, Status, StrategyChoice, WaitStatus, Why,
+    PlanRequest, Problem, ProblemCode, RollbackRequest, Scale, Status, StrategyChoice, VersionLink,
+    WaitStatus, Why,
 };
 
 use crate::office::Office;

@@ -21,5 +21,9 @@ pub struct DataPlaneOptions {
 pub fn run(options: &DataPlaneOptions) -> Result<(), ProcessError> {
     let _unnamed = rustix::thread::set_name(c"tandem proxy");
     let state = StateFolder::at(&options.state);
-    process::run(process::ProcessOptions { control: state.proxy_socket(), table: state.table() })
+    process::run(process::ProcessOptions {
+        control: state.proxy_socket(),
+        table: state.table(),
+        shelf: state.shelf(),
+    })
 }

@@ -17,6 +17,8 @@ pub mod message;
 mod office;
 mod preparations;
 pub mod schema;
+mod secret;
+mod shelf;
 pub mod state;
 pub mod store;
 pub mod supervisor;

@@ -3,6 +3,7 @@
 //! Times are milliseconds since 1970 on Tandem's own clock. Fields may be added; a reader ignores those that it does
 //! not know.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use tandem_core::base::{
 use tandem_core::database::ObservedDatabase;
 use tandem_core::deploy::Wait;
 use tandem_core::spec::StrategyKind;
-use tandem_core::traffic::{Counts, Health, InFlight};
+use tandem_core::traffic::{Counts, Health, InFlight, SessionReport};
 use tandem_core::workflow::{Diagnosis, Kind, Phase, Receipt, Recorded, Stage};
 
 /// `GET /v1/status`: how things stand.
@@ -40,6 +41,9 @@ pub struct Status {
     pub waits: Vec<WaitStatus>,
     /// What the proxy counted. None: it does not answer.
     pub counts: Option<Counts>,
+    /// The clients that are held to each version. Empty: none is held.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sessions: BTreeMap<VersionLabel, SessionReport>,
     /// The database's schema and who uses it. None: there is no database, or it does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<ObservedDatabase>,
@@ -47,6 +51,17 @@ pub struct Status {
     pub config_changed: bool,
     /// Why nothing goes on at the moment (the disk is full …).
     pub trouble: Option<String>,
+}
+
+/// `GET /v1/link?version=LABEL`: how one version can be seen, whether it has traffic or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionLink {
+    /// The version.
+    pub version: VersionLabel,
+    /// What stands after the `?` of an address. Whoever has it sees that version as long as it runs.
+    pub query: String,
+    /// Whole addresses, where the configuration tells them.
+    pub urls: Vec<String>,
 }
 
 /// One instance.

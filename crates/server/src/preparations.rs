@@ -112,7 +112,7 @@ mod tests {
 
     fn ready() -> BTreeMap<VersionLabel, Preparation> {
         let digest: Digest = "ab".parse().unwrap();
-        BTreeMap::from([(label(), Preparation::Ready { digest, revision: None })])
+        BTreeMap::from([(label(), Preparation::Ready { digest, revision: None, key: None })])
     }
 
     #[test]

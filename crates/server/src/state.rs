@@ -169,6 +169,16 @@ impl StateFolder {
         self.path.join("clock.json")
     }
 
+    /// Files of recent versions whose names tell their content, by service and path.
+    pub fn shelf(&self) -> PathBuf {
+        self.path.join("shelf")
+    }
+
+    /// By which the keys of versions are made.
+    pub fn secret(&self) -> PathBuf {
+        self.path.join("secret")
+    }
+
     /// What earlier runs of the proxy have counted.
     pub fn counts(&self) -> PathBuf {
         self.path.join("counts.json")

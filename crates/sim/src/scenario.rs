@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tandem_core::base::{Amount, Millis, Revision, VersionLabel};
 use tandem_core::deploy::Command;
 use tandem_core::spec::{
-    DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, HttpProbe, ListenSpec, RestartSpec, RollingSpec, RunSpec,
-    ServiceSpec, StopSpec, Strategy,
+    AssetSpec, DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, HttpProbe, ListenSpec, RestartSpec,
+    RollingSpec, RunSpec, ServiceSpec, SessionSpec, StopSpec, Strategy,
 };
 
 use crate::random::Random;
@@ -86,6 +86,8 @@ pub fn service(instances: u32) -> ServiceSpec {
         deploy: DeploySpec { bake: Millis::from_secs(2), ..DeploySpec::default() },
         timeouts: tandem_core::spec::TimeoutSpec::default(),
         limits: tandem_core::spec::LimitSpec::default(),
+        sessions: SessionSpec::default(),
+        assets: AssetSpec::default(),
         database: DatabaseSpec { keep: Millis::from_secs(3), ..DatabaseSpec::default() },
     }
 }

@@ -18,7 +18,11 @@ impl World {
 
     /// What looking at a deliverable comes to, by the schema at this moment.
     pub(crate) fn examine(&self, version: &VersionLabel) -> Preparation {
-        let ready = |revision| Preparation::Ready { digest: "ab".parse().expect("a digest"), revision };
+        let ready = |revision| {
+            let key =
+                format!("key0of0{}", version.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "0"));
+            Preparation::Ready { digest: "ab".parse().expect("a digest"), revision, key: key.parse().ok() }
+        };
         let Some(wanted) = self.revision_of(version) else { return ready(None) };
         let standing = &self.database.standing;
         let behind = standing.revision.as_ref().is_some_and(|at| wanted < *at);

@@ -226,6 +226,7 @@ impl World {
             generation: self.proxy.table.generation,
             instances: instances.collect(),
             counts: BTreeMap::from([(self.scenario.spec.service.clone(), self.proxy.counts)]),
+            sessions: BTreeMap::new(),
         })
     }
 

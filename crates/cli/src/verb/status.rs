@@ -62,6 +62,13 @@ fn show(status: &Status, terminal: &Terminal) {
     if let Some(database) = &status.database {
         terminal.line(schema(database));
     }
+    for (version, sessions) in status.sessions.iter().filter(|(_, sessions)| sessions.clients > 0) {
+        let quiet = sessions.quiet.rough();
+        terminal.line(format_args!(
+            "  about {} sessions at {version}, the last request {quiet} ago",
+            sessions.clients
+        ));
+    }
     for wait in &status.waits {
         terminal.line(format_args!("  waiting: {}", clean(&wait.sentence)));
     }

@@ -247,6 +247,7 @@ Commands:
   status       Show what runs and what is going on
   watch        Follow a deployment until it is over
   why          Say what the deployment under way waits for
+  link         Print a link that shows one version, whether it has traffic or not
   rollback     Go back to the version from before
   pause        Let the deployment under way begin nothing new
   resume       Let a paused deployment go on

@@ -127,6 +127,15 @@ name!(
     |_, c| c.is_ascii_digit() || ('a'..='f').contains(&c)
 );
 
+name!(
+    /// A secret that stands for one version of a service: whoever shows it is served by that version.
+    VersionKey,
+    "a version's key",
+    64,
+    "use letters and digits",
+    |_, c| c.is_ascii_alphanumeric()
+);
+
 impl ServiceName {
     /// Stands where a name is still to come.
     pub(crate) fn unnamed() -> ServiceName {

@@ -83,6 +83,9 @@ fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision
             if flip && deployment.from.is_some() {
                 decision.wait(Wait::Warm { until });
             }
+            if let Some(sessions) = facts::held(input, deployment) {
+                decision.wait(sessions);
+            }
             strategy::keep(pools)
         }
         Phase::Retiring => {

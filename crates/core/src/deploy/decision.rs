@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{Digest, InstanceId, Revision, Timestamp, VersionLabel};
+use crate::base::{Digest, InstanceId, Revision, Timestamp, VersionKey, VersionLabel};
 use crate::database::ObservedDatabase;
 use crate::deploy::Wait;
 use crate::fleet::ObservedInstances;
@@ -47,6 +47,8 @@ pub enum Preparation {
         digest: Digest,
         /// The revision of the schema that it was written for. None: it needs none.
         revision: Option<Revision>,
+        /// By which clients can ask for it. None: they can't.
+        key: Option<VersionKey>,
     },
     /// Its migrations follow on a revision that is not the only one yet: that must be settled first.
     Unsettled,

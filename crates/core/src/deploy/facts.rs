@@ -1,12 +1,12 @@
 //! What has become a fact since the last look: instances that are ready or ended, deployments that go on, go back or
 //! are over. Recorded before anything follows from it.
 
-use crate::base::{Millis, Timestamp};
+use crate::base::{InstanceId, Millis, Timestamp};
 use crate::deploy::decision::Preparation;
 use crate::deploy::pools::Pools;
-use crate::deploy::{Input, backoff, guard, schema, strategy};
+use crate::deploy::{Input, Wait, backoff, guard, schema, strategy};
 use crate::fleet::{Exit, RunStatus};
-use crate::spec::Strategy;
+use crate::spec::{Pin, Strategy};
 use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason, Receipt, Stage};
 
 /// So many deaths in a row of the version that a deployment goes back to, and the deployment is given up: the service
@@ -49,12 +49,23 @@ fn of_instances(input: &Input<'_>) -> Vec<Event> {
         } else if instance.stage == Stage::Starting && instance.address.is_some() && input.observed.is_up(id)
         {
             facts.push(Event::Ready { instance: id });
+        } else if is_previewed(input, id, instance) {
+            facts.push(Event::Previewed { instance: id });
+            break;
         }
     }
     facts
 }
 
-fn exit(input: &Input<'_>, id: crate::base::InstanceId, instance: &Instance) -> Option<Exit> {
+/// A link has brought requests to an instance of the revision that comes: there may be rows now that only it knows.
+fn is_previewed(input: &Input<'_>, id: InstanceId, instance: &Instance) -> bool {
+    let schema = &input.state.schema;
+    let Some(change) = schema.standing.change.as_ref().filter(|_| !schema.used) else { return false };
+    input.state.revision_of(&instance.version) == Some(&change.to)
+        && input.observed.report(id).is_some_and(|report| report.requests > 0)
+}
+
+fn exit(input: &Input<'_>, id: InstanceId, instance: &Instance) -> Option<Exit> {
     // A start that was never confirmed is repeated first, whatever it left behind.
     let unconfirmed = instance.stage == Stage::Starting && instance.address.is_none();
     if unconfirmed || !instance.stage.is_alive() {
@@ -100,12 +111,13 @@ fn preparation(input: &Input<'_>, deployment: &Deployment) -> Option<Vec<Event>>
         return Some(vec![Event::Entered { deployment: id, phase: Phase::Shifting }]);
     }
     match input.observed.prepared.get(version) {
-        Some(Preparation::Ready { digest, revision }) => {
+        Some(Preparation::Ready { digest, revision, key }) => {
             let is_there = input.state.schema.standing.serves(revision.as_ref());
             let phase = if is_there { Phase::Shifting } else { Phase::Expanding };
-            let (version, digest, revision) = (version.clone(), digest.clone(), revision.clone());
+            let (version, digest) = (version.clone(), digest.clone());
+            let (revision, key) = (revision.clone(), key.clone());
             Some(vec![
-                Event::Prepared { version, digest, revision },
+                Event::Prepared { version, digest, revision, key },
                 Event::Entered { deployment: id, phase },
             ])
         }
@@ -150,7 +162,8 @@ fn next_phase(input: &Input<'_>, deployment: &Deployment) -> Option<Event> {
             if complete { entered(if back { Phase::Retiring } else { Phase::Baking }) } else { None }
         }
         Phase::Baking => {
-            (input.now >= baked_at(input, deployment)).then(|| entered(Phase::Retiring)).flatten()
+            let over = input.now >= baked_at(input, deployment) && held(input, deployment).is_none();
+            if over { entered(Phase::Retiring) } else { None }
         }
         Phase::Retiring => {
             let gone = !input.state.instances.values().any(|i| Some(&i.version) != deployment.goal());
@@ -168,6 +181,28 @@ pub(super) fn baked_at(input: &Input<'_>, deployment: &Deployment) -> Timestamp 
         Strategy::Rolling(_) => input.spec.deploy.bake,
     };
     deployment.phase_since + bake
+}
+
+/// The sessions that hold the old version, or may: what is known of them is that no request came for a while.
+pub(super) fn held(input: &Input<'_>, deployment: &Deployment) -> Option<Wait> {
+    let spec = &input.spec.sessions;
+    let version = deployment.from.as_ref()?;
+    let flip = matches!(deployment.request.strategy, Strategy::Flip(_));
+    let limit = deployment.phase_since + spec.limit;
+    if spec.pin != Pin::Stay || !flip || deployment.turned_back().is_some() || input.now >= limit {
+        return None;
+    }
+    let report = input.observed.traffic.as_ref();
+    let of_service = report.and_then(|report| report.sessions.get(&input.spec.service));
+    let seen = of_service.and_then(|sessions| sessions.get(version)).copied().unwrap_or_default();
+    let over = input.now + Millis(spec.idle.0.saturating_sub(seen.quiet.0));
+    (over > input.now).then(|| Wait::Sessions {
+        version: version.clone(),
+        clients: seen.clients,
+        quiet: seen.quiet,
+        until: over.min(limit),
+        limit,
+    })
 }
 
 fn goal_is_hopeless(input: &Input<'_>, deployment: &Deployment) -> bool {

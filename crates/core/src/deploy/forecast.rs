@@ -158,8 +158,7 @@ impl<'a> World<'a> {
         let outcome = match action {
             Action::Prepare { version, .. } => {
                 if let Ok(digest) = "0".parse() {
-                    let revision = None;
-                    let ready = Preparation::Ready { digest, revision };
+                    let ready = Preparation::Ready { digest, revision: None, key: None };
                     self.observed.prepared.insert(version.clone(), ready);
                 }
                 Outcome::Preparing { version: version.clone() }

@@ -1,18 +1,23 @@
 //! From the state to the route table.
 
-use crate::base::{Generation, InstanceId};
+use std::collections::BTreeSet;
+
+use crate::base::{Generation, InstanceId, VersionLabel};
 use crate::deploy::Input;
 use crate::deploy::strategy::Moves;
-use crate::spec::ServiceSpec;
-use crate::traffic::{Member, Role, Route, Table};
-use crate::workflow::{Instance, Stage};
+use crate::spec::{AssetSpec, Pin, ServiceSpec, Strategy};
+use crate::traffic::asset::CONVENTIONS;
+use crate::traffic::session::shares;
+use crate::traffic::{LiveVersion, Member, Role, Route, Sessions, Table};
+use crate::workflow::{Instance, Phase, Stage};
 
 /// The table that ought to be in force after `moves`. None: the one that is in force is right.
 pub(super) fn table(input: &Input<'_>, moves: &Moves) -> Option<Table> {
     let report = input.observed.traffic.as_ref()?;
-    let members =
+    let members: Vec<Member> =
         input.state.instances.iter().filter_map(|(&id, instance)| member(id, instance, moves)).collect();
-    let routes = vec![route(input.spec, members)];
+    let sessions = sessions(input, &members);
+    let routes = vec![route(input.spec, sessions, members)];
     let known = &input.state.table;
     if routes == known.routes && report.generation <= known.generation {
         return (report.generation < known.generation).then(|| known.clone());
@@ -40,7 +45,63 @@ fn member(id: InstanceId, instance: &Instance, moves: &Moves) -> Option<Member> 
     Some(Member { instance: id, version: instance.version.clone(), address: instance.address?, role })
 }
 
-fn route(spec: &ServiceSpec, members: Vec<Member>) -> Route {
+/// How clients are divided between the versions that live: in proportion to the instances that serve, and towards the
+/// version that comes.
+fn sessions(input: &Input<'_>, members: &[Member]) -> Sessions {
+    let (state, spec) = (input.state, &input.spec.sessions);
+    let live: BTreeSet<&VersionLabel> =
+        members.iter().filter(|m| m.role != Role::Drain).map(|m| &m.version).collect();
+    let stay = spec.pin == Pin::Stay;
+    if live.len() < 2 && !stay {
+        return Sessions::default();
+    }
+    // Going back, too, the first is the one that came: its part of the clients becomes smaller and smaller.
+    let deployment = state.deployment.as_ref();
+    let first = deployment.map(|d| &d.request.version).or(state.current.as_ref());
+    let mut order: Vec<&VersionLabel> = live.into_iter().collect();
+    order.sort_by_key(|version| Some(*version) != first);
+    let serving = |version: &&VersionLabel| {
+        members.iter().filter(|m| m.role == Role::Serve && m.version == **version).count() as u32
+    };
+    let shares = shares(&order.iter().map(serving).collect::<Vec<_>>());
+    let forward = deployment.is_none_or(|d| d.turned_back().is_none());
+    let from = deployment.and_then(|d| d.from.as_ref());
+    let kept = stay
+        && forward
+        && deployment.is_some_and(|d| {
+            matches!(d.request.strategy, Strategy::Flip(_))
+                && matches!(d.phase, Phase::Shifting | Phase::Baking)
+        });
+    let live = |(version, &share): (&VersionLabel, &u32)| LiveVersion {
+        version: version.clone(),
+        key: state.releases.get(version).and_then(|release| release.key.clone()),
+        share,
+        holds: spec.pin != Pin::None && forward && Some(version) == first && share > 0
+            || kept && Some(version) == from,
+        known: share > 0 || Some(version) == from,
+    };
+    let several = shares.iter().filter(|share| **share > 0).count() > 1;
+    Sessions {
+        cookie: spec.cookie.clone(),
+        pins: stay || spec.pin == Pin::Forward && several,
+        idle: spec.idle,
+        versions: order.into_iter().zip(&shares).map(live).collect(),
+    }
+}
+
+/// The paths below which files have names that tell their content.
+fn assets(spec: &AssetSpec) -> Vec<String> {
+    if spec.size == 0 {
+        return Vec::new();
+    }
+    let mut paths: Vec<String> = spec.folders.keys().cloned().collect();
+    paths.extend(CONVENTIONS.iter().map(|(path, _)| (*path).to_owned()));
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+fn route(spec: &ServiceSpec, sessions: Sessions, members: Vec<Member>) -> Route {
     let all = spec.listen.iter().any(|listen| listen.hosts.is_empty());
     let mut hosts: Vec<String> =
         if all { Vec::new() } else { spec.listen.iter().flat_map(|listen| listen.hosts.clone()).collect() };
@@ -53,6 +114,8 @@ fn route(spec: &ServiceSpec, members: Vec<Member>) -> Route {
         drain: spec.run.stop.drain,
         timeouts: spec.timeouts,
         limits: spec.limits,
+        sessions,
+        assets: assets(&spec.assets),
         members,
     }
 }

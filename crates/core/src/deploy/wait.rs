@@ -51,6 +51,19 @@ pub enum Wait {
         /// Until then.
         until: Timestamp,
     },
+    /// Clients stay with the old version until their sessions are over.
+    Sessions {
+        /// The old version.
+        version: VersionLabel,
+        /// About how many there are.
+        clients: u64,
+        /// How long ago the last of them was seen.
+        quiet: Millis,
+        /// When they are over if none comes again.
+        until: Timestamp,
+        /// When it is left at the latest.
+        limit: Timestamp,
+    },
     /// A version keeps dying; it is started again later.
     Backoff {
         /// The version.
@@ -137,6 +150,7 @@ impl Wait {
             | Wait::Stopping { until, .. }
             | Wait::Baking { until }
             | Wait::Warm { until }
+            | Wait::Sessions { until, .. }
             | Wait::SchemaFailed { until, .. }
             | Wait::Kept { until, .. }
             | Wait::Backoff { until, .. } => Some(*until),
@@ -176,6 +190,12 @@ impl Wait {
             }
             Wait::Baking { .. } => format!("the new version is watched for another {left}"),
             Wait::Warm { .. } => format!("the old pool is kept warm for another {left}"),
+            Wait::Sessions { version, clients, quiet, limit, .. } => format!(
+                "about {clients} sessions stay with {version}, the last request came {} ago; it is kept until none has \
+                 come for {left} more, at most for {}",
+                quiet.rough(),
+                round_up(limit.since(now))
+            ),
             Wait::Backoff { version, crashes, instance, exit, .. } => format!(
                 "{version} died {crashes} times in a row (the last: {instance} {exit}); it is started again in {left}"
             ),

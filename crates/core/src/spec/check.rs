@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use super::field::visit;
 use super::found::Found;
 use super::problem::{Problem, ProblemCode};
-use super::service::{DatabaseSpec, ListenSpec, ServiceSpec};
+use super::service::{DatabaseSpec, ListenSpec, ServiceSpec, StrategyKind};
+use super::session::Pin;
 
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,7 @@ pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
     addresses_differ(&spec, &mut found);
     rolling_can_move(&spec, &mut found);
     database_has_its_variable(&spec, &mut found);
+    sessions_can_stay(&spec, &mut found);
     if found.problems.is_empty() {
         return Ok(Checked { spec, found });
     }
@@ -118,6 +120,15 @@ fn database_has_its_variable(spec: &ServiceSpec, found: &mut Found) {
             format!("`run.env` holds {variable}, in which each instance gets the URL of its own schema");
         let help = "leave it out, or name another variable in `database.variable`";
         contradiction(found, "run.env", message, help);
+    }
+}
+
+/// Where a few instances are replaced at a time, clients that stay with the old version would all come to the last one.
+fn sessions_can_stay(spec: &ServiceSpec, found: &mut Found) {
+    if spec.sessions.pin == Pin::Stay && spec.deploy.strategy != StrategyKind::Flip {
+        let message = "`sessions.pin` keeps clients with the old version, and `deploy.strategy` takes its instances away one after the other";
+        let help = "write deploy.strategy = \"flip\", which keeps the whole old pool, or pin = \"forward\"";
+        contradiction(found, "sessions.pin", message.to_owned(), help);
     }
 }
 

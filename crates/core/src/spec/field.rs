@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use crate::base::{Amount, Millis, ServiceName};
 
 use super::service::{DrainSpec, PortRange, ServiceSpec, Signal, StrategyKind};
+use super::session::Pin;
 use super::text;
 use super::value::Value;
 
@@ -70,6 +71,15 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("limits.fields", &mut limits.fields);
     each("limits.body", &mut limits.body);
     each("limits.connections", &mut limits.connections);
+    let sessions = &mut spec.sessions;
+    each("sessions.pin", &mut sessions.pin);
+    each("sessions.cookie", &mut sessions.cookie);
+    each("sessions.idle", &mut sessions.idle);
+    each("sessions.limit", &mut sessions.limit);
+    let assets = &mut spec.assets;
+    each("assets.folders", &mut assets.folders);
+    each("assets.size", &mut assets.size);
+    each("assets.keep", &mut assets.keep);
     let database = &mut spec.database;
     each("database.url", &mut database.url);
     each("database.app_url", &mut database.app_url);
@@ -145,8 +155,10 @@ impl Field for BTreeMap<String, String> {
     }
 
     fn show(&self) -> Option<String> {
+        let bare = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let key = |name: &String| if name.chars().all(bare) { name.clone() } else { literal(name) };
         let entries: Vec<String> =
-            self.iter().map(|(name, text)| format!("{name} = {}", literal(text))).collect();
+            self.iter().map(|(name, text)| format!("{} = {}", key(name), literal(text))).collect();
         Some(if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) })
     }
 }
@@ -269,3 +281,4 @@ from_text!(SocketAddr, |text| text.parse().ok(), ToString::to_string);
 from_text!(PortRange, |text| text::port_range(text).ok(), |range| format!("{}-{}", range.first, range.last));
 from_text!(Signal, Signal::named, |signal| signal.name().to_owned());
 from_text!(StrategyKind, StrategyKind::named, |kind| kind.name().to_owned());
+from_text!(Pin, Pin::named, |pin| pin.name().to_owned());

@@ -5,6 +5,7 @@
 
 use crate::base::Millis;
 
+use super::session::Pin;
 use super::text::{self, Check};
 
 /// One key that may be written in a table.
@@ -32,6 +33,8 @@ pub(super) enum Kind {
     Command,
     /// Names and texts, for the environment.
     Environment,
+    /// From paths in URLs to folders.
+    Folders,
     /// A whole number, both ends included.
     Number(u64, u64),
     /// A number of bytes, both ends included.
@@ -84,6 +87,7 @@ const fn not_yet(name: &'static str, about: &'static str) -> Key {
 
 const DAY: Millis = Millis::from_secs(86_400);
 const HOUR: Millis = Millis::from_secs(3600);
+const YEAR: Millis = Millis::from_secs(366 * 86_400);
 /// From nothing to a day.
 const UP_TO_A_DAY: Kind = Kind::Length(Millis::ZERO, DAY);
 /// For waits of which zero would mean "never".
@@ -103,6 +107,13 @@ pub(super) static FILE: &[Key] = &[
         Kind::Table(LIMITS),
         "",
         "How large a request may be, and how many connections there may be.",
+    ),
+    key("sessions", Kind::Table(SESSIONS), "", "How clients are held to the version that served them."),
+    key(
+        "assets",
+        Kind::Table(ASSETS),
+        "",
+        "Files whose names tell their content, kept for the pages of other versions.",
     ),
     key("database", Kind::Table(DATABASE), "", "The database whose schema goes along with the versions."),
     not_yet("source", "watching for deliverables"),
@@ -279,6 +290,45 @@ static LIMITS: &[Key] = &[
         Kind::Number(1, 10_000_000),
         "20000",
         "Connections from clients, for the whole proxy.",
+    ),
+];
+
+static SESSIONS: &[Key] = &[
+    key(
+        "pin",
+        Kind::OneOf(Pin::NAMES, text::pin),
+        "\"forward\"",
+        "none, forward (never back to the old version), or stay (after a flip with it, too).",
+    )
+    .also(&["sticky", "affinity", "mode"]),
+    key(
+        "cookie",
+        Kind::Text(text::cookie),
+        "\"tandem\"",
+        "By which a client is known again. Set only while two versions serve, or with stay.",
+    )
+    .also(&["name", "cookie_name"]),
+    key("idle", SOME_TIME, "\"15m\"", "stay: a session without a request for so long is over.")
+        .also(&["timeout"]),
+    key("limit", UP_TO_A_DAY, "\"1h\"", "stay: how long sessions may hold the old version after the switch.")
+        .also(&["max_age"]),
+];
+
+static ASSETS: &[Key] = &[
+    key(
+        "folders",
+        Kind::Folders,
+        "{ \"/assets\" = \"public/assets\" }",
+        "From the path in the URL to the folder in the deliverable. Those of Next.js and SvelteKit are found without it.",
+    )
+    .also(&["paths", "folder"]),
+    key("size", Kind::Size(0, 1 << 50), "\"1GiB\"", "How many bytes are kept, of all versions together. 0: none.")
+        .also(&["max_size"]),
+    key(
+        "keep",
+        Kind::Length(Millis::ZERO, YEAR),
+        "\"168h\"",
+        "How long files are kept after the last deployment of a version that had them.",
     ),
 ];
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Amount, Millis, ServiceName};
 
+use super::session::{AssetSpec, SessionSpec};
+
 /// One service, as its team wants it to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceSpec {
@@ -23,6 +25,12 @@ pub struct ServiceSpec {
     pub timeouts: TimeoutSpec,
     /// How large a request may be, and how many connections there may be.
     pub limits: LimitSpec,
+    /// How clients are held to versions.
+    #[serde(default)]
+    pub sessions: SessionSpec,
+    /// Files that pages of other versions may still ask for.
+    #[serde(default)]
+    pub assets: AssetSpec,
     /// The database whose schema goes along with the versions.
     #[serde(default)]
     pub database: DatabaseSpec,
@@ -46,6 +54,8 @@ impl ServiceSpec {
             deploy: DeploySpec::default(),
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),
+            sessions: SessionSpec::default(),
+            assets: AssetSpec::default(),
             database: DatabaseSpec::default(),
         }
     }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use crate::base::ServiceName;
 
 use super::service::PortRange;
+use super::session::Pin;
 
 /// Takes a text, gives its canonical form.
 pub(super) type Check = fn(&str) -> Result<String, Wrong>;
@@ -322,6 +323,40 @@ pub(super) fn folder(text: &str) -> Result<String, Wrong> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// A folder that lies within a deliverable.
+pub(super) fn inner_folder(text: &str) -> Result<String, Wrong> {
+    let folder = folder(text)?;
+    if folder.starts_with('/') || folder.split('/').any(|part| part == "..") {
+        return Err(Wrong::new(
+            format!("is {}, which does not lie within the deliverable", quoted(text)),
+            "write for example \"public/assets\"",
+        ));
+    }
+    Ok(folder)
+}
+
+/// The name of a cookie.
+pub(super) fn cookie(text: &str) -> Result<String, Wrong> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if text.is_empty() || text.len() > 64 || !text.chars().all(fits) {
+        return Err(Wrong::new(
+            format!("is {}, which can't be the name of a cookie", quoted(text)),
+            "use letters, digits, '_', '-' and '.', at most 64 of them",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// What clients are held to.
+pub(super) fn pin(text: &str) -> Result<String, Wrong> {
+    match text.trim() {
+        "sticky" | "session" | "cookie" => {
+            Err(Wrong::new(format!("is {}, another name", quoted(text)), "Tandem calls that \"stay\""))
+        }
+        name => one_of(text, name, Pin::NAMES),
+    }
 }
 
 /// A variable that an instance gets.

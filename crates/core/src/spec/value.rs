@@ -52,6 +52,7 @@ pub(super) fn read(key: &Key, found: &DeValue<'_>) -> Result<Value, Complaint> {
         (Kind::Words(check), DeValue::Array(list)) => words(key, list, *check),
         (Kind::Command, DeValue::Array(list)) => command(key, list),
         (Kind::Environment, DeValue::Table(table)) => environment(table),
+        (Kind::Folders, DeValue::Table(table)) => folders(table),
         (Kind::Number(least, most) | Kind::Size(least, most), DeValue::Integer(_)) => {
             number(found, *least, *most).map(Value::Number)
         }
@@ -107,6 +108,7 @@ fn expected(kind: &Kind) -> &'static str {
         Kind::Words(_) => "a list of texts",
         Kind::Command => "a list of program and arguments",
         Kind::Environment => "a table of names and texts",
+        Kind::Folders => "a table of paths and folders",
         Kind::Number(..) => "a whole number",
         Kind::Size(..) => "a number of bytes, or a text such as \"16MiB\",",
         Kind::Length(..) => "a length of time in quotes",
@@ -275,6 +277,26 @@ fn environment(table: &DeTable<'_>) -> Result<Value, Complaint> {
             return Err(Wrong::new(format!("refers to the variable {}", quoted(reference)), help).into());
         }
         all.insert(name.to_owned(), text.to_string());
+    }
+    Ok(Value::Texts(all))
+}
+
+fn folders(table: &DeTable<'_>) -> Result<Value, Complaint> {
+    let mut all = BTreeMap::new();
+    for (path, folder) in table.iter() {
+        let path = text::path(path.get_ref())?;
+        let DeValue::String(folder) = folder.get_ref() else {
+            let shown = describe(folder.get_ref());
+            return Err(Complaint {
+                code: ProblemCode::WrongType,
+                what: format!(
+                    "holds {}, which is {shown}, but a folder in quotes is expected",
+                    quoted(&path)
+                ),
+                help: Some(format!("write for example {} = \"public/assets\"", quoted(&path))),
+            });
+        };
+        all.insert(path.trim_end_matches('/').to_owned() + "/", text::inner_folder(folder)?);
     }
     Ok(Value::Texts(all))
 }

@@ -80,6 +80,7 @@ impl HostIndex {
 mod tests {
     use super::*;
     use crate::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
+    use crate::traffic::Sessions;
 
     fn route(service: &str, hosts: &[&str]) -> Route {
         Route {
@@ -89,6 +90,8 @@ mod tests {
             drain: DrainSpec::default(),
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),
+            sessions: Sessions::default(),
+            assets: Vec::new(),
             members: Vec::new(),
         }
     }

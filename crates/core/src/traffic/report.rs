@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Generation, InstanceId, ServiceName};
+use crate::base::{Generation, InstanceId, Millis, ServiceName, VersionLabel};
 
 /// What one run of the proxy has seen so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -17,6 +17,18 @@ pub struct TrafficReport {
     pub instances: BTreeMap<InstanceId, InstanceReport>,
     /// The counts of each service.
     pub counts: BTreeMap<ServiceName, Counts>,
+    /// The sessions of each service's versions, as far as clients are held to them.
+    #[serde(default)]
+    pub sessions: BTreeMap<ServiceName, BTreeMap<VersionLabel, SessionReport>>,
+}
+
+/// What is known of the clients that are held to a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SessionReport {
+    /// About how many there were of late: within one to two times the time after which a session is over.
+    pub clients: u64,
+    /// How long ago the last request of one came.
+    pub quiet: Millis,
 }
 
 /// What is known of one instance.

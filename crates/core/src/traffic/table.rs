@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Generation, InstanceId, ServiceName, VersionLabel};
 use crate::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
+use crate::traffic::Sessions;
 
 /// Everything by which the proxy routes, under one generation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -34,6 +35,12 @@ pub struct Route {
     pub timeouts: TimeoutSpec,
     /// How large a request may be.
     pub limits: LimitSpec,
+    /// How clients are divided between versions.
+    #[serde(default)]
+    pub sessions: Sessions,
+    /// Paths below which files have names that tell their content: what one version lacks, another has.
+    #[serde(default)]
+    pub assets: Vec<String>,
     /// The instances, in the order of their ids.
     pub members: Vec<Member>,
 }
@@ -55,8 +62,8 @@ pub struct Member {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Checked but given no new request: a new instance before its first request, or an old one that is kept warm.
-    /// What it is still doing may finish, without a deadline.
+    /// Checked, and given only requests that ask for its version: a new instance before its first request, or an old one
+    /// that is kept warm. What it is still doing may finish, without a deadline.
     Standby,
     /// Given requests.
     Serve,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeploymentId, Digest, InstanceId, Millis, Revision, Timestamp, VersionLabel};
+use crate::base::{DeploymentId, Digest, InstanceId, Millis, Revision, Timestamp, VersionKey, VersionLabel};
 use crate::database::{Job, Standing};
 use crate::fleet::{Exit, Findings};
 use crate::spec::Strategy;
@@ -90,6 +90,9 @@ pub enum Event {
         /// The revision of the schema that it was written for. None: it needs none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revision: Option<Revision>,
+        /// By which clients can ask for it. None: they can't.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<VersionKey>,
     },
     /// The database's schema stands elsewhere than it did, by whose hand ever.
     Stands(Standing),
@@ -101,6 +104,11 @@ pub enum Event {
         to: Revision,
         /// How many rows were filled.
         rows: u64,
+    },
+    /// An instance of a revision that comes was given a request that a link asked for.
+    Previewed {
+        /// The instance.
+        instance: InstanceId,
     },
     /// An instance answered its health checks for the first time.
     Ready {

@@ -46,15 +46,20 @@ impl State {
                 Ok(())
             }
             Event::Requested(request) => self.requested(at, request),
-            Event::Prepared { version, digest, revision } => {
+            Event::Prepared { version, digest, revision, key } => {
                 let source = self.deployment.as_ref().map(|d| d.request.source.clone()).unwrap_or_default();
-                let new = || Release { digest: digest.clone(), source, revision: None };
+                let new = || Release { digest: digest.clone(), source, revision: None, key: None };
                 let release = self.releases.entry(version.clone()).or_insert_with(new);
                 release.revision.clone_from(revision);
+                release.key.clone_from(key);
                 Ok(())
             }
             Event::Stands(standing) => {
                 self.schema.stands(standing);
+                Ok(())
+            }
+            Event::Previewed { .. } => {
+                self.schema.used = true;
                 Ok(())
             }
             Event::Ready { instance } => self.ready(at, *instance),

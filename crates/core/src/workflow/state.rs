@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeploymentId, Digest, Generation, InstanceId, Revision, Timestamp, VersionLabel};
+use crate::base::{
+    DeploymentId, Digest, Generation, InstanceId, Revision, Timestamp, VersionKey, VersionLabel,
+};
 use crate::database::Standing;
 use crate::fleet::Exit;
 use crate::traffic::Table;
@@ -67,6 +69,9 @@ pub struct Release {
     /// The revision of the schema that it was written for. None: it needs none.
     #[serde(default)]
     pub revision: Option<Revision>,
+    /// By which clients can ask for it. None: they can't.
+    #[serde(default)]
+    pub key: Option<VersionKey>,
 }
 
 /// Deaths that nobody asked for, of one version.

@@ -15,6 +15,7 @@ use crate::buffer::Buffer;
 use crate::deadline::{Limits, Side, Stop};
 use crate::request::{Framing, Request};
 use crate::response::{LARGEST_HEAD, Response, translate};
+use crate::search::Search;
 use crate::worker::Worker;
 
 /// The most interim answers that are passed on for one request.
@@ -39,6 +40,8 @@ pub(super) struct Answer<'a> {
     worker: &'a Worker,
     limits: &'a Limits,
     timeouts: &'a TimeoutSpec,
+    /// Where else a file may be that the instance lacks.
+    pub(super) search: Option<&'a Search>,
     pub(super) upload: Cell<Upload>,
     /// Something of the final answer went to the client.
     pub(super) answered: Cell<bool>,
@@ -67,6 +70,7 @@ impl<'a> Answer<'a> {
             worker,
             limits,
             timeouts,
+            search: None,
             upload: Cell::new(Upload::Done),
             answered: Cell::new(false),
         }
@@ -92,6 +96,9 @@ impl<'a> Answer<'a> {
         out: &mut Vec<u8>,
     ) -> Result<Delivered, Failure> {
         let response = self.head(from, buffer, to, out).await?;
+        if response.status == 404 && self.search.is_some_and(Search::is_promising) {
+            return Err(self.failure(Progress::Begun, Cause::Lacking));
+        }
         buffer.consume(response.head);
         self.answered.set(true);
         if response.body == Framing::None {

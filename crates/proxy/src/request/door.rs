@@ -4,7 +4,10 @@
 
 use std::mem::MaybeUninit;
 
-use super::{Door, Framing, LONGEST_ID, LONGEST_TARGET, MOST_FIELDS, Protocol, Refusal, Request, RequestId};
+use super::session::{self, Fields};
+use super::{
+    Door, Framing, LONGEST_ID, LONGEST_TARGET, MOST_FIELDS, Outcome, Protocol, Refusal, Request, RequestId,
+};
 use crate::field::{Field, classify, has_clean_lines, is_removable, parse_length, tokens, write_field};
 
 /// What the fields of a request say, as far as the proxy acts on it.
@@ -20,6 +23,7 @@ struct Findings<'a> {
     expects: bool,
     wants_json: bool,
     id: Option<RequestId>,
+    session: Fields<'a>,
     /// Names of fields that are for this hop only, as `Connection` said.
     nominated: Vec<&'a [u8]>,
 }
@@ -57,22 +61,14 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
         if !matches!(kind, Field::Other) {
             found.take(kind, field.value, http10)?;
         }
-        if let (Field::Other | Field::Accept, Some(word)) = (kind, passed.get_mut(at / 64)) {
+        if let (Field::Other | Field::Accept | Field::Cookie | Field::DeploymentId, Some(word)) =
+            (kind, passed.get_mut(at / 64))
+        {
             *word |= 1 << (at % 64);
         }
     }
     let (target, authority) = origin_form(method, target)?;
-    let host = match (found.host, authority) {
-        (Some(host), Some(authority)) if !same_host(host, authority.as_bytes()) => {
-            return refuse(400, "the host and the target disagree");
-        }
-        (Some(host), _) if !is_host(host) => return refuse(400, "the host is not valid"),
-        (Some(host), _) => host,
-        (None, _) if !http10 => return refuse(400, "the host is missing"),
-        (None, Some(authority)) if is_host(authority.as_bytes()) => authority.as_bytes(),
-        (None, Some(_)) => return refuse(400, "the host is not valid"),
-        (None, None) => door.client.listener.as_bytes(),
-    };
+    let host = found.host(authority, http10)?.unwrap_or(door.client.listener.as_bytes());
     if found.chunked && found.length.is_some() {
         return refuse(400, "both Content-Length and Transfer-Encoding are given");
     }
@@ -84,6 +80,7 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
     let Some(route) = find_route(door, host) else { return refuse(404, "no service answers for this host") };
     let upgrade = found.protocol(method, http10, body);
     let id = found.id.unwrap_or_else(|| RequestId::from_random(door.random));
+    let (session, asset) = wants(door, route, method, target, &found);
     let host_at = write_line(out, method, target, host);
     write_fields(out, parsed.headers, &passed, &found, &id);
     write_own(out, door, host, body, upgrade, &found);
@@ -100,7 +97,29 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
         wants_json: found.wants_json,
         id,
         host: (host_at, host_at + host.len()),
+        session,
+        asset: asset.map(|path| (method.len() + 1, method.len() + 1 + path)),
     }))
+}
+
+/// Which version is to serve the request, and how long the path is if it may be that of a file which others have, too.
+fn wants(
+    door: &Door<'_>,
+    route: usize,
+    method: &str,
+    target: &str,
+    found: &Findings<'_>,
+) -> (Outcome, Option<usize>) {
+    let Some(route) = door.routes.get(route) else { return (Outcome::Anywhere, None) };
+    let safe = matches!(method, "GET" | "HEAD");
+    let session = if route.sessions.versions.is_empty() {
+        Outcome::Anywhere
+    } else {
+        session::read(&route.sessions, found.session, target, safe, door.random[0] as u32)
+    };
+    let below = |folder: &String| target.starts_with(folder.as_str());
+    let is_asset = safe && route.assets.iter().any(below);
+    (session, is_asset.then(|| target.find('?').unwrap_or(target.len())))
 }
 
 /// Whether the first line ends in a version, if one that is not spoken here.
@@ -149,9 +168,26 @@ impl<'a> Findings<'a> {
             Field::Expect => return refuse(417, "only 100-continue can be expected"),
             Field::Accept => self.wants_json |= memchr::memmem::find(value, b"json").is_some(),
             Field::RequestId if value.len() <= LONGEST_ID => self.id = RequestId::from_client(value),
+            Field::Cookie => self.session.cookie = self.session.cookie.or(Some(value)),
+            Field::DeploymentId => self.session.deployment = self.session.deployment.or(Some(value)),
             Field::RequestId | Field::Dropped | Field::Forwarded | Field::Other => {}
         }
         Ok(())
+    }
+
+    /// The host that the field and the authority of the target agree on. None: neither names one, as HTTP/1.0 allows.
+    fn host(&self, authority: Option<&'a str>, http10: bool) -> Result<Option<&'a [u8]>, Refusal> {
+        match (self.host, authority) {
+            (Some(host), Some(authority)) if !same_host(host, authority.as_bytes()) => {
+                refuse(400, "the host and the target disagree")
+            }
+            (Some(host), _) if !is_host(host) => refuse(400, "the host is not valid"),
+            (Some(host), _) => Ok(Some(host)),
+            (None, _) if !http10 => refuse(400, "the host is missing"),
+            (None, Some(authority)) if is_host(authority.as_bytes()) => Ok(Some(authority.as_bytes())),
+            (None, Some(_)) => refuse(400, "the host is not valid"),
+            (None, None) => Ok(None),
+        }
     }
 
     fn coding(&mut self, value: &[u8], http10: bool) -> Result<(), Refusal> {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use tandem_core::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
-use tandem_core::traffic::Route;
 use tandem_core::traffic::matching::HostIndex;
+use tandem_core::traffic::{Route, Sessions};
 
 use super::{Client, Door, Framing, Refusal, Request, RequestId, admit};
 
@@ -13,12 +13,14 @@ fn look(bytes: &[u8]) -> (Result<Option<Request>, Refusal>, Vec<u8>) {
         drain: DrainSpec::default(),
         timeouts: TimeoutSpec::default(),
         limits: LimitSpec::default(),
+        sessions: Sessions::default(),
+        assets: Vec::new(),
         members: Vec::new(),
     };
     let hosts = HostIndex::build(&[route]).unwrap();
     let client = Client::new("10.0.0.1:5000".parse().unwrap(), "127.0.0.1:80".parse().unwrap());
     let mut out = Vec::new();
-    let door = Door { hosts: &hosts, client: &client, fields: 100, random: [1, u64::MAX] };
+    let door = Door { hosts: &hosts, routes: &[], client: &client, fields: 100, random: [1, u64::MAX] };
     (admit(bytes, &door, &mut out), out)
 }
 

@@ -9,4 +9,5 @@ mod health;
 mod instance;
 mod proxy;
 mod relay;
+mod sessions;
 mod strict;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tandem_core::base::{Generation, InstanceId, Millis};
 use tandem_core::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
-use tandem_core::traffic::{InstanceReport, Member, Role, Route, Table, TrafficReport};
+use tandem_core::traffic::{InstanceReport, Member, Role, Route, Sessions, Table, TrafficReport};
 use tandem_proxy::control::Client;
 use tandem_proxy::handover;
 use tandem_proxy::process::{ProcessOptions, run};
@@ -24,7 +24,12 @@ const FOLDER: &str = "TANDEM_TEST_PROXY_FOLDER";
 fn child() {
     if let Some(folder) = std::env::var_os(FOLDER) {
         let folder = PathBuf::from(folder);
-        run(ProcessOptions { control: folder.join("proxy.sock"), table: folder.join("table") }).unwrap();
+        run(ProcessOptions {
+            control: folder.join("proxy.sock"),
+            table: folder.join("table"),
+            shelf: folder.join("shelf"),
+        })
+        .unwrap();
     }
 }
 
@@ -60,6 +65,8 @@ impl Proxy {
             drain: DrainSpec::default(),
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),
+            sessions: Sessions::default(),
+            assets: Vec::new(),
             members: members.collect(),
         };
         change(&mut route);

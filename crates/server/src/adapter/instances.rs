@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
+use std::time::SystemTime;
 
-use tandem_core::base::{Digest, InstanceId, Revision, ServiceName, VersionLabel};
+use tandem_core::base::{Digest, InstanceId, Revision, ServiceName, VersionKey, VersionLabel};
 use tandem_core::deploy::Preparation;
 use tandem_core::fleet::{Findings, ObservedInstances};
 use tandem_core::spec::RunSpec;
@@ -16,6 +17,8 @@ use tandem_engine::{Instances, PortError, Start};
 use crate::adapter::database::{Needs, SchemaKeeper};
 use crate::preparations::Preparations;
 use crate::schema::{self, Form};
+use crate::secret::Secret;
+use crate::shelf::Shelf;
 use crate::wake::Wake;
 
 /// So many instances are started at a time.
@@ -29,6 +32,10 @@ pub(crate) struct DriverInstances {
     pub(crate) run: RunSpec,
     /// Where each revision's instances find their schema. None: there is no database.
     pub(crate) database: Option<InstanceDatabase>,
+    /// By which the keys of versions are made.
+    pub(crate) secret: Secret,
+    /// Where files are kept that pages of other versions may ask for.
+    pub(crate) shelf: Shelf,
     pub(crate) preparations: Arc<Preparations>,
     pub(crate) wake: Wake,
 }
@@ -47,9 +54,13 @@ impl Instances for DriverInstances {
             (self.driver.clone(), self.preparations.clone(), self.wake.clone());
         let keeper = self.database.as_ref().map(|database| Arc::clone(&database.keeper));
         let (label, source, known) = (version.clone(), source.to_owned(), known.cloned());
+        let (key, shelf) = (self.secret.key(&self.service, version), self.shelf.clone());
         let work = move || {
             let outcome = match driver.prepare(&label, Path::new(&source)) {
-                Ok(digest) => examined(keeper.as_deref(), &label, known.as_ref(), digest),
+                Ok(digest) => {
+                    shelve(&shelf, &*driver, &label);
+                    examined(keeper.as_deref(), &label, known.as_ref(), (digest, key))
+                }
                 Err(error) => Preparation::Failed(error.to_string()),
             };
             preparations.end(&label, outcome);
@@ -65,7 +76,10 @@ impl Instances for DriverInstances {
     }
 
     fn prepared(&mut self) -> Result<BTreeMap<VersionLabel, Preparation>, PortError> {
-        let ready = |(version, digest)| (version, Preparation::Ready { digest, revision: None });
+        let ready = |(version, digest)| {
+            let key = self.secret.key(&self.service, &version);
+            (version, Preparation::Ready { digest, revision: None, key })
+        };
         // With a database, a deliverable is looked at in each deployment: the schema may have moved meanwhile.
         let known = self.driver.prepared().map_err(failed)?.into_iter().filter(|_| self.database.is_none());
         Ok(self.preparations.over(known.map(ready).collect()))
@@ -141,13 +155,25 @@ fn examined(
     keeper: Option<&SchemaKeeper>,
     version: &VersionLabel,
     known: Option<&Revision>,
-    digest: Digest,
+    (digest, key): (Digest, Option<VersionKey>),
 ) -> Preparation {
     match keeper.map(|keeper| keeper.examine(version, known)) {
-        None => Preparation::Ready { digest, revision: None },
-        Some(Ok(Needs::Revision(revision))) => Preparation::Ready { digest, revision },
+        None => Preparation::Ready { digest, revision: None, key },
+        Some(Ok(Needs::Revision(revision))) => Preparation::Ready { digest, revision, key },
         Some(Ok(Needs::Settlement)) => Preparation::Unsettled,
         Some(Err(why)) => Preparation::Failed(why),
+    }
+}
+
+/// Keeps the files of a deliverable that pages made by it may ask for later. A full disk is no reason not to deploy.
+fn shelve(shelf: &Shelf, driver: &dyn Driver, version: &VersionLabel) {
+    let folder = driver.folder(version, ".").map_err(|error| error.to_string());
+    let kept = folder.and_then(|folder| match folder {
+        Some(folder) => shelf.take(&folder, SystemTime::now()).map_err(|error| error.to_string()),
+        None => Ok(()),
+    });
+    if let Err(error) = kept {
+        tracing::warn!(%version, %error, "some files could not be put on the shelf: pages of this version may miss them later");
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
@@ -18,7 +19,7 @@ use tandem_core::workflow::Event;
 use super::repeat::Repeats;
 use super::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, PlanRequest, Problem, ProblemCode,
-    RollbackRequest, Scale, Status, StrategyChoice, Why, log, stream,
+    RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log, stream,
 };
 use crate::office::Office;
 
@@ -34,6 +35,7 @@ pub(super) fn router(office: Arc<Office>) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/why", get(why))
         .route("/v1/config", get(config))
+        .route("/v1/link", get(link))
         .route("/v1/events", get(events))
         .route("/v1/deployments", get(history).post(deploy))
         .route("/v1/deployments/{id}", get(deployment))
@@ -63,6 +65,20 @@ async fn why(State(office): Shared) -> Json<Why> {
 
 async fn config(State(office): Shared) -> Json<ConfigInForce> {
     Json(office.config_in_force())
+}
+
+/// Which version a link is wanted for.
+#[derive(serde::Deserialize)]
+struct Linked {
+    version: Option<VersionLabel>,
+}
+
+async fn link(
+    State(office): Shared,
+    linked: Result<Query<Linked>, QueryRejection>,
+) -> Result<Json<VersionLink>, Problem> {
+    let Query(linked) = linked.map_err(|error| Problem::bad_request(error.body_text()))?;
+    super::link::link(&office.seen().view.state, &office.config.spec, linked.version).map(Json)
 }
 
 async fn history(State(office): Shared) -> Json<Vec<DeploymentRecord>> {

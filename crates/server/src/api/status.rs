@@ -34,6 +34,10 @@ impl Status {
                 })
                 .collect(),
             counts: known.map(|report| report.counts.get(&spec.service).copied().unwrap_or_default()),
+            sessions: known
+                .and_then(|report| report.sessions.get(&spec.service))
+                .cloned()
+                .unwrap_or_default(),
             database: observed.database.clone(),
             config_changed: false,
             trouble: None,

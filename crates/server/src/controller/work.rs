@@ -23,6 +23,8 @@ use crate::feed::Feed;
 use crate::office::{Office, Seen};
 use crate::preparations::Preparations;
 use crate::schema::Site;
+use crate::secret::Secret;
+use crate::shelf::Shelf;
 use crate::state::StateFolder;
 use crate::store::Store;
 use crate::wake::{Inbox, Wake, bell};
@@ -72,6 +74,8 @@ impl Work {
             service: service.clone(),
             run,
             database,
+            secret: Secret::open(state)?,
+            shelf: Shelf::new(&state.shelf(), &service, &spec.assets),
             preparations,
             wake: wake.clone(),
         };

@@ -30,6 +30,8 @@ fn spec(instances: u32) -> ServiceSpec {
         deploy: Default::default(),
         timeouts: Default::default(),
         limits: Default::default(),
+        sessions: Default::default(),
+        assets: Default::default(),
         database: Default::default(),
     }
 }
@@ -121,7 +123,7 @@ impl Story {
         let outcome = match action {
             Action::Prepare { version, .. } => {
                 let digest = "ab".parse().unwrap();
-                let ready = Preparation::Ready { digest, revision: None };
+                let ready = Preparation::Ready { digest, revision: None, key: None };
                 self.observed.prepared.insert(version.clone(), ready);
                 Outcome::Preparing { version }
             }
@@ -270,7 +272,7 @@ fn with_schema(story: &mut Story) {
     story.observed.database = Some(ObservedDatabase { standing, ..ObservedDatabase::default() });
     story.command(&deploy("v2", Strategy::Flip(FlipSpec::default())));
     let (digest, revision) = ("ab".parse().unwrap(), Some(revision("2_b")));
-    story.observed.prepared.insert(version("v2"), Preparation::Ready { digest, revision });
+    story.observed.prepared.insert(version("v2"), Preparation::Ready { digest, revision, key: None });
 }
 
 fn failed(at: Timestamp, attempts: u32, again: bool) -> Work {

@@ -75,6 +75,17 @@ fields = 50
 body = "100MiB"
 connections = 500
 
+[sessions]
+pin = "stay"
+cookie = "shop_version"
+idle = "5m"
+limit = "2h"
+
+[assets]
+folders = { "/assets" = "public/assets" }
+size = "2GiB"
+keep = "24h"
+
 [database]
 url = "env:OWNER_URL"
 app_url = "env:APP_URL"
@@ -244,6 +255,17 @@ head = "32KiB"                    # default. The request line and all header fie
 fields = 100                      # default. The number of header fields.
 body = 0                          # default. The body of a request. 0: no limit.
 connections = 20000               # default. Connections from clients, for the whole proxy.
+
+[sessions]
+pin = "forward"                   # default. none, forward (never back to the old version), or stay (after a flip with it, too).
+cookie = "tandem"                 # default. By which a client is known again. Set only while two versions serve, or with stay.
+idle = "15m"                      # default. stay: a session without a request for so long is over.
+limit = "1h"                      # default. stay: how long sessions may hold the old version after the switch.
+
+[assets]
+folders = {}                      # default. From the path in the URL to the folder in the deliverable. Those of Next.js and SvelteKit are found without it.
+size = "1GiB"                     # default. How many bytes are kept, of all versions together. 0: none.
+keep = "168h"                     # default. How long files are kept after the last deployment of a version that had them.
 
 [database]
 # url =                           # default. The database, as the role that owns the tables; env:NAME is read from the environment. Not set: deployments carry no schema.

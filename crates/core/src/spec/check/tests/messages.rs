@@ -56,9 +56,9 @@ batch = 0
 "#;
     insta::assert_snapshot!(problems(text), @r###"
 tandem.toml:2:1: unknown key `servce` at the top
-  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits, database
+  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database
 tandem.toml:3:1: unknown key `instances` at the top
-  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits, database
+  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database
 tandem.toml:5:11: `run.command` is the text "bin/shop --port $PORT", but a list of program and arguments is expected
   help: write command = ["bin/shop", "--port", "$PORT"]
 tandem.toml:6:13: `run.instances` is the text "four", but a whole number is expected
@@ -424,4 +424,37 @@ fn a_file_may_hold_nothing_but_a_database() {
     assert_eq!((alone.home.as_str(), alone.url.as_deref()), ("shop", None));
     assert!(read_database("[database]\nhome = 1").is_err());
     assert!(read_database("database = 1").is_err() && read_database("[[").is_err());
+}
+
+#[test]
+fn sessions_and_assets() {
+    let text = r#"
+service = "shop"
+[run]
+command = ["bin/shop"]
+[[listen]]
+address = "127.0.0.1:8080"
+[sessions]
+pin = "stay"
+cookie = "a b"
+[assets]
+folders = { "assets" = "public", "/b" = "../secrets", "/c" = 7 }
+"#;
+    insta::assert_snapshot!(problems(text), @r###"
+tandem.toml:8:7: `sessions.pin` keeps clients with the old version, and `deploy.strategy` takes its instances away one after the other
+  help: write deploy.strategy = "flip", which keeps the whole old pool, or pin = "forward"
+tandem.toml:9:10: `sessions.cookie` is "a b", which can't be the name of a cookie
+  help: use letters, digits, '_', '-' and '.', at most 64 of them
+tandem.toml:11:11: `assets.folders` is "../secrets", which does not lie within the deliverable
+  help: write for example "public/assets"
+"###);
+    let text = text.replace("\"stay\"", "\"sticky\"").replace("\"/b\" = \"../secrets\", ", "");
+    insta::assert_snapshot!(problems(&text), @r###"
+tandem.toml:8:7: `sessions.pin` is "sticky", another name
+  help: Tandem calls that "stay"
+tandem.toml:9:10: `sessions.cookie` is "a b", which can't be the name of a cookie
+  help: use letters, digits, '_', '-' and '.', at most 64 of them
+tandem.toml:11:11: `assets.folders` holds "/c", which is the number 7, but a folder in quotes is expected
+  help: write for example "/c" = "public/assets"
+"###);
 }
