@@ -127,6 +127,7 @@ impl Scene<'_> {
         })
         .await?;
         self.compared()?;
+        load.end_watch();
         println!("── half-way, somebody has second thoughts");
         self.show(&["rollback"]).await?;
         self.status("v1 serves again", |status| status["deployment"].is_null()).await?;
@@ -140,6 +141,7 @@ impl Scene<'_> {
         load.end_watch();
         self.settled("0002_names").await?;
 
+        load.watch_visitors("v2", "v3");
         self.deploy("v3", &["--strategy", "rolling"]).await?;
         load.watch_flip("v3", "v2");
         self.show(&["rollback"]).await?;

@@ -30,6 +30,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) version: Option<String>,
     pub(crate) id: Option<String>,
+    /// The cookie that it sets.
+    pub(crate) cookie: Option<String>,
     /// Whether the connection may carry another request.
     pub(crate) reusable: bool,
 }
@@ -238,7 +240,13 @@ fn parse(bytes: &[u8], marks: &Marks<'_>) -> Result<Option<(Answer, Framing, usi
         Some(value) if value.contains("keep-alive") => true,
         _ => head.version == Some(1),
     };
-    let answer = Answer { status, version: text(marks.version), id: text(marks.id), reusable };
+    let answer = Answer {
+        status,
+        version: text(marks.version),
+        id: text(marks.id),
+        cookie: text("set-cookie"),
+        reusable,
+    };
     Ok(Some((answer, framing, length)))
 }
 

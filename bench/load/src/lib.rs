@@ -24,6 +24,7 @@ mod record;
 mod request;
 mod run;
 mod verdict;
+mod visitor;
 
 pub use journal::{Journal, JournalVerdict};
 pub use plan::{Mix, Pace, ParseMixError, Plan, RequestKind, UploadPlan};

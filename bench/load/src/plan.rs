@@ -37,6 +37,8 @@ pub struct Plan {
     pub lasting: Duration,
     /// So many requests may be in flight; a further one fails as `overload`.
     pub in_flight: usize,
+    /// So many visitors keep the cookie that they are given; requests beyond what they can send at a time have none.
+    pub visitors: u32,
     /// Decides the mix and the Poisson times.
     pub seed: u64,
 }
@@ -121,6 +123,7 @@ impl Plan {
             at_most: 2_000_000,
             lasting: Duration::from_secs(600),
             in_flight: 4096,
+            visitors: 40,
             seed: 1,
         }
     }

@@ -14,6 +14,8 @@ pub struct Record {
     pub number: u64,
     /// What was sent.
     pub kind: RequestKind,
+    /// Which visitor sent it, if one did.
+    pub visitor: Option<u32>,
     /// When it was meant to be sent.
     pub due: u64,
     /// When its first byte was written. `due` if none ever was.

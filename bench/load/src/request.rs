@@ -23,21 +23,32 @@ pub(crate) struct Slow {
 
 impl Request {
     /// The request of this kind and number.
-    pub(crate) fn new(plan: &Plan, run: &str, number: u64, kind: RequestKind) -> Request {
+    pub(crate) fn new(
+        plan: &Plan,
+        run: &str,
+        number: u64,
+        kind: RequestKind,
+        cookie: Option<&str>,
+    ) -> Request {
         let id = format!("{run}-{number}");
         let turn = usize::try_from(number).unwrap_or(0) % plan.paths.len().max(1);
+        let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
         let get = plan.paths.get(turn).map_or("/", String::as_str);
         match kind {
-            RequestKind::Get => Request::plain(plan, &id, "GET", get, "", ""),
-            RequestKind::Fresh => Request::plain(plan, &id, "GET", get, "Connection: close\r\n", ""),
+            RequestKind::Get => Request::plain(plan, &id, "GET", get, &cookie, ""),
+            RequestKind::Fresh => {
+                let fields = format!("Connection: close\r\n{cookie}");
+                Request::plain(plan, &id, "GET", get, &fields, "")
+            }
             RequestKind::Post => {
                 let body = format!("{{\"id\":\"{id}\",\"product\":{},\"count\":1}}", number % 8 + 1);
-                let fields = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+                let fields =
+                    format!("Content-Type: application/json\r\nContent-Length: {}\r\n{cookie}", body.len());
                 Request::plain(plan, &id, "POST", &plan.order_path, &fields, &body)
             }
             RequestKind::Upload => {
-                let fields = "Connection: close\r\nTransfer-Encoding: chunked\r\n";
-                let mut request = Request::plain(plan, &id, "POST", &plan.upload.path, fields, "");
+                let fields = format!("Connection: close\r\nTransfer-Encoding: chunked\r\n{cookie}");
+                let mut request = Request::plain(plan, &id, "POST", &plan.upload.path, &fields, "");
                 let mut chunk = format!("{:x}\r\n", plan.upload.chunk).into_bytes();
                 chunk.resize(chunk.len() + plan.upload.chunk, b'u');
                 chunk.extend_from_slice(b"\r\n");

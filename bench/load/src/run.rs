@@ -14,6 +14,7 @@ use crate::plan::Plan;
 use crate::record::{FailureKind, Outcome, Record, micros};
 use crate::request::Request;
 use crate::verdict::{FlipWatch, Verdict};
+use crate::visitor::{Visitor, Visitors};
 
 /// How many unused connections are kept.
 const MOST_IDLE: usize = 256;
@@ -41,6 +42,7 @@ struct Shared {
     run: String,
     start: Instant,
     idle: Idle,
+    visitors: Visitors,
     in_flight: AtomicUsize,
     /// Woken when a request ends.
     ended: watch::Sender<u64>,
@@ -69,6 +71,7 @@ impl Load {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let shared = Arc::new(Shared {
             run: format!("l{:x}", since.as_nanos() & 0xff_ffff_ffff),
+            visitors: Visitors::new(plan.visitors),
             plan,
             start: Instant::now(),
             idle: Idle::default(),
@@ -84,13 +87,23 @@ impl Load {
     /// From now until the next call: once an answer of `new` has come, an answer of `old` to a request that was
     /// sent later counts as wrong.
     pub fn watch_flip(&self, old: &str, new: &str) {
+        self.watch(old, new, false);
+    }
+
+    /// From now until the next call: once an answer of `new` has come to a visitor, an answer of `old` to the same one
+    /// counts as wrong.
+    pub fn watch_visitors(&self, old: &str, new: &str) {
+        self.watch(old, new, true);
+    }
+
+    fn watch(&self, old: &str, new: &str, each: bool) {
         self.end_watch();
         let since = self.now();
-        let watch = FlipWatch { old: old.to_owned(), new: new.to_owned(), since, until: None };
+        let watch = FlipWatch { old: old.to_owned(), new: new.to_owned(), each, since, until: None };
         self.shared.book().flips.push(watch);
     }
 
-    /// Ends the watch that `watch_flip` began: say so before the versions change again.
+    /// Ends the watch that was begun: say so before the versions change again.
     pub fn end_watch(&self) {
         let now = self.now();
         if let Some(last) = self.shared.book().flips.last_mut() {
@@ -161,14 +174,19 @@ impl Shared {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, arrival: Arrival, sent: u64, result: Result<Answer, Failure>) {
+    fn keep(&self, arrival: Arrival, visitor: Option<Visitor>, sent: u64, result: Result<Answer, Failure>) {
         let end = micros(self.start.elapsed());
+        let number = visitor.as_ref().map(|visitor| visitor.number);
+        if let Some(visitor) = visitor {
+            self.visitors.put(visitor, result.as_ref().ok().and_then(|answer| answer.cookie.as_deref()));
+        }
         let mut book = self.book();
         let id = format!("{}-{}", self.run, arrival.number);
         let outcome = judge(&mut book, &id, result);
         let due = micros(arrival.due);
         let sent = if sent == 0 { due } else { sent };
-        book.records.push(Record { number: arrival.number, kind: arrival.kind, due, sent, end, outcome });
+        let Arrival { number: at, kind, .. } = arrival;
+        book.records.push(Record { number: at, kind, visitor: number, due, sent, end, outcome });
     }
 }
 
@@ -208,7 +226,7 @@ async fn send_all(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
         }
         if shared.in_flight.load(Ordering::SeqCst) >= shared.plan.in_flight {
             let what = format!("{} requests were in flight already", shared.plan.in_flight);
-            shared.keep(arrival, 0, Err(Failure { kind: FailureKind::Overload, what }));
+            shared.keep(arrival, None, 0, Err(Failure { kind: FailureKind::Overload, what }));
             shared.ended.send_modify(|count| *count += 1);
             continue;
         }
@@ -216,24 +234,31 @@ async fn send_all(shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             let sent = AtomicU64::new(0);
-            let result = match tokio::time::timeout(shared.plan.timeout, send(&shared, arrival, &sent)).await
-            {
+            let visitor = shared.visitors.take();
+            let cookie = visitor.as_ref().and_then(|visitor| visitor.cookie.as_deref());
+            let sending = send(&shared, arrival, cookie, &sent);
+            let result = match tokio::time::timeout(shared.plan.timeout, sending).await {
                 Ok(result) => result,
                 Err(_) => {
                     let what = format!("no whole answer within {:?}", shared.plan.timeout);
                     Err(Failure { kind: FailureKind::Timeout, what })
                 }
             };
-            shared.keep(arrival, sent.load(Ordering::Relaxed), result);
+            shared.keep(arrival, visitor, sent.load(Ordering::Relaxed), result);
             shared.in_flight.fetch_sub(1, Ordering::SeqCst);
             shared.ended.send_modify(|count| *count += 1);
         });
     }
 }
 
-async fn send(shared: &Shared, arrival: Arrival, sent: &AtomicU64) -> Result<Answer, Failure> {
+async fn send(
+    shared: &Shared,
+    arrival: Arrival,
+    cookie: Option<&str>,
+    sent: &AtomicU64,
+) -> Result<Answer, Failure> {
     let plan = &shared.plan;
-    let request = Request::new(plan, &shared.run, arrival.number, arrival.kind);
+    let request = Request::new(plan, &shared.run, arrival.number, arrival.kind, cookie);
     debug_assert!(request.id.ends_with(&arrival.number.to_string()), "ids are the run and the number");
     let kept = if arrival.kind.may_reuse() { shared.idle.take() } else { None };
     let mut connection = match kept {

@@ -66,6 +66,8 @@ pub struct FlipWatch {
     pub old: String,
     /// The version that is switched to.
     pub new: String,
+    /// Each visitor switches for itself.
+    pub each: bool,
     /// When the watch began.
     pub since: u64,
     /// When it ended; none: with the run.
@@ -120,12 +122,22 @@ impl Verdict {
             }
         }
         for flip in flips {
-            verdict.judge_flip(flip, records, run);
+            if !flip.each {
+                verdict.judge_flip(flip, &records.iter().collect::<Vec<_>>(), run);
+                continue;
+            }
+            let mut visitors: BTreeMap<u32, Vec<&Record>> = BTreeMap::new();
+            for record in records {
+                if let Some(visitor) = record.visitor {
+                    visitors.entry(visitor).or_default().push(record);
+                }
+            }
+            visitors.values().for_each(|records| verdict.judge_flip(flip, records, run));
         }
         verdict
     }
 
-    fn judge_flip(&mut self, flip: &FlipWatch, records: &[Record], run: &str) {
+    fn judge_flip(&mut self, flip: &FlipWatch, records: &[&Record], run: &str) {
         let until = flip.until.unwrap_or(u64::MAX);
         let by = |record: &Record, wanted: &str| version(record) == Some(wanted);
         let first = records.iter().filter(|record| record.end >= flip.since && record.end <= until);
@@ -221,11 +233,19 @@ mod tests {
 
     fn record(number: u64, sent: u64, end: u64, version: &str) -> Record {
         let outcome = Outcome::Answered { status: 200, version: Some(version.into()) };
-        Record { number, kind: RequestKind::Get, due: sent, sent, end, outcome }
+        Record {
+            number,
+            kind: RequestKind::Get,
+            visitor: Some((number % 2) as u32),
+            due: sent,
+            sent,
+            end,
+            outcome,
+        }
     }
 
     fn flip(until: Option<u64>) -> Vec<FlipWatch> {
-        vec![FlipWatch { old: "v1".to_owned(), new: "v2".to_owned(), since: 10, until }]
+        vec![FlipWatch { old: "v1".to_owned(), new: "v2".to_owned(), each: false, since: 10, until }]
     }
 
     #[test]
@@ -240,6 +260,16 @@ mod tests {
         assert_eq!(verdict.wrong_version.count, 1);
         assert!(verdict.wrong_version.examples.iter().all(|text| text.starts_with("r-3:")));
         assert!(!verdict.is_clean());
+    }
+
+    #[test]
+    fn each_visitor_switches_for_itself() {
+        let mut watch = flip(None);
+        watch[0].each = true;
+        let records = [record(0, 12, 20, "v2"), record(1, 21, 41, "v1"), record(2, 22, 42, "v1")];
+        let verdict = Verdict::over(&records, &watch, "r");
+        assert_eq!(verdict.wrong_version.count, 1);
+        assert!(verdict.wrong_version.examples[0].starts_with("r-2:"), "{verdict}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ async fn rolling_flip_and_rollback_lose_nothing() {
     let load = stage.load(100.0);
     traffic(&load, 50).await;
 
+    load.watch_visitors("v1", "v2");
     let rolling = stage.deploy("v2", &["--strategy", "rolling"]).await;
     assert_eq!(rolling.code, Some(0), "{}", stage.daemon.with_log(&rolling.err));
     assert!(rolling.out.contains("v1 → v2") && rolling.out.contains("0 failed"), "{}", rolling.out);

@@ -94,7 +94,7 @@ mod tests {
 
     fn failed(sent: u64, end: u64, kind: FailureKind) -> Record {
         let outcome = Outcome::Failed { kind, what: String::new(), version: None };
-        Record { number: 0, kind: RequestKind::Get, due: sent, sent, end, outcome }
+        Record { number: 0, kind: RequestKind::Get, visitor: None, due: sent, sent, end, outcome }
     }
 
     #[test]

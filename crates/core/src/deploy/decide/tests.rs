@@ -1,5 +1,7 @@
 //! Decisions as readable cases: a small world is described, the decision is read like a story.
 
+mod sessions;
+
 use std::collections::BTreeMap;
 
 use crate::base::Amount;
