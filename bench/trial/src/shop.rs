@@ -22,6 +22,8 @@ pub struct Setup {
     pub address: SocketAddr,
     /// How many instances.
     pub instances: u32,
+    /// `deploy.strategy`
+    pub strategy: &'static str,
     /// `deploy.bake`
     pub bake: &'static str,
     /// `deploy.flip.warm`
@@ -41,6 +43,7 @@ impl Setup {
         Setup {
             address,
             instances: 4,
+            strategy: "rolling",
             bake: "1s",
             warm: "1s",
             drain,
@@ -82,6 +85,7 @@ stop      = {{ drain = {}, grace = "10s" }}
 address = "{}"
 
 [deploy]
+strategy = "{}"
 bake = "{}"
 
 [deploy.flip]
@@ -92,6 +96,7 @@ warm = "{}"
             setup.env,
             setup.drain,
             setup.address,
+            setup.strategy,
             setup.bake,
             setup.warm,
             setup.more

@@ -8,4 +8,5 @@ mod deployments;
 mod failures;
 mod kills;
 mod schema;
+mod sessions;
 mod stage;
