@@ -106,6 +106,7 @@ fn step(database: &Database<'_>, from: &str, migration: &Migration) -> Result<()
         from,
         migrations: std::slice::from_ref(migration),
         home: "public",
+        qualified: false,
         statements: Statements::default(),
         books: None,
         options: tandem_schema::draft::Options::default(),

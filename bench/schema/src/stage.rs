@@ -76,6 +76,7 @@ pub(crate) fn planned(database: &Database<'_>, sql: &str) -> Result<Plan, String
         from: "1_old",
         migrations: &migrations,
         home: "public",
+        qualified: false,
         statements: Proof::default(),
         books: None,
         options: tandem_schema::draft::Options::default(),

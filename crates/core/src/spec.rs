@@ -21,8 +21,9 @@ pub use check::{read, read_database};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{
-    DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange,
-    RestartSpec, RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
+    DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, Names,
+    PortRange, RestartSpec, RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind,
+    TimeoutSpec,
 };
 pub use session::{AssetSpec, Pin, SessionSpec};
 pub use show::show;

@@ -11,6 +11,7 @@ mod fill;
 mod replica;
 mod rights;
 mod step;
+mod sweep;
 mod verification;
 
 use std::sync::atomic::AtomicBool;
@@ -18,7 +19,6 @@ use std::time::Duration;
 
 use postgres::Client;
 use tandem_schema::fingerprint::Fingerprint;
-use tandem_schema::model::Kind;
 use tandem_schema::name::literal;
 use tandem_schema::plan::{MigrationRef, Plan, Step, Work};
 
@@ -301,14 +301,7 @@ fn turning_point(plan: &Plan) -> usize {
 
 /// What a database's schema is, without lenses: what a plan's `before` and `after` are held against.
 pub fn shape(client: &mut Client) -> Result<Fingerprint, Failure> {
-    let mut catalog = crate::reading::catalog(client)?;
-    let lens = |schema: &str| schema.starts_with("tandem_");
-    catalog.relations.retain(|_, relation| !lens(&relation.name.schema));
-    catalog.objects.retain(|(kind, _), object| {
-        let schema = if *kind == Kind::Schema { &object.name.name } else { &object.name.schema };
-        !lens(schema)
-    });
-    Ok(Fingerprint::of(&catalog))
+    Ok(Fingerprint::of(&crate::reading::schema(client)?))
 }
 
 /// Asks the operator at work, in whatever process, to let fills wait, or to go on.

@@ -11,6 +11,7 @@ pub mod execution;
 pub mod failure;
 pub mod finding;
 pub mod journal;
+pub mod lens;
 pub mod phase;
 pub mod preparation;
 pub mod reading;

@@ -11,7 +11,7 @@ mod rehearsal;
 
 use std::collections::BTreeMap;
 
-use postgres::{Client, GenericClient};
+use postgres::Client;
 use tandem_schema::book::{self, Book, snapshot};
 use tandem_schema::draft::{Options, Request};
 use tandem_schema::fingerprint::Fingerprint;
@@ -24,6 +24,7 @@ use tandem_schema::{placement, text};
 
 use crate::connection::connect;
 use crate::error::Error;
+use crate::reading::schema;
 use crate::scratch::Scratch;
 
 pub use command::{NotRecorded, Recorded, head, record};
@@ -42,6 +43,8 @@ pub struct Wanted<'a> {
     pub migrations: &'a [Migration],
     /// The schema where the tables live.
     pub home: &'a str,
+    /// Clients write the schema before each name.
+    pub qualified: bool,
     /// The books as the new revision is to see them, where a framework's own command has said that. None: by the names of
     /// the migrations.
     pub books: Option<&'a [Book]>,
@@ -166,6 +169,7 @@ fn plan(
         home: wanted.home,
         old_lens: &old_lens,
         new_lens: &new_lens,
+        qualified: wanted.qualified,
         migrations: wanted.migrations,
         before: &before,
         after: &after,
@@ -192,17 +196,6 @@ fn physical(client: &mut Client, statements: &[String], new_lens: &str) -> Resul
     let mut catalog = crate::reading::catalog(&mut transaction)?;
     catalog.objects.retain(|(kind, _), object| *kind != Kind::Schema || object.name.name != new_lens);
     transaction.rollback().map_err(Error::from)?;
-    Ok(catalog)
-}
-
-/// A catalog without lenses.
-pub(crate) fn schema(client: &mut impl GenericClient) -> Result<Catalog, Error> {
-    let mut catalog = crate::reading::catalog(client)?;
-    let lens = |schema: &str| schema.starts_with("tandem_");
-    catalog.relations.retain(|_, relation| !lens(&relation.name.schema));
-    catalog.objects.retain(|(kind, _), object| {
-        !lens(if *kind == Kind::Schema { &object.name.name } else { &object.name.schema })
-    });
     Ok(catalog)
 }
 

@@ -40,6 +40,17 @@ pub fn catalog(client: &mut impl GenericClient) -> Result<Catalog, Error> {
     catalog
 }
 
+/// The catalog without lenses: the schema as the team's migrations made it.
+pub fn schema(client: &mut impl GenericClient) -> Result<Catalog, Error> {
+    let mut catalog = catalog(client)?;
+    let lens = |schema: &str| schema.starts_with("tandem_");
+    catalog.relations.retain(|_, relation| !lens(&relation.name.schema));
+    catalog.objects.retain(|(kind, _), object| {
+        !lens(if *kind == Kind::Schema { &object.name.name } else { &object.name.schema })
+    });
+    Ok(catalog)
+}
+
 fn read(client: &mut impl GenericClient, version: u32) -> Result<Catalog, Error> {
     let relations = relation::read(client, version)?;
     let mut catalog = Catalog { version, relations, objects: BTreeMap::new() };

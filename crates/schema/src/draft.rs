@@ -25,6 +25,8 @@ pub struct Request<'a> {
     pub old_lens: &'a str,
     /// The lens of `to`.
     pub new_lens: &'a str,
+    /// Clients write the schema before each name: both lenses are whole.
+    pub qualified: bool,
     /// The migrations of the step.
     pub migrations: &'a [Migration],
     /// Before the migrations (statements marked `@expand` have been run).
@@ -143,6 +145,8 @@ pub enum Contract {
     Marked,
     /// The lenses.
     Schemas,
+    /// What makes the lens of the new revision whole again, for clients that qualify names.
+    Whole,
 }
 
 /// Stages of the undo transaction.
@@ -178,6 +182,8 @@ pub struct Draft<'a> {
     pub expand: BTreeMap<Expand, Vec<String>>,
     /// What it locks.
     pub expand_locks: BTreeMap<Name, Strength>,
+    /// Views that clients of the old side use and that it alters: locked before tables.
+    pub expand_views: Vec<Name>,
     /// Rows written after expand.
     pub fills: BTreeMap<Oid, Fill>,
     /// Rows copied into new tables after that, in order.
@@ -244,6 +250,7 @@ impl<'a> Draft<'a> {
             first: Vec::new(),
             expand: BTreeMap::new(),
             expand_locks: BTreeMap::new(),
+            expand_views: Vec::new(),
             fills: BTreeMap::new(),
             copies: Vec::new(),
             builds: Vec::new(),

@@ -3,12 +3,14 @@
 //! A side that finds the real table as it expects it gets no view. Columns stand in the order of the side's revision, so
 //! that `SELECT *` and an INSERT without column names mean what they meant.
 
+use crate::create;
 use crate::draft::{Contract, Draft, Expand, Undo};
-use crate::model::{Oid, Relation};
+use crate::model::{Column, Oid, Relation};
 use crate::name::{Name, ident};
 use crate::placement::{ColumnPlace, TablePlace};
 use crate::plan::{Seen, Weight};
 use crate::privilege;
+use crate::whole;
 
 /// Adds the views that follow from the shapes, and those that kinds of change asked for.
 pub fn add(draft: &mut Draft<'_>) -> Vec<Seen> {
@@ -29,6 +31,8 @@ pub fn add(draft: &mut Draft<'_>) -> Vec<Seen> {
         if !old && !new {
             continue;
         }
+        // Who qualifies names can't fall through to the real table.
+        let (old, new) = (old || draft.request.qualified, new || draft.request.qualified);
         if table.before.schema != draft.request.home || table.after.schema != draft.request.home {
             elsewhere(draft, table, old, new);
             continue;
@@ -104,28 +108,30 @@ fn view(draft: &mut Draft<'_>, table: &TablePlace, (name, relation): (Name, &Rel
         .collect();
     let options = if invoker { " WITH (security_invoker = true)" } else { "" };
     let select = format!("SELECT {} FROM {}", columns.join(", "), table.before);
-    draft.at_expand(Expand::Lens, format!("CREATE VIEW {name}{options} AS {select}"));
-    draft.at_expand(Expand::Lens, format!("ALTER VIEW {name} OWNER TO {}", ident(&relation.owner)));
-    defaults(draft, table, &name, relation, old);
-    for statement in
-        privilege::grants("TABLE", &name.to_string(), relation.privileges.as_deref(), &relation.owner)
-    {
-        draft.at_expand(Expand::Access, statement);
-    }
-    column_privileges(draft, &name, relation);
+    let mut create = vec![
+        format!("CREATE VIEW {name}{options} AS {select}"),
+        format!("ALTER VIEW {name} OWNER TO {}", ident(&relation.owner)),
+    ];
+    let privileges = relation.privileges.as_deref();
+    create.extend(privilege::grants("TABLE", &name.to_string(), privileges, &relation.owner));
+    create.extend(column_privileges(&name, relation));
     draft.at_contract(Contract::Lens, format!("DROP VIEW IF EXISTS {name}"));
-    draft.at_undo(Undo::Lens, format!("DROP VIEW IF EXISTS {name}"));
+    if draft.request.qualified && old {
+        // A whole lens has this view already: until contract the real columns have the names that the old side knows.
+        draft.at_expand(Expand::Lens, whole::unless(&name, "class", &create));
+    } else {
+        for statement in create {
+            draft.at_expand(Expand::Lens, statement);
+        }
+        draft.at_undo(Undo::Lens, format!("DROP VIEW IF EXISTS {name}"));
+    }
+    defaults(draft, table, &name, relation, old);
 }
 
-fn column_privileges(draft: &mut Draft<'_>, name: &Name, relation: &Relation) {
-    let mut view = relation.clone();
-    view.name = name.clone();
-    for column in &relation.columns {
-        let bare = crate::model::Column { comment: None, storage: String::new(), ..column.clone() };
-        for statement in crate::create::column_settings(&view, &bare) {
-            draft.at_expand(Expand::Access, statement);
-        }
-    }
+fn column_privileges(name: &Name, relation: &Relation) -> Vec<String> {
+    let view = Relation { name: name.clone(), ..relation.clone() };
+    let bare = |column: &Column| Column { comment: None, storage: String::new(), ..column.clone() };
+    relation.columns.iter().flat_map(|column| create::column_settings(&view, &bare(column))).collect()
 }
 
 /// Where the table's own default is not the side's.
@@ -140,6 +146,10 @@ fn defaults(draft: &mut Draft<'_>, table: &TablePlace, name: &Name, relation: &R
         if let Some(column) = relation.column(number) {
             let alter = format!("ALTER VIEW {name} ALTER COLUMN {}", ident(&column.name));
             draft.at_expand(Expand::Access, format!("{alter} SET DEFAULT {expression}"));
+            if draft.request.qualified && old {
+                draft.at_undo(Undo::Lens, format!("{alter} DROP DEFAULT"));
+                draft.expand_views.push(name.clone());
+            }
         }
     }
 }

@@ -28,3 +28,4 @@ pub mod source;
 pub mod sync;
 mod syntax;
 pub mod text;
+pub mod whole;

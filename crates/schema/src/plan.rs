@@ -25,6 +25,9 @@ pub struct Plan {
     pub old_lens: String,
     /// The schema of views for clients of `to`.
     pub new_lens: String,
+    /// Clients write the schema before each name: each lens holds a view of everything, also when nothing is going on.
+    #[serde(default)]
+    pub qualified: bool,
     /// Done by `start`, in order; the first changes the shape in one transaction, the others work beside the clients.
     pub start: Vec<Step>,
     /// Done by `contract`, in order, when no client of `from` is left; the last transaction gives the tables their final shape.

@@ -13,6 +13,7 @@ use crate::name::{Name, derived, ident};
 use crate::placement::{PREFIX, TablePlace};
 use crate::plan::{Fill, Lock, MigrationRef, Plan, Refusal, Seen, Step, Weight, Work};
 use crate::sync::Sync;
+use crate::whole;
 
 /// The catalogs at both ends, and the books of frameworks.
 #[derive(Debug, Clone)]
@@ -35,6 +36,13 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
     change::add(&mut draft);
     let syncs = syncs(&mut draft);
     let mut views = lens::add(&mut draft);
+    if request.qualified {
+        let tables = request.placement.tables.values();
+        let seen = tables
+            .filter(|table| views.iter().any(|seen| seen.name == table.after.name))
+            .map(|table| table.oid);
+        whole::add(&mut draft, ends.last, &seen.collect(), ends.books);
+    }
     books(&mut draft, ends.books, &mut views);
     advice(&mut draft);
     if !draft.refusals.is_empty() {
@@ -45,8 +53,7 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
     let views_first = view_locks(&draft, &views);
     let start = start(&mut draft);
     let outer = |views: &[Name]| {
-        let lock = |table: &Name| Lock { table: table.clone(), mode: "ACCESS EXCLUSIVE".to_owned() };
-        views.iter().rev().map(lock).chain(views_first.iter().cloned()).collect::<Vec<_>>()
+        views.iter().rev().map(exclusive).chain(views_first.iter().cloned()).collect::<Vec<_>>()
     };
     let first = outer(&draft.contract_first.iter().chain(&draft.contract_views).cloned().collect::<Vec<_>>());
     let (at_contract, at_undo) = (first, outer(&draft.undo_views));
@@ -66,6 +73,7 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
         home: request.home.to_owned(),
         old_lens: request.old_lens.to_owned(),
         new_lens: request.new_lens.to_owned(),
+        qualified: request.qualified,
         start,
         contract,
         undo: undo(&mut draft, &at_undo),
@@ -90,6 +98,15 @@ fn last_transaction(steps: &[Step]) -> usize {
 fn schemas(draft: &mut Draft<'_>) {
     for lens in [draft.request.old_lens, draft.request.new_lens] {
         let name = ident(lens);
+        if draft.request.qualified {
+            for statement in whole::schema(lens) {
+                draft.at_expand(Expand::Schemas, statement);
+            }
+            if lens == draft.request.new_lens {
+                draft.at_undo(Undo::Schemas, format!("DROP SCHEMA IF EXISTS {name}"));
+            }
+            continue;
+        }
         draft.at_expand(Expand::Schemas, format!("CREATE SCHEMA {name}"));
         draft.at_expand(Expand::Schemas, format!("GRANT USAGE ON SCHEMA {name} TO PUBLIC"));
         draft.at_contract(Contract::Schemas, format!("DROP SCHEMA IF EXISTS {name}"));
@@ -264,13 +281,14 @@ fn old_rules(draft: &Draft<'_>, table: &TablePlace) -> Vec<String> {
     gone.filter_map(|(kind, _, object)| crate::create::drop(request.before, kind, object)).collect()
 }
 
+fn exclusive(relation: &Name) -> Lock {
+    Lock { table: relation.clone(), mode: "ACCESS EXCLUSIVE".to_owned() }
+}
+
 /// Views are locked before tables, as their readers do.
 fn view_locks(draft: &Draft<'_>, views: &[Seen]) -> Vec<Lock> {
     let request = draft.request;
-    let lock = |schema: &str, name: &str| Lock {
-        table: Name::new(schema, name),
-        mode: "ACCESS EXCLUSIVE".to_owned(),
-    };
+    let lock = |schema: &str, name: &str| exclusive(&Name::new(schema, name));
     let mut locks = Vec::new();
     for seen in views {
         if seen.old_by_view {
@@ -288,7 +306,8 @@ fn start(draft: &mut Draft<'_>) -> Vec<Step> {
     let mut steps = std::mem::take(&mut draft.first);
     let mut statements = vec!["SET LOCAL check_function_bodies = off".to_owned()];
     statements.extend(std::mem::take(&mut draft.expand).into_values().flatten());
-    let locks = locking::locks(draft.request, &draft.expand_locks);
+    let mut locks: Vec<Lock> = draft.expand_views.iter().map(exclusive).collect();
+    locks.extend(locking::locks(draft.request, &draft.expand_locks));
     steps.push(Step { title: "expand".to_owned(), work: Work::Transaction { locks, statements } });
     for fill in draft.fills.values() {
         steps.push(Step { title: format!("fill {}", fill.table.name), work: Work::Fill(fill.clone()) });

@@ -48,6 +48,8 @@ pub struct Site {
     pub scratch_url: Option<String>,
     /// The schema where the tables live.
     pub home: String,
+    /// Clients write the schema before each name.
+    pub qualified: bool,
     /// The folder of migrations.
     pub migrations: PathBuf,
 }
@@ -89,6 +91,7 @@ impl Site {
             from,
             migrations: pending,
             home: &self.home,
+            qualified: self.qualified,
             statements,
             books: None,
             options: tandem_schema::draft::Options::default(),

@@ -37,6 +37,9 @@ pub(crate) struct Database {
     /// The schema where the tables live [default: public]
     #[arg(long, global = true, value_name = "SCHEMA")]
     pub(crate) home: Option<String>,
+    /// The app writes the schema before each name, as Prisma does
+    #[arg(long, global = true)]
+    pub(crate) qualified: bool,
     /// Another server for scratch copies [default: the same]
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) scratch_url: Option<String>,
@@ -132,6 +135,6 @@ pub(crate) enum UrlForm {
     Libpq,
     /// jdbc:postgresql://
     Jdbc,
-    /// postgres:// with ?schema=
+    /// postgres:// with ?schema=, for a database whose names are qualified
     Prisma,
 }

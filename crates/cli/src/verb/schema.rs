@@ -16,7 +16,7 @@ mod watch;
 
 use std::path::PathBuf;
 
-use tandem_core::spec::DatabaseSpec;
+use tandem_core::spec::{DatabaseSpec, Names};
 use tandem_server::schema::{Folder, Site};
 
 use crate::args::Global;
@@ -85,7 +85,8 @@ fn site(database: &Database, global: &Global, terminal: &Terminal) -> Result<(Si
     };
     let home = database.home.clone().unwrap_or(spec.home);
     let by_command = spec.migrate.is_some() && database.migrations.is_none();
-    Ok((Site { url, scratch_url, home, migrations }, by_command))
+    let qualified = database.qualified || spec.names == Names::Qualified;
+    Ok((Site { url, scratch_url, home, qualified, migrations }, by_command))
 }
 
 /// A URL, or that of the variable that stands for it.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use crate::base::{Amount, Millis, ServiceName};
 
-use super::service::{DrainSpec, PortRange, ServiceSpec, Signal, StrategyKind};
+use super::service::{DrainSpec, Names, PortRange, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
 use super::text;
 use super::value::Value;
@@ -89,6 +89,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("database.texts", &mut database.texts);
     each("database.within", &mut database.within);
     each("database.home", &mut database.home);
+    each("database.names", &mut database.names);
     each("database.scratch_url", &mut database.scratch_url);
     each("database.keep", &mut database.keep);
 }
@@ -282,3 +283,4 @@ from_text!(PortRange, |text| text::port_range(text).ok(), |range| format!("{}-{}
 from_text!(Signal, Signal::named, |signal| signal.name().to_owned());
 from_text!(StrategyKind, StrategyKind::named, |kind| kind.name().to_owned());
 from_text!(Pin, Pin::named, |pin| pin.name().to_owned());
+from_text!(Names, Names::named, |names| names.name().to_owned());

@@ -5,6 +5,7 @@
 
 use crate::base::Millis;
 
+use super::service::Names;
 use super::session::Pin;
 use super::text::{self, Check};
 
@@ -373,6 +374,12 @@ static DATABASE: &[Key] = &[
     ),
     key("within", SOME_TIME, "\"10m\"", "How long the command may take."),
     key("home", Kind::Text(text::home), "\"public\"", "The schema where the tables live.").also(&["schema"]),
+    key(
+        "names",
+        Kind::OneOf(Names::ALL, text::names),
+        "\"qualified\"",
+        "How the app writes the names of tables: bare, or qualified with the schema of its URL, as Prisma does.",
+    ),
     key(
         "scratch_url",
         Kind::Text(text::database_url),

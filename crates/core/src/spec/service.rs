@@ -80,6 +80,9 @@ pub struct DatabaseSpec {
     pub within: Millis,
     /// The schema where the tables live.
     pub home: String,
+    /// How instances write the names of tables.
+    #[serde(default)]
+    pub names: Names,
     /// Another server for scratch copies, or `env:NAME`. None: the same server.
     pub scratch_url: Option<String>,
     /// How long after a deployment the old revision is kept, so that going back is possible.
@@ -97,9 +100,39 @@ impl Default for DatabaseSpec {
             texts: None,
             within: Millis::from_secs(600),
             home: "public".to_owned(),
+            names: Names::Bare,
             scratch_url: None,
             keep: Millis::from_secs(600),
         }
+    }
+}
+
+/// How clients of a database write the names of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Names {
+    /// Without a schema, found by `search_path`.
+    #[default]
+    Bare,
+    /// With the schema that a setting of the client's says, as Prisma does.
+    Qualified,
+}
+
+impl Names {
+    /// All of them, as the configuration has them.
+    pub(super) const ALL: &'static [&'static str] = &["bare", "qualified"];
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Names::Bare => "bare",
+            Names::Qualified => "qualified",
+        }
+    }
+
+    /// The one of that word.
+    pub fn named(name: &str) -> Option<Names> {
+        [Names::Bare, Names::Qualified].into_iter().find(|names| names.name() == name)
     }
 }
 

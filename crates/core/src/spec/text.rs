@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use crate::base::ServiceName;
 
-use super::service::PortRange;
+use super::service::{Names, PortRange};
 use super::session::Pin;
 
 /// Takes a text, gives its canonical form.
@@ -347,6 +347,11 @@ pub(super) fn cookie(text: &str) -> Result<String, Wrong> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// How the app writes the names of tables.
+pub(super) fn names(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), Names::ALL)
 }
 
 /// What clients are held to.

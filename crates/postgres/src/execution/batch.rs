@@ -18,7 +18,7 @@ pub(super) struct Leaf {
     /// Its file.
     pub(super) file: u32,
     /// Its name.
-    name: Name,
+    pub(super) name: Name,
     /// The types of the key's columns, as SQL.
     types: Vec<String>,
 }

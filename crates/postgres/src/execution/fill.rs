@@ -13,6 +13,7 @@ use super::Watch;
 use super::attempt::Line;
 use super::batch::{Leaf, Page};
 use super::replica::Replicas;
+use super::sweep::Sweep;
 use crate::failure::Failure;
 use crate::journal::{Journal, Turn};
 
@@ -80,6 +81,7 @@ struct Pace {
     before: u64,
     done: u64,
     replicas: Replicas,
+    sweep: Sweep,
 }
 
 /// How a batch went.
@@ -148,6 +150,10 @@ impl Line<'_> {
                     left = rest;
                     pace.done += rows;
                     pace.adapt(took, self.options.batch);
+                    // Rows of a new table leave nothing behind.
+                    if fill.into.is_none() && pace.sweep.is_due(&mut self.guard, leaf.oid, rows, fill.rows)? {
+                        self.sweep(leaf, &mut pace.sweep, watch)?;
+                    }
                 }
             }
             pace.tell(fill.rows, watch);
@@ -196,6 +202,18 @@ impl Line<'_> {
             transaction.commit()?;
             Ok(Batch::Done { rows, left: rest, took: begun.elapsed() })
         })
+    }
+
+    /// Has the server make room for rows again; where an old transaction is in the way, it does what it can.
+    fn sweep(
+        &mut self,
+        leaf: &Leaf,
+        sweep: &mut Sweep,
+        watch: &mut (dyn Watch + Send),
+    ) -> Result<(), Failure> {
+        watch.waiting(&format!("dead rows of {} are swept: autovacuum does not keep up", leaf.name));
+        self.work.batch_execute(&format!("VACUUM (SKIP_LOCKED, TRUNCATE false) {}", leaf.name))?;
+        sweep.done(&mut self.guard)
     }
 
     /// Waits while a replica is too far behind.
@@ -261,7 +279,15 @@ fn write(
 impl Pace {
     fn new(bounds: (f64, f64, f64), done: u64) -> Pace {
         let begun = Instant::now();
-        Pace { size: bounds.0, bounds, begun, before: done, done, replicas: Replicas::default() }
+        Pace {
+            size: bounds.0,
+            bounds,
+            begun,
+            before: done,
+            done,
+            replicas: Replicas::default(),
+            sweep: Sweep::default(),
+        }
     }
 
     /// The next batch writes for as long as it should, by what this one took; never more than twice as much, or half. What

@@ -12,9 +12,10 @@ use tandem_schema::model::{Catalog, Relation};
 use tandem_schema::name::{Name, ident};
 use tandem_schema::recording::{self, Unrecorded};
 
-use super::{Unprepared, schema};
+use super::Unprepared;
 use crate::connection::connect;
 use crate::error::Error;
+use crate::reading::schema;
 use crate::relay::Relay;
 use crate::scratch::Scratch;
 

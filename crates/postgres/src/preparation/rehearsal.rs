@@ -6,10 +6,11 @@ use std::time::Duration;
 use tandem_schema::fingerprint::Fingerprint;
 use tandem_schema::plan::Plan;
 
+use super::Unprepared;
 use super::proof::{Broken, Proof, Statements};
-use super::{Unprepared, schema};
 use crate::execution::{Execution, Options, Watch};
 use crate::failure::Failure;
+use crate::reading::schema;
 use crate::scratch::Scratch;
 
 /// Nobody looks on.
@@ -34,6 +35,9 @@ pub(super) fn rehearse(
     let found = Fingerprint::of(&schema(&mut copy.connect()?)?);
     let whole = plan.before == found;
     plan.before = found;
+    if plan.qualified {
+        crate::lens::complete(&mut copy.connect()?, &plan.home, &plan.old_lens)?;
+    }
     let stop = AtomicBool::new(false);
     let failed = |what: &'static str| {
         move |failure: Failure| Unprepared::Rehearsal {

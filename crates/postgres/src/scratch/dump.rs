@@ -26,7 +26,7 @@ pub(super) fn statements(url: &str, source: &mut Client) -> Result<Vec<String>, 
         "--no-tablespaces",
         "--no-password",
     ]);
-    command.args(["--exclude-schema=tandem", "--lock-wait-timeout=30s"]);
+    command.args(["--exclude-schema=tandem", "--exclude-schema=tandem_*", "--lock-wait-timeout=30s"]);
     environment(&mut command, &Address::parse(url)?);
     let name = program.display().to_string();
     let failed = |why: String| Error::Program { program: name.clone(), why };

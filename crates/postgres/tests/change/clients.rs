@@ -11,6 +11,8 @@ use tandem_database::Database;
 use tandem_schema::name::ident;
 use tandem_schema::plan::Plan;
 
+use crate::stage::path;
+
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -18,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Clients {
     url: String,
     paths: [String; 2],
+    lenses: [String; 2],
     number: Arc<AtomicU64>,
 }
 
@@ -37,10 +40,10 @@ pub struct AtWork {
 
 impl Clients {
     pub fn new(database: &Database<'_>, plan: &Plan) -> Clients {
-        let path = |lens: &str| format!("{}, {}", ident(lens), ident(&plan.home));
         Clients {
             url: database.url(),
-            paths: [path(&plan.old_lens), path(&plan.new_lens)],
+            paths: [path(plan, false), path(plan, true)],
+            lenses: [ident(&plan.old_lens), ident(&plan.new_lens)],
             number: Arc::new(AtomicU64::new(1_000_000)),
         }
     }
@@ -50,7 +53,8 @@ impl Clients {
         let at_work = AtWork { stop: Arc::default(), score: Arc::default(), threads: Vec::new() };
         let spawn = |_| {
             let (url, path) = (self.url.clone(), self.paths[usize::from(new)].clone());
-            let statements: Vec<String> = statements.iter().map(|text| (*text).to_owned()).collect();
+            let lens = format!("{}.", self.lenses[usize::from(new)]);
+            let statements: Vec<String> = statements.iter().map(|text| text.replace("@.", &lens)).collect();
             let (stop, score, number) = (at_work.stop.clone(), at_work.score.clone(), self.number.clone());
             std::thread::spawn(move || {
                 let failed = work(&url, &path, &statements, &stop, &score, &number).err();

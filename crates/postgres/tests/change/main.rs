@@ -12,6 +12,7 @@ mod names;
 mod own_types;
 mod partitions;
 mod pooler;
+mod qualified;
 mod refusals;
 mod routines;
 mod rows;

@@ -10,7 +10,7 @@ use postgres::Client;
 use tandem_database::{Database, Server};
 use tandem_postgres::execution::shape;
 use tandem_postgres::preparation::{Prepared, Statements, Unprepared, Wanted, prepare};
-use tandem_postgres::{Execution, Options, Watch};
+use tandem_postgres::{Execution, Options, Watch, lens};
 use tandem_schema::draft;
 use tandem_schema::name::ident;
 use tandem_schema::plan::{Plan, Refusal};
@@ -56,6 +56,8 @@ pub struct Case<'a> {
     pub file: &'a str,
     /// Every table counts as large.
     pub large: bool,
+    /// Clients write the schema before each name: `@.` in their statements.
+    pub qualified: bool,
 }
 
 /// A watcher that sees nothing.
@@ -75,6 +77,7 @@ pub const CASE: Case<'static> = Case {
     undone_sees: &[],
     file: FILE,
     large: false,
+    qualified: false,
 };
 
 /// The migration's file where its name does not matter.
@@ -93,24 +96,8 @@ fn options(large: bool) -> draft::Options {
 
 /// The plan of a migration on a database.
 pub fn planned(database: &Database<'_>, migration: &str, large: bool) -> Result<Prepared, Unprepared> {
-    planned_from(database, (FILE, migration), large)
-}
-
-fn planned_from(
-    database: &Database<'_>,
-    (file, migration): (&str, &str),
-    large: bool,
-) -> Result<Prepared, Unprepared> {
-    prepare(&Wanted {
-        url: &database.url(),
-        scratch_url: None,
-        from: "1_old",
-        migrations: &migrations(file, migration),
-        home: "public",
-        statements: Statements::default(),
-        books: None,
-        options: options(large),
-    })
+    let case = Case { migration, large, ..CASE };
+    case.planned(database)
 }
 
 /// What a migration is refused for.
@@ -132,12 +119,31 @@ pub fn operator(database: &Database<'_>) -> Execution<'static> {
 /// A client of a side.
 pub fn client(database: &Database<'_>, plan: &Plan, new: bool) -> Client {
     let mut client = database.client();
-    let lens = if new { &plan.new_lens } else { &plan.old_lens };
-    client.batch_execute(&format!("SET search_path = {}, {}", ident(lens), ident(&plan.home))).unwrap();
+    client.batch_execute(&format!("SET search_path = {}", path(plan, new))).unwrap();
     client
 }
 
+/// Where a side's clients look for names: those that qualify them have nothing but their lens.
+pub fn path(plan: &Plan, new: bool) -> String {
+    let lens = ident(if new { &plan.new_lens } else { &plan.old_lens });
+    if plan.qualified { lens } else { format!("{lens}, {}", ident(&plan.home)) }
+}
+
 impl Case<'_> {
+    fn planned(&self, database: &Database<'_>) -> Result<Prepared, Unprepared> {
+        prepare(&Wanted {
+            url: &database.url(),
+            scratch_url: None,
+            from: "1_old",
+            migrations: &migrations(self.file, self.migration),
+            home: "public",
+            qualified: self.qualified,
+            statements: Statements::default(),
+            books: None,
+            options: options(self.large),
+        })
+    }
+
     /// Takes it through all phases.
     pub fn run(&self) {
         let plain = Server::shared().database();
@@ -145,11 +151,12 @@ impl Case<'_> {
         plain.execute(self.migration);
         let database = Server::shared().database();
         database.execute(self.before);
-        let plan = planned_from(&database, (self.file, self.migration), self.large)
-            .unwrap_or_else(|why| panic!("{why}"))
-            .plan;
+        let plan = self.planned(&database).unwrap_or_else(|why| panic!("{why}")).plan;
         let mut operator = operator(&database);
         operator.adopt("1_old", &[]).unwrap();
+        if self.qualified {
+            lens::complete(&mut database.client(), "public", &plan.old_lens).unwrap();
+        }
         let clients = Clients::new(&database, &plan);
 
         let old = clients.begin(self.old, false);
@@ -165,9 +172,7 @@ impl Case<'_> {
         self.compare("undo", &left);
         self.look(&database, &plan, false, self.undone_sees);
 
-        let plan = planned_from(&database, (self.file, self.migration), self.large)
-            .unwrap_or_else(|why| panic!("again: {why}"))
-            .plan;
+        let plan = self.planned(&database).unwrap_or_else(|why| panic!("again: {why}")).plan;
         self.start(&mut operator, &plan);
         let new = clients.begin(self.new, true);
         clients.rounds(&[&old, &new]);
@@ -200,6 +205,8 @@ impl Case<'_> {
             let whole = format!(
                 "SELECT coalesce(string_agg(line::text, ' ' ORDER BY line::text), '') FROM ({query}) line"
             );
+            let whole = whole
+                .replace("@.", &format!("{}.", ident(if new { &plan.new_lens } else { &plan.old_lens })));
             let row = client.query_one(&whole, &[]).unwrap_or_else(|why| panic!("{query}: {why:?}"));
             let found: String = row.get(0);
             assert_eq!(found, *expected, "{} of {query}", if new { "new" } else { "old" });

@@ -176,6 +176,30 @@ fn a_fill_pauses_and_goes_on_at_the_word_of_another_process() {
 }
 
 #[test]
+fn a_fill_does_not_double_a_table_that_nobody_sweeps() {
+    let sizes = [true, false].map(|kept| {
+        let mut house = House::new(200_000, &["id"]);
+        house.database.execute("ALTER TABLE app.users SET (autovacuum_enabled = false)");
+        house.plan.before = shape(&mut house.database.client()).unwrap();
+        // An old transaction holds on to every dead row, until the index that waits for its end.
+        let mut holder = kept.then(|| house.database.client());
+        if let Some(holder) = &mut holder {
+            holder.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").unwrap();
+        }
+        let mut swept = 0;
+        let mut watch = On(|event: Event<'_>| match event {
+            Event::Waiting(why) if why.contains("dead rows") => swept += 1,
+            Event::Step(title) if title.starts_with("index") => drop(holder.take()),
+            _ => {}
+        });
+        house.open().start(&house.plan, &mut watch).unwrap();
+        assert_eq!((swept, house.missing()), (2, 0));
+        house.number("SELECT pg_table_size('app.users')")
+    });
+    assert!(sizes[1] * 10 < sizes[0] * 9, "{sizes:?}");
+}
+
+#[test]
 fn a_stop_is_clean_and_resumable() {
     static STOP: AtomicBool = AtomicBool::new(false);
     let house = House::new(20_000, &["id"]);

@@ -185,6 +185,7 @@ fn plan(before: Fingerprint, rows: u32, key: &[&str]) -> Plan {
         home: "app".to_owned(),
         old_lens: "tandem_one".to_owned(),
         new_lens: "tandem_two".to_owned(),
+        qualified: false,
         start: start(rows, key),
         contract: vec![
             transaction(

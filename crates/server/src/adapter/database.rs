@@ -105,6 +105,9 @@ impl SchemaKeeper {
         let examined = self.examined(version, known).map_err(|trouble| trouble.to_string())?;
         // Somebody may have changed the schema since the last look: what follows is decided on what was examined.
         self.look();
+        if let (true, Examined::There(Some(revision))) = (self.site.qualified, &examined) {
+            self.site.complete_lens(revision).map_err(|trouble| trouble.to_string())?;
+        }
         match examined {
             Examined::There(revision) => Ok(Needs::Revision(revision.as_deref().map(named).transpose()?)),
             Examined::Pending(revision, prepared) => {

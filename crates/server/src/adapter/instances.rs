@@ -141,9 +141,10 @@ impl InstanceDatabase {
     fn environment(&self, revision: Option<&Revision>) -> Result<Vec<(String, String)>, String> {
         let Some(revision) = revision else { return Ok(vec![(self.variable.clone(), self.url.clone())]) };
         let home = &self.keeper.site.home;
+        let own = if self.keeper.site.qualified { Form::Prisma } else { Form::Libpq };
         let url = |form| schema::url(&self.url, revision.as_str(), home, form);
         Ok(vec![
-            (self.variable.clone(), url(Form::Libpq)?),
+            (self.variable.clone(), url(own)?),
             (format!("JDBC_{}", self.variable), url(Form::Jdbc)?),
             ("TANDEM_REVISION".to_owned(), revision.to_string()),
         ])

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tandem_core::base::Timestamp;
-use tandem_core::spec::{RunSpec, ServiceSpec};
+use tandem_core::spec::{Names, RunSpec, ServiceSpec};
 use tandem_drivers::Driver;
 use tandem_engine::{Engine, EngineError, Message, Outside, Ports, View};
 use tokio::sync::{oneshot, watch};
@@ -172,6 +172,7 @@ fn database(
         url: place.owner,
         scratch_url: place.scratch,
         home: database.home.clone(),
+        qualified: database.names == Names::Qualified,
         // Each deliverable brings its own.
         migrations: PathBuf::new(),
     };

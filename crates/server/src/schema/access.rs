@@ -12,6 +12,8 @@ pub enum Form {
     Libpq,
     /// Of the JDBC driver.
     Jdbc,
+    /// Of Prisma: its `schema` stands before each name.
+    Prisma,
 }
 
 /// The URL for an app of a revision.
@@ -29,6 +31,7 @@ pub fn url(database: &str, revision: &str, home: &str, form: Form) -> Result<Str
     let path = format!("{lens},{}", word(home));
     Ok(match form {
         Form::Libpq => libpq(scheme, before, &pairs, &lens, &path),
+        Form::Prisma => format!("{}&schema={}", libpq(scheme, before, &pairs, &lens, &path), encoded(&lens)),
         Form::Jdbc => jdbc(before, &pairs, &lens, &path),
     })
 }
@@ -158,6 +161,11 @@ mod tests {
              options=-c%20work_mem%3D1MB%20-c%20search_path%3Dtandem_0042_add_phone%2C%22My%5C%20shop%22"
         );
         assert!(url("mysql://db/x", "1", "public", Form::Libpq).is_err());
+        assert!(
+            url("postgres://db/shop?schema=public", "1 a", "public", Form::Prisma)
+                .unwrap()
+                .ends_with("&options=-c%20search_path%3D%22tandem_1%5C%20a%22%2Cpublic&schema=tandem_1%20a")
+        );
         let jdbc = url(
             "postgres://me:s%3Dt@db:5432/shop?sslmode=require&connect_timeout=3&gssencmode=disable",
             "0042_add_phone",

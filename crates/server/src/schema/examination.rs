@@ -5,6 +5,7 @@
 use tandem_postgres::journal::ChangeState;
 use tandem_postgres::preparation::{Broken, Prepared, Statements};
 use tandem_postgres::{Phase, connect};
+use tandem_schema::name::lens;
 
 use super::folder::Folder;
 use super::trouble::Trouble;
@@ -38,6 +39,18 @@ impl Site {
             }
             Next::Plan(prepared) => Err(Trouble::Breaks(prepared.broken)),
         }
+    }
+
+    /// Makes the lens of a revision whole, if it is the only one and its lens is not there yet. While a change is under
+    /// way its plan sees to that.
+    pub fn complete_lens(&self, revision: &str) -> Result<(), Trouble> {
+        let standing = self.standing(None)?;
+        let is_at = standing.state.revision.as_ref().is_some_and(|at| at.name == revision);
+        if !is_at || standing.state.change.is_some() {
+            return Ok(());
+        }
+        let mut client = connect(&self.url)?;
+        Ok(tandem_postgres::lens::complete(&mut client, &self.home, &lens(revision))?)
     }
 
     /// The revision that the database is at.

@@ -79,6 +79,7 @@ impl Site {
             from,
             migrations: &folder.migrations,
             home: &self.home,
+            qualified: self.qualified,
             books: Some(&recorded.books),
             statements: Statements { old, new: Vec::new() },
             options: tandem_schema::draft::Options::default(),

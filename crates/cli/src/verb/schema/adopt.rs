@@ -38,6 +38,9 @@ pub(super) fn run(at: Option<&str>, site: &Site, folder: Option<&Folder>, termin
             name.to_owned()
         }
     };
+    if site.qualified {
+        site.complete_lens(&revision).map_err(tell)?;
+    }
     if terminal.json {
         terminal.object(&Adopted { revision, head });
         return Ok(Exit::Done);

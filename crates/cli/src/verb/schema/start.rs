@@ -88,6 +88,7 @@ pub(super) fn started(plan: &Plan, terminal: &Terminal) {
     let from = if plan.from.is_empty() { "the empty schema" } else { &plan.from };
     let (from, to) = (clean(from), clean(&plan.to));
     terminal.say(format_args!("{GOOD}✔{GOOD:#} {from} and {to} are both served"));
-    terminal.say(format_args!("  the new app's URL:  tandem schema url --revision {to}"));
+    let form = if plan.qualified { " --form prisma" } else { "" };
+    terminal.say(format_args!("  the new app's URL:  tandem schema url --revision {to}{form}"));
     terminal.say("  when no old app is left: tandem schema contract; to go back: tandem schema undo");
 }

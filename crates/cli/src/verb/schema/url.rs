@@ -21,12 +21,16 @@ pub(super) fn run(revision: &str, form: UrlForm, site: &Site, terminal: &Termina
     let form = match form {
         UrlForm::Libpq => Form::Libpq,
         UrlForm::Jdbc => Form::Jdbc,
-        UrlForm::Prisma => {
+        UrlForm::Prisma if !site.qualified => {
             return Err(Failure::new(
                 Exit::Refused,
-                "clients that write the schema before each name need a full lens, which Tandem can't build yet",
+                "clients that write the schema before each name need a lens that holds everything",
             )
-            .help("use a client that follows search_path, with --form libpq; Prisma itself does not"));
+            .help("say that the app is one of them: names = \"qualified\" in [database] of tandem.toml, or --qualified"));
+        }
+        UrlForm::Prisma => {
+            site.complete_lens(&revision).map_err(|trouble| told(trouble, terminal))?;
+            Form::Prisma
         }
     };
     let url = url(&site.url, &revision, &site.home, form)

@@ -95,6 +95,7 @@ migrate = ["rails", "db:migrate"]
 texts = "db/tandem.sql"
 within = "1m"
 home = "shop"
+names = "qualified"
 scratch_url = "postgres://scratch@127.0.0.1/postgres"
 keep = "1h"
 "#;
@@ -276,6 +277,7 @@ migrations = "db/migrations"      # default. The folder of migrations: in the de
 # texts =                         # default. A file in the deliverable with `-- @up` and `-- @down` for what the command does.
 within = "10m"                    # default. How long the command may take.
 home = "public"                   # default. The schema where the tables live.
+names = "bare"                    # default. How the app writes the names of tables: bare, or qualified with the schema of its URL, as Prisma does.
 # scratch_url =                   # default. Another server for scratch copies. Not set: the same server.
 keep = "10m"                      # default. How long after a deployment the old revision is kept, so that going back is possible.
 "###);
