@@ -142,10 +142,7 @@ impl Cluster {
 
     /// Kills every process of the server without a word, and returns when none is left.
     pub(crate) fn kill(&self) -> Result<(), String> {
-        let file = self.folder().join("data/postmaster.pid");
-        let text = std::fs::read_to_string(&file).map_err(|why| format!("{}: {why}", file.display()))?;
-        let number = text.lines().next().and_then(|line| line.parse().ok());
-        let postmaster = number.and_then(Pid::from_raw).ok_or("postmaster.pid holds no number")?;
+        let postmaster = self.postmaster()?;
         let told = |why: rustix::io::Errno| format!("can't signal the postmaster: {why}");
         // Stopped first: it starts nobody any more.
         kill_process(postmaster, Signal::STOP).map_err(told)?;
@@ -162,6 +159,31 @@ impl Cluster {
         }
         // Only the guardian is left to be told.
         self.stop()
+    }
+
+    /// Sets how long a file may get that the server writes. By the server's own user, who may do so everywhere.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) -> Result<(), String> {
+        let postmaster = self.postmaster()?;
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        // It hands its limit to those that it starts: first it, then those that are there.
+        let set = |process: Pid| {
+            let mut command = self.command(Path::new("prlimit"));
+            command.args(["--pid", &process.as_raw_nonzero().to_string(), &format!("--fsize={limit}:")]);
+            command.output().map_err(|why| format!("can't run prlimit: {why}"))
+        };
+        let output = set(postmaster)?;
+        if !output.status.success() {
+            return Err(format!("prlimit failed: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        // Of those one may have ended meanwhile.
+        processes::children(postmaster).into_iter().try_for_each(|child| set(child).map(|_| ()))
+    }
+
+    fn postmaster(&self) -> Result<Pid, String> {
+        let file = self.folder().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(&file).map_err(|why| format!("{}: {why}", file.display()))?;
+        let number = text.lines().next().and_then(|line| line.parse().ok());
+        number.and_then(Pid::from_raw).ok_or_else(|| "postmaster.pid holds no number".to_owned())
     }
 
     fn configure(&self, settings: &[(&str, &str)], more: &str) -> Result<(), String> {

@@ -97,6 +97,13 @@ impl Server {
         self.cluster.kill().unwrap_or_else(|why| panic!("can't kill PostgreSQL: {why}"));
     }
 
+    /// As on a disk that is full: from now on no process of the server makes a file longer than so many bytes (the server's
+    /// own records need 16 MiB). What does not divide by a block ends in the error of a full disk: one that was written
+    /// in part. `None`: there is room again.
+    pub fn fill_disk(&self, limit: Option<u64>) {
+        self.cluster.limit_files(limit).unwrap_or_else(|why| panic!("can't limit PostgreSQL: {why}"));
+    }
+
     /// Starts again what was stopped or killed, and returns when it answers.
     pub fn again(&self) {
         self.cluster.run().unwrap_or_else(|why| panic!("PostgreSQL does not start again: {why}"));

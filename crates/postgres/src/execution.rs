@@ -61,6 +61,15 @@ impl Default for Options {
     }
 }
 
+/// Where a change came to that was gone on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The phase.
+    pub phase: Phase,
+    /// After a contract: what of the schema differs from what the plain migrations would have left.
+    pub differences: Vec<String>,
+}
+
 /// Who is told how it goes.
 pub trait Watch {
     /// A step begins: its title, its place from 0, how many there are.
@@ -133,15 +142,17 @@ impl<'a> Execution<'a> {
     }
 
     /// Goes on with what was under way, and tells where it came to. A pause ends.
-    pub fn resume(&mut self, watch: &mut (dyn Watch + Send)) -> Result<Phase, Failure> {
+    pub fn resume(&mut self, watch: &mut (dyn Watch + Send)) -> Result<End, Failure> {
         let active = self.active()?.ok_or(Failure::Nothing("resume"))?;
-        let end = match active.phase {
-            Phase::Contracting => Phase::Settled,
+        let phase = match active.phase {
+            Phase::Contracting => {
+                return Ok(End { phase: Phase::Settled, differences: self.settle(active, watch)? });
+            }
             Phase::Undoing => Phase::Undone,
             _ => Phase::Mixed,
         };
         self.carry_on(active, watch)?;
-        Ok(end)
+        Ok(End { phase, differences: Vec::new() })
     }
 
     /// Makes the new revision the only one, if rows are ready and (without `force`) no client of the old one is seen.
@@ -161,9 +172,7 @@ impl<'a> Execution<'a> {
         if active.phase == Phase::Mixed {
             (active.phase, active.next) = (Phase::Contracting, 0);
         }
-        let expected = active.plan.after.clone();
-        self.carry_on(active, watch)?;
-        Ok(expected.differences(&shape(&mut self.line.guard)?))
+        self.settle(active, watch)
     }
 
     /// Makes the old revision the only one again; possible until the contract's last transaction.
@@ -189,6 +198,13 @@ impl<'a> Execution<'a> {
     /// The change that is active.
     pub fn active(&mut self) -> Result<Option<Active>, Failure> {
         Journal::of(&mut self.line.work).active()
+    }
+
+    /// Does what is left of a contract, and looks at what there is then.
+    fn settle(&mut self, active: Active, watch: &mut (dyn Watch + Send)) -> Result<Vec<String>, Failure> {
+        let expected = active.plan.after.clone();
+        self.carry_on(active, watch)?;
+        Ok(expected.differences(&shape(&mut self.line.guard)?))
     }
 
     fn ready(&mut self, plan: &Plan, force: bool) -> Result<(), Failure> {

@@ -23,7 +23,7 @@ mod statements;
 pub use address::shown;
 pub use connection::connect;
 pub use error::{Error, Refusal};
-pub use execution::{Execution, Options, Watch, pause};
+pub use execution::{End, Execution, Options, Watch, pause};
 pub use failure::Failure;
 pub use finding::Finding;
 pub use phase::Phase;

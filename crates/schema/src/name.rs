@@ -43,6 +43,26 @@ pub fn idents<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(ident).collect::<Vec<_>>().join(", ")
 }
 
+/// SQL without the quotes around names that are plain words, for people: what stays quoted needs it.
+pub fn bare(sql: &str) -> String {
+    let plain = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let parts: Vec<&str> = sql.split('"').collect();
+    if parts.len().is_multiple_of(2) {
+        return sql.to_owned();
+    }
+    // Every second part stood in quotes; with nothing between two of them, a name has a quote within.
+    let within =
+        |at: usize| at > 1 && parts[at - 1].is_empty() || at + 2 < parts.len() && parts[at + 1].is_empty();
+    let shown = |(at, part): (usize, &&str)| {
+        let stays = at % 2 == 1 && (within(at) || !plain(part));
+        if stays { format!("\"{part}\"") } else { (*part).to_owned() }
+    };
+    parts.iter().enumerate().map(shown).collect()
+}
+
 /// A text as an SQL literal, whatever `standard_conforming_strings` says.
 pub fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
@@ -92,6 +112,16 @@ mod tests {
         assert_eq!(Name::new("my schema", "a\"b").to_string(), "\"my schema\".\"a\"\"b\"");
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal("a\\b"), "E'a\\\\b'");
+    }
+
+    #[test]
+    fn only_quotes_that_are_needed_are_shown() {
+        assert_eq!(bare("\"public\".\"users\""), "public.users");
+        assert_eq!(
+            bare("public.\"a\"\"b\".\"Odd\" on \"x y\".\"z\""),
+            "public.\"a\"\"b\".\"Odd\" on \"x y\".z"
+        );
+        assert_eq!(bare("no \" end"), "no \" end");
     }
 
     #[test]

@@ -78,8 +78,8 @@ fn every_step_may_be_the_last_one_for_a_while() {
     for at in 0..plan.start.len() {
         let _ = operator(&database).start(&plan, &mut Cut { database: &database, at });
     }
-    let phase = operator(&database).resume(&mut quiet()).unwrap_or_else(|why| panic!("resume: {why}"));
-    assert_eq!(phase, Phase::Mixed);
+    let end = operator(&database).resume(&mut quiet()).unwrap_or_else(|why| panic!("resume: {why}"));
+    assert_eq!(end.phase, Phase::Mixed);
     for at in 0..plan.undo.len() {
         let _ = operator(&database).undo(&mut Cut { database: &database, at });
     }

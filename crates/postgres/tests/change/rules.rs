@@ -118,7 +118,7 @@ fn a_check_is_exchanged_for_a_wider_one() {
             migration: "ALTER TABLE items DROP CONSTRAINT known; ALTER TABLE items ADD CONSTRAINT known CHECK (state IN ('new', 'sold', 'gone'))",
             old: OLD,
             new: &["INSERT INTO items (name, state, price) VALUES ($1::text, 'gone', 6)"],
-            left_by_undo: "Check \"known\"",
+            left_by_undo: "check constraint known",
             large,
             ..CASE
         }

@@ -3,6 +3,7 @@
 mod connection;
 mod encryption;
 mod execution;
+mod full_disk;
 mod house;
 mod interruption;
 mod journal;

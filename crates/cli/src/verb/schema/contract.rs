@@ -1,6 +1,6 @@
 //! `tandem schema contract`: the new revision is the only one.
 
-use tandem_server::schema::{Failure as Stop, Phase, Site, Trouble, interrupted};
+use tandem_server::schema::{Failure as Stop, Phase, Plan, Site, Trouble, interrupted};
 
 use super::report::told;
 use super::start::Reached;
@@ -17,17 +17,21 @@ pub(super) fn run(force: bool, site: &Site, terminal: &Terminal) -> Ending {
     let plan = active.ok_or_else(|| tell(Stop::Nothing("contract").into()))?.plan;
     let contracted = shown(terminal, |watch| execution.contract(force, watch));
     let differences = contracted.map_err(|why| tell(why.into()))?;
+    settled(&plan, &differences, terminal);
+    Ok(Exit::Done)
+}
+
+/// One revision is left: what is not as it should be there.
+pub(super) fn settled(plan: &Plan, differences: &[String], terminal: &Terminal) {
     if terminal.json {
-        let (from, to, differences) = (&plan.from, &plan.to, &differences[..]);
-        terminal.object(&Reached { from, to, phase: Phase::Settled, differences });
-        return Ok(Exit::Done);
+        let (from, to, phase) = (&plan.from, &plan.to, Phase::Settled);
+        return terminal.object(&Reached { from, to, phase, differences });
     }
     terminal.say(format_args!("{GOOD}✔{GOOD:#} {} is the only revision", clean(&plan.to)));
-    for difference in &differences {
+    for difference in differences {
         terminal.say(format_args!(
             "{CARE}!{CARE:#} not as the plain migrations would have left it: {}",
             clean(difference)
         ));
     }
-    Ok(Exit::Done)
 }

@@ -6,11 +6,13 @@ use std::sync::atomic::AtomicBool;
 
 use tandem_server::schema::{Failure as Stop, Phase, Site, Trouble, interrupted};
 
+use super::contract::settled;
 use super::report::told;
-use super::start::{Reached, started};
+use super::start::started;
+use super::undo::back;
 use super::watch::shown;
 use crate::failure::{Exit, Failure};
-use crate::terminal::{GOOD, Terminal, clean};
+use crate::terminal::Terminal;
 use crate::verb::Ending;
 
 pub(super) fn run(site: &Site, terminal: &Terminal) -> Ending {
@@ -20,13 +22,10 @@ pub(super) fn run(site: &Site, terminal: &Terminal) -> Ending {
     let active = execution.active().map_err(|why| tell(why.into()))?;
     let plan = active.ok_or_else(|| tell(Stop::Nothing("resume").into()))?.plan;
     let end = shown(terminal, |watch| execution.resume(watch)).map_err(|why| tell(why.into()))?;
-    match end {
+    match end.phase {
         Phase::Mixed => started(&plan, terminal),
-        phase if terminal.json => {
-            terminal.object(&Reached { from: &plan.from, to: &plan.to, phase, differences: &[] });
-        }
-        Phase::Undone => terminal.say(format_args!("{GOOD}✔{GOOD:#} back at {}", clean(&plan.from))),
-        _ => terminal.say(format_args!("{GOOD}✔{GOOD:#} {} is the only revision", clean(&plan.to))),
+        Phase::Settled => settled(&plan, &end.differences, terminal),
+        _ => back(&plan, terminal),
     }
     Ok(Exit::Done)
 }

@@ -1,6 +1,6 @@
 //! `tandem schema undo`: the old revision is the only one again.
 
-use tandem_server::schema::{Failure as Stop, Phase, Site, Trouble, interrupted};
+use tandem_server::schema::{Failure as Stop, Phase, Plan, Site, Trouble, interrupted};
 
 use super::report::told;
 use super::start::Reached;
@@ -16,11 +16,16 @@ pub(super) fn run(site: &Site, terminal: &Terminal) -> Ending {
     let active = execution.active().map_err(|why| tell(why.into()))?;
     let plan = active.ok_or_else(|| tell(Stop::Nothing("undo").into()))?.plan;
     shown(terminal, |watch| execution.undo(watch)).map_err(|why| tell(why.into()))?;
-    if terminal.json {
-        terminal.object(&Reached { from: &plan.from, to: &plan.to, phase: Phase::Undone, differences: &[] });
-    } else {
-        let from = if plan.from.is_empty() { "the empty schema" } else { &plan.from };
-        terminal.say(format_args!("{GOOD}✔{GOOD:#} back at {}", clean(from)));
-    }
+    back(&plan, terminal);
     Ok(Exit::Done)
+}
+
+/// The old revision is the only one again.
+pub(super) fn back(plan: &Plan, terminal: &Terminal) {
+    if terminal.json {
+        let phase = Phase::Undone;
+        return terminal.object(&Reached { from: &plan.from, to: &plan.to, phase, differences: &[] });
+    }
+    let from = if plan.from.is_empty() { "the empty schema" } else { &plan.from };
+    terminal.say(format_args!("{GOOD}✔{GOOD:#} back at {}", clean(from)));
 }

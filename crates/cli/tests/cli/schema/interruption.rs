@@ -118,3 +118,38 @@ fn of_two_operators_one_is_refused_and_may_pause_the_other() {
     standing.stage.done(&["undo"]);
     assert!(standing.stage.done(&["status"]).contains("1 pending"));
 }
+
+#[test]
+fn a_resumed_contract_tells_what_is_not_as_it_should_be() {
+    for words in [&["resume"][..], &["resume", "--json"]] {
+        let stage = Stage::new(&[("0001_users.sql", USERS)]);
+        stage.done(&["start"]);
+        stage.done(&["contract"]);
+        stage.write("0002_full_name.sql", FULL_NAME);
+        stage.done(&["start"]);
+        let mut holder = stage.database.client();
+        holder.batch_execute("BEGIN; SELECT FROM public.users").expect("a reader is in the way");
+        let mut contract = stage.command(&["contract"]);
+        let mut operator =
+            contract.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program runs");
+        let mut looker = stage.database.client();
+        until(&mut operator, || {
+            let query = "SELECT FROM tandem.change WHERE phase = 'contracting'";
+            !looker.query(query, &[]).expect("the server answers").is_empty()
+        });
+        kill_process(Pid::from_child(&operator), Signal::INT).unwrap();
+        assert_eq!(operator.wait().unwrap().code(), Some(130));
+        holder.batch_execute("ROLLBACK; ALTER TABLE public.users ADD COLUMN odd int").unwrap();
+        let (out, err) = stage.ends(0, words);
+        let told = "column public.users.odd is there, and should not be";
+        if words.contains(&"--json") {
+            let said: serde_json::Value = serde_json::from_str(&out).unwrap();
+            assert_eq!((&said["phase"], &said["differences"]), (&"settled".into(), &vec![told].into()));
+        } else {
+            assert!(
+                err.contains(&format!("not as the plain migrations would have left it: {told}")),
+                "{err}"
+            );
+        }
+    }
+}
