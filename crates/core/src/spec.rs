@@ -6,6 +6,7 @@
 //! out, nor files or the environment. Tested in `check/tests.rs`.
 
 mod check;
+mod database;
 mod field;
 mod found;
 mod key;
@@ -18,12 +19,12 @@ mod text;
 mod value;
 
 pub use check::{read, read_database};
+pub use database::{DatabaseSpec, Names};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{
-    DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, Names,
-    PortRange, RestartSpec, RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind,
-    TimeoutSpec,
+    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange, RestartSpec,
+    RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
 };
 pub use session::{AssetSpec, Pin, SessionSpec};
 pub use show::show;

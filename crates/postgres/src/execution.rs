@@ -13,6 +13,7 @@ mod rights;
 mod step;
 mod sweep;
 mod verification;
+mod volume;
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub struct Options {
     pub batch: Duration,
     /// How far a replica may be behind before fills wait.
     pub lag: Duration,
+    /// How many bytes of write-ahead log the server may write in a second while rows are filled. None: as many as come.
+    pub wal: Option<u64>,
     /// Who does it, for the journal.
     pub by: String,
 }
@@ -56,6 +59,7 @@ impl Default for Options {
             budget: Duration::from_secs(60),
             batch: Duration::from_millis(50),
             lag: Duration::from_secs(10),
+            wal: None,
             by: "tandem".to_owned(),
         }
     }

@@ -50,6 +50,8 @@ pub struct Site {
     pub home: String,
     /// Clients write the schema before each name.
     pub qualified: bool,
+    /// How many bytes of write-ahead log may be written in a second while rows are filled. None: as many as come.
+    pub wal: Option<u64>,
     /// The folder of migrations.
     pub migrations: PathBuf,
 }
@@ -103,7 +105,8 @@ impl Site {
 
     /// Becomes the one operator. `stop` is set by whoever wants a clean end.
     pub fn operate<'a>(&self, stop: &'a AtomicBool) -> Result<Execution<'a>, Trouble> {
-        let options = tandem_postgres::Options { by: operator(), ..tandem_postgres::Options::default() };
+        let options =
+            tandem_postgres::Options { by: operator(), wal: self.wal, ..tandem_postgres::Options::default() };
         Ok(Execution::open(&self.url, options, stop)?)
     }
 

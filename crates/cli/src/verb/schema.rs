@@ -86,7 +86,8 @@ fn site(database: &Database, global: &Global, terminal: &Terminal) -> Result<(Si
     let home = database.home.clone().unwrap_or(spec.home);
     let by_command = spec.migrate.is_some() && database.migrations.is_none();
     let qualified = database.qualified || spec.names == Names::Qualified;
-    Ok((Site { url, scratch_url, home, qualified, migrations }, by_command))
+    let wal = Some(spec.wal).filter(|limit| *limit > 0);
+    Ok((Site { url, scratch_url, home, qualified, wal, migrations }, by_command))
 }
 
 /// A URL, or that of the variable that stands for it.

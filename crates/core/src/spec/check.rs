@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use super::database::DatabaseSpec;
 use super::field::visit;
 use super::found::Found;
 use super::problem::{Problem, ProblemCode};
-use super::service::{DatabaseSpec, ListenSpec, ServiceSpec, StrategyKind};
+use super::service::{ListenSpec, ServiceSpec, StrategyKind};
 use super::session::Pin;
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 
 use crate::base::{Amount, Millis, ServiceName};
 
-use super::service::{DrainSpec, Names, PortRange, ServiceSpec, Signal, StrategyKind};
+use super::database::Names;
+use super::service::{DrainSpec, PortRange, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
 use super::text;
 use super::value::Value;
@@ -90,6 +91,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("database.within", &mut database.within);
     each("database.home", &mut database.home);
     each("database.names", &mut database.names);
+    each("database.wal", &mut database.wal);
     each("database.scratch_url", &mut database.scratch_url);
     each("database.keep", &mut database.keep);
 }

@@ -5,7 +5,7 @@
 
 use crate::base::Millis;
 
-use super::service::Names;
+use super::database::Names;
 use super::session::Pin;
 use super::text::{self, Check};
 
@@ -379,6 +379,12 @@ static DATABASE: &[Key] = &[
         Kind::OneOf(Names::ALL, text::names),
         "\"qualified\"",
         "How the app writes the names of tables: bare, or qualified with the schema of its URL, as Prisma does.",
+    ),
+    key(
+        "wal",
+        Kind::Size(0, 1 << 40),
+        "\"50MiB\"",
+        "How much write-ahead log the server may write in a second while rows are filled. 0: no limit.",
     ),
     key(
         "scratch_url",

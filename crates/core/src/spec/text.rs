@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 
 use crate::base::ServiceName;
 
-use super::service::{Names, PortRange};
+use super::database::Names;
+use super::service::PortRange;
 use super::session::Pin;
 
 /// Takes a text, gives its canonical form.

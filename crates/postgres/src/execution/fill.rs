@@ -14,6 +14,7 @@ use super::attempt::Line;
 use super::batch::{Leaf, Page};
 use super::replica::Replicas;
 use super::sweep::Sweep;
+use super::volume::Volume;
 use crate::failure::Failure;
 use crate::journal::{Journal, Turn};
 
@@ -82,6 +83,7 @@ struct Pace {
     done: u64,
     replicas: Replicas,
     sweep: Sweep,
+    volume: Volume,
 }
 
 /// How a batch went.
@@ -160,6 +162,9 @@ impl Line<'_> {
             if pace.replicas.are_due(LOOK) {
                 self.let_replicas_follow(&mut pace.replicas, watch)?;
             }
+            if let Some(limit) = self.options.wal {
+                self.keep_within(limit, &mut pace.volume, watch)?;
+            }
         }
         Ok(())
     }
@@ -202,6 +207,24 @@ impl Line<'_> {
             transaction.commit()?;
             Ok(Batch::Done { rows, left: rest, took: begun.elapsed() })
         })
+    }
+
+    /// Waits until the server has written no more of its log than it may.
+    fn keep_within(
+        &mut self,
+        limit: u64,
+        volume: &mut Volume,
+        watch: &mut (dyn Watch + Send),
+    ) -> Result<(), Failure> {
+        let excess = volume.excess(&mut self.guard, limit)?;
+        if excess >= LOOK {
+            watch.waiting(&format!("more than {limit} bytes of write-ahead log were written in a second"));
+        }
+        if !excess.is_zero() {
+            self.wait(excess)?;
+            volume.waited();
+        }
+        Ok(())
     }
 
     /// Has the server make room for rows again; where an old transaction is in the way, it does what it can.
@@ -287,6 +310,7 @@ impl Pace {
             done,
             replicas: Replicas::default(),
             sweep: Sweep::default(),
+            volume: Volume::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A plan carried out without harm: forwards, back, beside other operators and other people's locks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tandem_database::Server;
 use tandem_postgres::execution::shape;
@@ -174,6 +174,23 @@ fn a_fill_pauses_and_goes_on_at_the_word_of_another_process() {
     execution.start(&house.plan, &mut watch).unwrap();
     assert_eq!(paused, 1);
     assert_eq!(house.missing(), 0);
+}
+
+#[test]
+fn a_fill_writes_no_more_log_than_it_may() {
+    let house = House::new(60_000, &["id"]);
+    let options = Options { wal: Some(4_000_000), ..Options::default() };
+    let mut execution = Execution::open(&house.database.url(), options, &GO).unwrap();
+    let (mut begun, mut ended) = (None, None);
+    let mut watch = On(|event: Event<'_>| match event {
+        Event::Step(title) if title.starts_with("fill") => begun = Some(Instant::now()),
+        Event::Step(_) if begun.is_some() => _ = ended.get_or_insert_with(Instant::now),
+        _ => {}
+    });
+    execution.start(&house.plan, &mut watch).unwrap();
+    // The rows alone are more than 8 MB; the first batch has nothing to be held against.
+    let took = ended.unwrap().duration_since(begun.unwrap());
+    assert!(took > Duration::from_millis(1500), "{took:?}");
 }
 
 #[test]

@@ -173,6 +173,7 @@ fn database(
         scratch_url: place.scratch,
         home: database.home.clone(),
         qualified: database.names == Names::Qualified,
+        wal: Some(database.wal).filter(|limit| *limit > 0),
         // Each deliverable brings its own.
         migrations: PathBuf::new(),
     };

@@ -96,6 +96,7 @@ texts = "db/tandem.sql"
 within = "1m"
 home = "shop"
 names = "qualified"
+wal = "50MiB"
 scratch_url = "postgres://scratch@127.0.0.1/postgres"
 keep = "1h"
 "#;
@@ -278,6 +279,7 @@ migrations = "db/migrations"      # default. The folder of migrations: in the de
 within = "10m"                    # default. How long the command may take.
 home = "public"                   # default. The schema where the tables live.
 names = "bare"                    # default. How the app writes the names of tables: bare, or qualified with the schema of its URL, as Prisma does.
+wal = 0                           # default. How much write-ahead log the server may write in a second while rows are filled. 0: no limit.
 # scratch_url =                   # default. Another server for scratch copies. Not set: the same server.
 keep = "10m"                      # default. How long after a deployment the old revision is kept, so that going back is possible.
 "###);

@@ -1,0 +1,86 @@
+//! The database whose schema goes along with the versions: the checked values.
+//!
+//! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests.rs`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Millis;
+
+/// The database whose schema is changed, and where its migrations are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseSpec {
+    /// The URL of the role that owns the tables, or `env:NAME`. None: deployments carry no schema.
+    pub url: Option<String>,
+    /// The URL with which instances connect, or `env:NAME`. None: that of the owner.
+    pub app_url: Option<String>,
+    /// The variable in which an instance finds the URL of its own revision.
+    pub variable: String,
+    /// The folder of migrations: in a deliverable, or beside the configuration.
+    pub migrations: String,
+    /// The framework's own command, where migrations are no SQL files. None: they are.
+    pub migrate: Option<Vec<String>>,
+    /// A file in the deliverable with `-- @up` and `-- @down` for what the command does.
+    pub texts: Option<String>,
+    /// How long the command may take.
+    pub within: Millis,
+    /// The schema where the tables live.
+    pub home: String,
+    /// How instances write the names of tables.
+    #[serde(default)]
+    pub names: Names,
+    /// How many bytes of write-ahead log the server may write in a second while rows are filled. 0: no limit.
+    #[serde(default)]
+    pub wal: u64,
+    /// Another server for scratch copies, or `env:NAME`. None: the same server.
+    pub scratch_url: Option<String>,
+    /// How long after a deployment the old revision is kept, so that going back is possible.
+    pub keep: Millis,
+}
+
+impl Default for DatabaseSpec {
+    fn default() -> Self {
+        DatabaseSpec {
+            url: None,
+            app_url: None,
+            variable: "DATABASE_URL".to_owned(),
+            migrations: "db/migrations".to_owned(),
+            migrate: None,
+            texts: None,
+            within: Millis::from_secs(600),
+            home: "public".to_owned(),
+            names: Names::Bare,
+            wal: 0,
+            scratch_url: None,
+            keep: Millis::from_secs(600),
+        }
+    }
+}
+
+/// How clients of a database write the names of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Names {
+    /// Without a schema, found by `search_path`.
+    #[default]
+    Bare,
+    /// With the schema that a setting of the client's says, as Prisma does.
+    Qualified,
+}
+
+impl Names {
+    /// All of them, as the configuration has them.
+    pub(super) const ALL: &'static [&'static str] = &["bare", "qualified"];
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Names::Bare => "bare",
+            Names::Qualified => "qualified",
+        }
+    }
+
+    /// The one of that word.
+    pub fn named(name: &str) -> Option<Names> {
+        [Names::Bare, Names::Qualified].into_iter().find(|names| names.name() == name)
+    }
+}
