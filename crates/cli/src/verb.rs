@@ -37,7 +37,10 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::Config(what) => config::run(*what, global, terminal),
         Verb::Completions { shell } => completions::run(*shell, terminal),
         Verb::Deploy(deploy) => wait_for(deploy::run(deploy, global, terminal)),
-        Verb::Plan(plan) => wait_for(plan::run(plan, global, terminal)),
+        Verb::Plan(plan) => {
+            wait_for(plan::run(plan, global, terminal))?;
+            plan::schema(plan, global, terminal)
+        }
         Verb::Status { watch } => wait_for(status::run(*watch, global, terminal)),
         Verb::Watch { deployment } => wait_for(watch::run(*deployment, global, terminal)),
         Verb::Link { version } => wait_for(link::run(version.as_ref(), global, terminal)),

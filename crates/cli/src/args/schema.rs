@@ -25,7 +25,7 @@ pub(crate) struct Schema {
 }
 
 /// Where the database is, if it is not as the configuration says.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Database")]
 pub(crate) struct Database {
     /// The database, as the owner of its tables [default: DATABASE_URL]
@@ -116,12 +116,13 @@ pub(crate) enum SchemaVerb {
 }
 
 /// Which step, and what is tried with it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Step {
     /// The last migration of the step [default: the last of the folder]
     #[arg(long, value_name = "NAME")]
     pub(crate) to: Option<String>,
-    /// Statements of the version that runs, `;` between them or one a line, to be tried in each state
+    /// Statements of the version that runs, to be tried in each state: `;` between them, one a line, or a log of the server
+    /// [default: what pg_stat_statements has collected]
     #[arg(long, value_name = "FILE")]
     pub(crate) statements: Option<PathBuf>,
     /// Statements of the version that comes

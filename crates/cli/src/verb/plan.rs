@@ -36,6 +36,14 @@ pub(crate) async fn run(plan: &Plan, global: &Global, terminal: &Terminal) -> En
     Ok(Exit::Done)
 }
 
+/// What the migrations of a deliverable would do. Those of an archive are looked at when it is deployed.
+pub(crate) fn schema(plan: &Plan, global: &Global, terminal: &Terminal) -> Ending {
+    match plan.path.as_ref().filter(|path| path.is_dir() && !terminal.json) {
+        Some(deliverable) => super::schema::plan_of(deliverable, global, terminal),
+        None => Ok(Exit::Done),
+    }
+}
+
 /// The trade-off between the strategies, in numbers.
 async fn compare(
     client: &Client,

@@ -14,14 +14,14 @@ mod url;
 mod verify;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tandem_core::spec::{DatabaseSpec, Names};
 use tandem_server::schema::{Folder, Site};
 
 use crate::args::Global;
-use crate::args::schema::{Database, Schema, SchemaVerb};
-use crate::failure::Failure;
+use crate::args::schema::{Database, Schema, SchemaVerb, Step};
+use crate::failure::{Exit, Failure};
 use crate::place::{self, Place};
 use crate::problems;
 use crate::terminal::Terminal;
@@ -49,6 +49,23 @@ pub(super) fn run(schema: &Schema, global: &Global, terminal: &Terminal) -> Endi
             terminal,
         ),
     }
+}
+
+/// The plan of the migrations that a deliverable brings along, if the configuration names a database and it brings any.
+pub(super) fn plan_of(deliverable: &Path, global: &Global, terminal: &Terminal) -> Ending {
+    let place = Place::find(global)?;
+    let text = place::read_config(&place.config)?;
+    let read = tandem_core::spec::read_database(&text);
+    let spec = read.map_err(|problems| problems::tell(&place.config, &text, &problems, terminal))?;
+    let migrations = deliverable.join(&spec.migrations);
+    if spec.url.is_none() || spec.migrate.is_some() || !migrations.is_dir() {
+        return Ok(Exit::Done);
+    }
+    let named = Database { migrations: Some(migrations), ..Database::default() };
+    let (site, _) = site(&named, global, terminal)?;
+    let folder = Folder::read(&site.migrations).map_err(|trouble| told(trouble, terminal))?;
+    terminal.line("");
+    plan::run(&Step::default(), &site, &folder, terminal)
 }
 
 /// As the command line says, else as the configuration does, if there is one; and whether a framework's own command runs the

@@ -85,6 +85,11 @@ async fn both_versions_run_on_one_database_forward_back_and_forward_again() {
     let load = stage.load(60.0);
     traffic(&load, 50).await;
 
+    let deliverable = stage.shop.deliverable("v2", "v2", None).unwrap();
+    let planned = stage.daemon.tandem(&["plan", deliverable.to_str().unwrap()]).await;
+    assert_eq!(planned.code, Some(0), "{planned:?}");
+    assert!(planned.out.contains("v1 → v2") && planned.out.contains("0002_names"), "{}", planned.out);
+
     let said = stage.deploy("v2", &["--strategy", "rolling", "--detach"]).await;
     assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&said.err));
     stands(&stage, "served by both versions", |status| {
@@ -132,6 +137,8 @@ async fn what_cannot_be_made_safe_is_refused_before_anything_is_touched() {
     for (label, (text, told)) in [("v2-unsafe", unsafe_one), ("v2-broken", broken)] {
         let deliverable = stage.shop.deliverable("v1", label, None).unwrap();
         std::fs::write(deliverable.join("db/migrations/0002_more.sql"), text).unwrap();
+        let planned = stage.daemon.tandem(&["plan", deliverable.to_str().unwrap()]).await;
+        assert!(planned.code != Some(0) && planned.err.contains(told), "{planned:?}");
         let said = stage.deploy_folder(&deliverable, label, &[]).await;
         assert_eq!(said.code, Some(1), "{}\n{}", said.out, said.err);
         assert!(said.out.contains(told) && said.out.contains("v1 serves on, untouched"), "{}", said.out);

@@ -30,8 +30,7 @@ impl Site {
         if let Some(change) = &standing.state.change {
             return Ok(beside(change, &folder));
         }
-        let statements =
-            Statements { old: tandem_postgres::statements(&mut connect(&self.url)?)?, new: Vec::new() };
+        let statements = Statements { old: self.collected()?, new: Vec::new() };
         match self.prepare(&folder, &standing, None, statements)? {
             Next::Nothing => Ok(Examined::There(standing.state.revision.map(|revision| revision.name))),
             Next::Plan(prepared) if prepared.broken.is_empty() => {
@@ -39,6 +38,11 @@ impl Site {
             }
             Next::Plan(prepared) => Err(Trouble::Breaks(prepared.broken)),
         }
+    }
+
+    /// The statements that the database was really asked, as far as it has collected them.
+    pub fn collected(&self) -> Result<Vec<String>, Trouble> {
+        Ok(tandem_postgres::statements(&mut connect(&self.url)?)?)
     }
 
     /// Makes the lens of a revision whole, if it is the only one and its lens is not there yet. While a change is under

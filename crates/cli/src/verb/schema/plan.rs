@@ -37,7 +37,7 @@ pub(super) fn run(step: &schema::Step, site: &Site, folder: &Folder, terminal: &
         )
         .help("tandem schema status, then tandem schema resume, contract or undo"));
     }
-    let given = given(step, terminal)?;
+    let given = given(step, site, terminal)?;
     match site.prepare(folder, &standing, step.to.as_deref(), given).map_err(tell)? {
         Next::Nothing => {
             if terminal.json {
@@ -67,13 +67,15 @@ pub(super) fn run(step: &schema::Step, site: &Site, folder: &Folder, terminal: &
     }
 }
 
-/// The statements that the command line names.
-pub(super) fn given(step: &schema::Step, terminal: &Terminal) -> Result<Statements, Failure> {
-    let read = |path: &Option<std::path::PathBuf>| match path {
-        Some(path) => statements(path).map_err(|trouble| told(trouble, terminal)),
-        None => Ok(Vec::new()),
+/// The statements that the command line names; those of the version that runs else as the database has collected them.
+pub(super) fn given(step: &schema::Step, site: &Site, terminal: &Terminal) -> Result<Statements, Failure> {
+    let tell = |trouble| told(trouble, terminal);
+    let old = match &step.statements {
+        Some(path) => statements(path),
+        None => site.collected(),
     };
-    Ok(Statements { old: read(&step.statements)?, new: read(&step.new_statements)? })
+    let new = step.new_statements.as_deref().map_or_else(|| Ok(Vec::new()), statements);
+    Ok(Statements { old: old.map_err(tell)?, new: new.map_err(tell)? })
 }
 
 /// Rows that are to be filled, by the server's estimate.

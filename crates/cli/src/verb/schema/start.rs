@@ -31,7 +31,7 @@ pub(super) fn run(step: &schema::Step, site: &Site, folder: &Folder, terminal: &
     if standing.state.change.is_some() {
         return again(step.to.as_deref(), site, folder, &stop, terminal);
     }
-    let given = plan::given(step, terminal)?;
+    let given = plan::given(step, site, terminal)?;
     let prepared = match site.prepare(folder, &standing, step.to.as_deref(), given).map_err(tell)? {
         Next::Plan(prepared) => prepared,
         Next::Nothing => {
