@@ -4,6 +4,7 @@
 //! Tandem only by its command line, its processes and its answers. What is tried here often is tried once in
 //! `crates/cli/tests/e2e`; the judging is tested in place.
 
+mod database;
 mod histories;
 mod kills;
 mod lasting;
@@ -22,6 +23,8 @@ use crate::machine;
 pub(crate) enum Trial {
     /// Kill each kind of process with SIGKILL at random moments of deployments under load.
     Kills(kills::Options),
+    /// Deployments that change a table under load, each with one kill: of a process of Tandem's, of an instance, of PostgreSQL.
+    Database(database::Options),
     /// Deploy services that nobody here wrote, by every strategy, under the load that they bear.
     Strangers(strangers::Options),
     /// Keep slow requests, large transfers, events and WebSockets open across a deployment.
@@ -46,6 +49,10 @@ pub(crate) fn run(root: &Path, trial: &Trial) -> Result<(), String> {
         Trial::Kills(options) => {
             let stage = Stage::build(root, options.release)?;
             block_on(kills::run(&stage, options))
+        }
+        Trial::Database(options) => {
+            let stage = Stage::build(root, options.release)?;
+            block_on(database::run(&stage, options))
         }
         Trial::Strangers(options) => {
             let stage = Stage::build(root, options.release)?;

@@ -96,9 +96,25 @@ impl Ledger {
     /// # Errors
     /// It is not; what differs.
     pub fn is_plain(&self, plain: &str, migrations: usize) -> Result<(), String> {
+        let names = crate::shop::MIGRATIONS.iter().take(migrations);
+        self.is_as_by(plain, names.map(|name| self.migrations.join(name)))
+    }
+
+    /// The same with the migrations of a folder, in the order of their names.
+    ///
+    /// # Errors
+    /// It is not; what differs.
+    pub fn is_as_by_folder(&self, plain: &str, folder: &Path) -> Result<(), String> {
+        let entries = fs::read_dir(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        files.sort();
+        self.is_as_by(plain, files)
+    }
+
+    fn is_as_by(&self, plain: &str, files: impl IntoIterator<Item = PathBuf>) -> Result<(), String> {
         let mut other = Client::connect(plain, NoTls).map_err(|why| why.to_string())?;
-        for name in crate::shop::MIGRATIONS.iter().take(migrations) {
-            let text = fs::read_to_string(self.migrations.join(name)).map_err(|why| why.to_string())?;
+        for file in files {
+            let text = fs::read_to_string(&file).map_err(|why| why.to_string())?;
             other.batch_execute(&text).map_err(|why| why.to_string())?;
         }
         let catalog = |client: &mut Client| -> Result<Vec<String>, String> {

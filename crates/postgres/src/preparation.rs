@@ -15,6 +15,7 @@ use postgres::Client;
 use tandem_schema::book::{self, Book, snapshot};
 use tandem_schema::draft::{Options, Request};
 use tandem_schema::fingerprint::Fingerprint;
+use tandem_schema::fresh::Fresh;
 use tandem_schema::model::{Catalog, Kind};
 use tandem_schema::name::{self, Name, ident};
 use tandem_schema::plan::{Plan, Refusal};
@@ -128,9 +129,51 @@ pub fn prepare(wanted: &Wanted<'_>) -> Result<Prepared, Unprepared> {
         .map_err(Error::from)?;
     let to = wanted.migrations.last().map_or(wanted.from, |migration| migration.name.as_str());
     options.again = migration::was_undone(&mut real, to)?;
-    let plan = plan(wanted, &pristine, (&copied, &first), &sizes, &options)?;
-    let broken = rehearsal::rehearse(&pristine, &plan, &wanted.statements)?;
+    let planned = plan(wanted, &pristine, (&copied, &first), &sizes, &options).and_then(|plan| {
+        let broken = rehearsal::rehearse(&pristine, &plan, &wanted.statements)?;
+        Ok((plan, broken))
+    });
+    let (plan, broken) = match planned {
+        Err(Unprepared::Refused(_) | Unprepared::Rehearsal { .. }) if is_blank(&first, wanted) => {
+            let plan = fresh(wanted, &pristine, &first)?;
+            (plan, Vec::new())
+        }
+        planned => planned?,
+    };
     Ok(Prepared { plan, left_out: pristine.left_out().to_vec(), broken })
+}
+
+/// Whether nobody can be using the database: it has no revision, and no table but books.
+fn is_blank(first: &Catalog, wanted: &Wanted<'_>) -> bool {
+    let books = books_of(first, wanted);
+    wanted.from.is_empty() && first.relations.values().all(|relation| books.contains(&relation.name))
+}
+
+/// The plan of migrations that run as they are.
+fn fresh(wanted: &Wanted<'_>, pristine: &Scratch, first: &Catalog) -> Result<Plan, Unprepared> {
+    let to = wanted.migrations.last().map_or("", |migration| migration.name.as_str());
+    let (old_lens, new_lens) = (name::lens(wanted.from), name::lens(to));
+    let scratch = pristine.again()?;
+    let mut client = scratch.connect()?;
+    let before = schema(&mut client)?;
+    migration::run(&mut client, wanted.home, wanted.migrations, |_| true, false)?;
+    let after = schema(&mut client)?;
+    let books = match wanted.books {
+        Some(books) => books.to_vec(),
+        None => book::books(&before, wanted.home, wanted.migrations),
+    };
+    let mut plan = tandem_schema::fresh::plan(&Fresh {
+        migrations: wanted.migrations,
+        home: wanted.home,
+        lenses: (&old_lens, &new_lens),
+        qualified: wanted.qualified,
+        first,
+        copy: (&before, &after),
+        books: &books,
+    });
+    plan.undone = rehearsal::undone(pristine, &plan)?;
+    rehearsal::rehearse(pristine, &plan, &wanted.statements)?;
+    Ok(plan)
 }
 
 /// Runs the migrations in a copy and lets the plan be made from the catalogs on the way.

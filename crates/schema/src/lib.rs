@@ -15,6 +15,7 @@ mod create;
 pub mod draft;
 pub mod expression;
 pub mod fingerprint;
+pub mod fresh;
 mod lens;
 mod locking;
 pub mod model;

@@ -4,8 +4,8 @@
 //! A failed request is excused only if it was in flight when the process was killed, and only where the process
 //! carries requests. The moments are fixed by the seed; what runs at them is not.
 
-mod judgement;
-mod shop;
+pub(super) mod judgement;
+pub(super) mod shop;
 
 use std::collections::BTreeMap;
 
@@ -109,7 +109,7 @@ async fn try_kind(stage: &Stage<'_>, options: &Options, kind: Kind, tally: &mut 
 }
 
 /// Waits until so many more requests have ended.
-async fn traffic(load: &Load, requests: u64) {
+pub(super) async fn traffic(load: &Load, requests: u64) {
     load.ended(load.so_far().sent + requests).await;
 }
 
@@ -155,10 +155,10 @@ fn table(tallies: &BTreeMap<Kind, Tally>) -> Table {
 }
 
 /// Numbers that look random and are the same for the same seed (splitmix64).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -167,12 +167,12 @@ impl Random {
     }
 
     /// From 0 to below 1.
-    fn share(&mut self) -> f64 {
+    pub(super) fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// One of them.
-    fn pick<T: Copy>(&mut self, of: &[T]) -> Option<T> {
+    pub(super) fn pick<T: Copy>(&mut self, of: &[T]) -> Option<T> {
         of.get((self.share() * of.len() as f64) as usize).copied()
     }
 }

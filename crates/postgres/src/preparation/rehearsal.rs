@@ -69,6 +69,23 @@ pub(super) fn rehearse(
     Ok(proof.broken)
 }
 
+/// What an undo leaves, where that can't be told before.
+pub(super) fn undone(pristine: &Scratch, plan: &Plan) -> Result<Fingerprint, Unprepared> {
+    let copy = pristine.again()?;
+    let stop = AtomicBool::new(false);
+    let failed = |failure: Failure| Unprepared::Rehearsal {
+        what: "failed".to_owned(),
+        why: vec![failure.to_string()],
+    };
+    let options = Options { by: "rehearsal".to_owned(), ..Options::default() };
+    let mut plan = plan.clone();
+    plan.before = Fingerprint::of(&schema(&mut copy.connect()?)?);
+    let mut execution = Execution::open(&copy.url(), options, &stop).map_err(failed)?;
+    execution.start(&plan, &mut Nobody).map_err(failed)?;
+    execution.undo(&mut Nobody).map_err(failed)?;
+    Ok(Fingerprint::of(&schema(&mut copy.connect()?)?))
+}
+
 fn differ(what: &str, expected: &Fingerprint, found: &Fingerprint) -> Result<(), Unprepared> {
     let why = expected.differences(found);
     if why.is_empty() { Ok(()) } else { Err(Unprepared::Rehearsal { what: what.to_owned(), why }) }

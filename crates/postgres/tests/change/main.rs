@@ -6,6 +6,7 @@ mod clients;
 mod columns;
 mod copies;
 mod crashes;
+mod fresh;
 mod interruptions;
 mod keys;
 mod names;

@@ -11,47 +11,47 @@ const SLACK: u64 = 50_000;
 
 /// A kill, in the load's microseconds.
 #[derive(Debug, Clone)]
-pub(super) struct Moment {
+pub(in crate::trial) struct Moment {
     /// The version that was being deployed.
-    pub(super) label: String,
+    pub(in crate::trial) label: String,
     /// The process that was killed.
-    pub(super) pid: u32,
+    pub(in crate::trial) pid: u32,
     /// Just before the kill.
-    pub(super) since: u64,
+    pub(in crate::trial) since: u64,
     /// Just after it.
-    pub(super) until: u64,
+    pub(in crate::trial) until: u64,
     /// From the beginning of the deployment to the kill.
-    pub(super) into: Duration,
+    pub(in crate::trial) into: Duration,
 }
 
 /// The figures of one kind.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) kills: u64,
-    pub(super) requests: u64,
+pub(in crate::trial) struct Tally {
+    pub(in crate::trial) kills: u64,
+    pub(in crate::trial) requests: u64,
     /// Failed, having been in flight in the killed process.
-    pub(super) in_flight: u64,
+    pub(in crate::trial) in_flight: u64,
     /// Failed without an excuse.
-    pub(super) otherwise: u64,
+    pub(in crate::trial) otherwise: u64,
     /// No connection was to be had.
-    pub(super) refused: u64,
-    pub(super) settled: u64,
-    pub(super) rolled_back: u64,
+    pub(in crate::trial) refused: u64,
+    pub(in crate::trial) settled: u64,
+    pub(in crate::trial) rolled_back: u64,
     /// Orders executed twice.
-    pub(super) twice: u64,
+    pub(in crate::trial) twice: u64,
     /// Orders acknowledged and not executed.
-    pub(super) missing: u64,
+    pub(in crate::trial) missing: u64,
     /// Kills after which instances were lost or doubled.
-    pub(super) instances: u64,
+    pub(in crate::trial) instances: u64,
     /// The longest time without any answer, in microseconds.
-    pub(super) longest_gap: u64,
+    pub(in crate::trial) longest_gap: u64,
     /// Promises that were broken.
-    pub(super) broken: u64,
+    pub(in crate::trial) broken: u64,
 }
 
 impl Tally {
     /// Counts one kill and the requests that ended around it; hands back those that break a promise.
-    pub(super) fn judge<'a>(
+    pub(in crate::trial) fn judge<'a>(
         &mut self,
         kind: Kind,
         moment: &Moment,

@@ -14,7 +14,7 @@ use super::judgement::{Moment, Tally};
 use super::{Random, Stage};
 
 /// How many instances there are to be.
-const INSTANCES: u32 = 3;
+pub(in crate::trial) const INSTANCES: u32 = 3;
 /// How long a deployment may take to end after a kill, with everything in its place again.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Deployments take turns.
@@ -139,7 +139,7 @@ async fn deploy(
 }
 
 /// Waits until no deployment is under way.
-async fn over(daemon: &Daemon) -> Result<(), String> {
+pub(in crate::trial) async fn over(daemon: &Daemon) -> Result<(), String> {
     wait(daemon, "the deployment does not end", |status| {
         let deployment = &status["deployment"];
         (!deployment.is_null()).then(|| deployment.to_string())
@@ -148,7 +148,11 @@ async fn over(daemon: &Daemon) -> Result<(), String> {
 }
 
 /// Waits until `wrong` finds nothing any more in a status that the daemon itself gave.
-async fn wait(daemon: &Daemon, what: &str, wrong: impl Fn(&Value) -> Option<String>) -> Result<(), String> {
+pub(in crate::trial) async fn wait(
+    daemon: &Daemon,
+    what: &str,
+    wrong: impl Fn(&Value) -> Option<String>,
+) -> Result<(), String> {
     let mut last = String::new();
     let done = until(PATIENCE, async || {
         let said = daemon.tandem(&["status", "--json"]).await;
@@ -164,7 +168,7 @@ async fn wait(daemon: &Daemon, what: &str, wrong: impl Fn(&Value) -> Option<Stri
 }
 
 /// What is not as it must be when no deployment is under way: neither lost nor doubled.
-fn misplaced(daemon: &Daemon, status: &Value) -> Option<String> {
+pub(in crate::trial) fn misplaced(daemon: &Daemon, status: &Value) -> Option<String> {
     let serving = |instance: &&Value| instance["stage"] == "serving";
     let instances = status["instances"].as_array().map_or(&[][..], Vec::as_slice);
     let serving = instances.iter().filter(serving).count();
