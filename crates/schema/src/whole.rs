@@ -83,13 +83,15 @@ pub(crate) fn view(catalog: &Catalog, relation: &Relation, name: &Name) -> Vec<S
 }
 
 /// A domain over a type; of an enum, values can be compared with it as with the enum itself, which PostgreSQL does not do by
-/// itself. The functions are so plain that they are inlined, and indexes are used.
+/// itself. Each pair of types has operators of its own: between those that fit halfway none would be chosen. Their functions
+/// are so plain that they are inlined, and indexes are used, though not for lists (`IN`).
 fn domain(kind: Kind, object: &Object, name: &Name) -> String {
     let mut statements = vec![format!("CREATE DOMAIN {name} AS {}", object.name)];
-    let sides = [(&object.name, name), (name, &object.name)];
+    let types = [&object.name, name];
+    let pairs = types.map(|left| types.map(|right| (left, right)));
     for (word, operator) in COMPARISONS.iter().filter(|_| kind == Kind::Enum) {
         let function = Name::new(&name.schema, *word);
-        for (left, right) in sides {
+        for (left, right) in pairs.into_iter().flatten() {
             statements.push(format!(
                 "CREATE FUNCTION {function}({left}, {right}) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE \
                  AS 'SELECT $1::{base} OPERATOR(pg_catalog.{operator}) $2::{base}'",
@@ -171,8 +173,18 @@ fn domains(draft: &mut Draft<'_>) {
         }
         let name = Name::new(request.new_lens, &after.name.name);
         draft.at_expand(Expand::Access, domain(kind, physical, &name));
-        let drop = format!("DROP DOMAIN IF EXISTS {name} CASCADE");
-        draft.at_undo(Undo::Lens, drop.clone());
-        draft.at_contract(Contract::Lens, drop);
+        for drop in drop_domain(kind, physical, &name) {
+            draft.at_undo(Undo::Lens, drop.clone());
+            draft.at_contract(Contract::Lens, drop);
+        }
     }
+}
+
+/// A domain goes with all that was made for it; what compares an enum with itself does not depend on the domain.
+fn drop_domain(kind: Kind, object: &Object, name: &Name) -> Vec<String> {
+    let own = COMPARISONS.iter().filter(|_| kind == Kind::Enum).map(|(word, _)| {
+        let function = Name::new(&name.schema, *word);
+        format!("DROP FUNCTION IF EXISTS {function}({base}, {base}) CASCADE", base = object.name)
+    });
+    own.chain([format!("DROP DOMAIN IF EXISTS {name} CASCADE")]).collect()
 }

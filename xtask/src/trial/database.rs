@@ -71,7 +71,7 @@ pub(super) async fn run(stage: &Stage<'_>, options: &Options) -> Result<(), Stri
     let folder = folder()?;
     // The server ends with this process, and its databases with it.
     let (server, url, plain_url) = tokio::task::block_in_place(|| {
-        let server: &'static Server = Box::leak(Box::new(Server::start(&[])));
+        let server: &'static Server = Box::leak(Box::new(Server::start(&[("synchronous_commit", "on")])));
         let [one, other] = [(); 2].map(|()| Box::leak(Box::new(server.database())).url());
         (server, one, other)
     });

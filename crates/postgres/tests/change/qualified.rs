@@ -24,6 +24,7 @@ const OLD: &[&str] = &[
     r#"INSERT INTO @."Gone" ("note") VALUES ($1::text)"#,
     r#"SELECT count(*) FROM @."User" WHERE @."User"."mood" = CAST('BAD'::text AS @."Mood") AND "mood" IN (CAST('BAD'::text AS @."Mood"), CAST('GOOD'::text AS @."Mood"))"#,
     r#"SELECT count(*) FROM @."User" WHERE CAST('BAD'::text AS @."Mood") >= "mood" AND "mood" <> ALL (ARRAY['GOOD']::@."Mood"[])"#,
+    r#"SELECT count(*) FROM @."User" a JOIN @."User" b ON a."mood" = b."mood" AND a.mood = 'GOOD' AND a.id = b.id WHERE CAST('BAD'::text AS @."Mood") <> CAST('GOOD'::text AS @."Mood")"#,
     r#"SELECT 1 FROM @."Post" AS "p" WHERE "p"."id" = $1 FOR UPDATE"#,
 ];
 

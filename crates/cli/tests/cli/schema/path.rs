@@ -148,7 +148,13 @@ fn urls_have_the_forms_of_drivers() {
     assert!(jdbc.starts_with("jdbc:postgresql://127.0.0.1:"), "{jdbc}");
     assert!(jdbc.contains("?currentSchema=tandem_0001_users,public&user=postgres"), "{jdbc}");
     let (_, told) = stage.ends(5, &["url", "--revision", "1", "--form", "prisma"]);
-    assert!(told.contains("full lens"), "{told}");
+    assert!(told.contains("names = \"qualified\""), "{told}");
+    // Whose names are qualified gets a schema with everything in it.
+    stage.done(&["start", "--qualified"]);
+    stage.done(&["contract", "--qualified"]);
+    let url = stage.done(&["url", "--qualified", "--revision", "1", "--form", "prisma"]);
+    assert!(url.trim_end().ends_with("&schema=tandem_0001_users"), "{url}");
+    stage.database.execute("SELECT id, name FROM tandem_0001_users.users");
     stage.ends(2, &["url", "--revision", "0002"]);
 }
 
