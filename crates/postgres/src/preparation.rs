@@ -8,6 +8,7 @@ mod command;
 mod migration;
 mod proof;
 mod rehearsal;
+mod trip;
 
 use std::collections::BTreeMap;
 
@@ -133,13 +134,15 @@ pub fn prepare(wanted: &Wanted<'_>) -> Result<Prepared, Unprepared> {
         let broken = rehearsal::rehearse(&pristine, &plan, &wanted.statements)?;
         Ok((plan, broken))
     });
-    let (plan, broken) = match planned {
+    let (mut plan, broken) = match planned {
         Err(Unprepared::Refused(_) | Unprepared::Rehearsal { .. }) if is_blank(&first, wanted) => {
             let plan = fresh(wanted, &pristine, &first)?;
             (plan, Vec::new())
         }
         planned => planned?,
     };
+    let looked = plan.trips.iter().map(|trip| trip::look(&mut real, &plan.home, trip)).collect::<Vec<_>>();
+    plan.notes.extend(looked);
     Ok(Prepared { plan, left_out: pristine.left_out().to_vec(), broken })
 }
 

@@ -65,6 +65,7 @@ pub fn plan(fresh: &Fresh<'_>) -> Plan {
         undone: Fingerprint::of(fresh.first),
         no_return: 0,
         checks: Vec::new(),
+        trips: Vec::new(),
         views: Vec::new(),
     }
 }

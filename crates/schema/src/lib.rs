@@ -29,4 +29,5 @@ pub mod source;
 pub mod sync;
 mod syntax;
 pub mod text;
+pub mod trip;
 pub mod whole;

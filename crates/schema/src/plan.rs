@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::fingerprint::Fingerprint;
 use crate::name::Name;
 use crate::source::Place;
+use crate::trip::Trip;
 
 /// From one revision to the next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +49,9 @@ pub struct Plan {
     pub no_return: usize,
     /// Each condition must hold for every row before the contract's last transaction (a `verify` reports it at any time).
     pub checks: Vec<RowCheck>,
+    /// Tables whose old values must come out of the new ones again.
+    #[serde(default)]
+    pub trips: Vec<Trip>,
     /// Clients of each side, relation by relation: what they see.
     pub views: Vec<Seen>,
 }

@@ -13,6 +13,7 @@ use crate::name::{Name, derived, ident};
 use crate::placement::{PREFIX, TablePlace};
 use crate::plan::{Fill, Lock, MigrationRef, Plan, Refusal, Seen, Step, Weight, Work};
 use crate::sync::Sync;
+use crate::trip::{self, Trip};
 use crate::whole;
 
 /// The catalogs at both ends, and the books of frameworks.
@@ -49,6 +50,7 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
         draft.refusals.dedup();
         return Err(draft.refusals);
     }
+    let trips = trips(&draft, &syncs);
     let (settling, no_return) = settling(&mut draft, &syncs);
     let views_first = view_locks(&draft, &views);
     let start = start(&mut draft);
@@ -84,6 +86,7 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
         changes: draft.changes,
         notes: draft.notes,
         checks: draft.checks,
+        trips,
         views,
     })
 }
@@ -145,6 +148,15 @@ fn made(draft: &Draft<'_>, table: &TablePlace, sync: &Sync) -> (Vec<String>, Vec
     };
     let function = Name::new(request.new_lens, derived(PREFIX, &format!("sync_{}", table.before.name)));
     sync.statements(&table.before, &function, (request.old_lens, request.new_lens), &types)
+}
+
+/// What goes there and back.
+fn trips(draft: &Draft<'_>, syncs: &BTreeMap<Oid, (TablePlace, Sync)>) -> Vec<Trip> {
+    let trip = |(oid, (table, sync)): (&Oid, &(TablePlace, Sync))| {
+        let key = draft.fills.get(oid).map(|fill| fill.key.clone()).unwrap_or_default();
+        trip::of(table, sync, key, draft.size(&table.before).0)
+    };
+    syncs.iter().filter_map(trip).collect()
 }
 
 /// Frameworks look up in their books what has run: each revision sees its own state.

@@ -1,7 +1,10 @@
 //! Columns split and merged, moved and computed anew, with `@up` and `@down`.
 
+use tandem_database::Server;
+use tandem_schema::plan::Weight;
+
 use crate::Case;
-use crate::stage::CASE;
+use crate::stage::{CASE, planned};
 
 const PEOPLE: &str =
     "CREATE TABLE people (id serial PRIMARY KEY, name text NOT NULL, state int NOT NULL DEFAULT 1);
@@ -43,6 +46,31 @@ fn a_column_is_split_in_two() {
         }
         .run();
     }
+}
+
+#[test]
+fn rows_that_would_not_come_back_are_told_before() {
+    let database = Server::shared().database();
+    database.execute(PEOPLE);
+    let migration = "ALTER TABLE people ADD COLUMN first text; ALTER TABLE people ADD COLUMN last text;
+        UPDATE people SET first = split_part(name, ' ', 1), last = split_part(name, ' ', 2);
+        -- @down people.name: first || ' ' || last
+        ALTER TABLE people DROP COLUMN name;
+        ALTER TABLE people ALTER COLUMN state TYPE bigint";
+    let told = || {
+        let notes = planned(&database, migration, false).unwrap().plan.notes;
+        let trip = notes.into_iter().find(|note| note.code == "round-trip").unwrap();
+        (trip.weight, trip.message)
+    };
+    let (weight, message) = told();
+    assert!(weight == Weight::Hint && message.contains("all 300 rows come back"), "{message}");
+    database.execute("UPDATE people SET name = 'Ada Augusta King' WHERE id = 7; UPDATE people SET name = 'Plato' WHERE id = 9");
+    let (weight, message) = told();
+    assert_eq!(weight, Weight::Warning, "{message}");
+    assert!(
+        message.contains("2 of 300 rows would not come back") && message.contains("id = 7; id = 9"),
+        "{message}"
+    );
 }
 
 #[test]

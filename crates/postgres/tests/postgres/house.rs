@@ -186,6 +186,7 @@ fn plan(before: Fingerprint, rows: u32, key: &[&str]) -> Plan {
         old_lens: "tandem_one".to_owned(),
         new_lens: "tandem_two".to_owned(),
         qualified: false,
+        trips: Vec::new(),
         start: start(rows, key),
         contract: vec![
             transaction(

@@ -1,0 +1,61 @@
+//! The way there and back: whether the old values come out again when the new ones are made from them by `@up` and the old
+//! ones from those by `@down`. Decided on the real rows, before anything is begun.
+//!
+//! Tested in `crates/postgres/tests/change/splits.rs`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::{Name, ident};
+use crate::placement::TablePlace;
+use crate::sync::Sync;
+
+/// What is asked of each row of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trip {
+    /// The table.
+    pub table: Name,
+    /// The old columns that are to come back.
+    pub columns: Vec<String>,
+    /// The new columns as they would be made: what is selected beside the row itself, which is called `new`.
+    pub made: Vec<String>,
+    /// True of a row that would not come back, over the row and what was made.
+    pub wrong: String,
+    /// The columns by which a row is told; none: its place.
+    pub key: Vec<String>,
+    /// The planner's estimate of the rows.
+    pub rows: u64,
+}
+
+/// What is asked of a table whose columns are kept alike. None: nothing goes both ways.
+pub(crate) fn of(table: &TablePlace, sync: &Sync, key: Vec<String>, rows: u64) -> Option<Trip> {
+    let old: Vec<&str> = table.columns.iter().filter_map(|column| column.old_physical.as_deref()).collect();
+    let is_old = |column: &str| old.contains(&column);
+    let ups: Vec<_> = sync
+        .up
+        .iter()
+        .filter(|up| up.sources.iter().all(|source| is_old(source)) && !is_old(&up.column))
+        .collect();
+    let is_made = |column: &str| ups.iter().any(|up| up.column == column);
+    let downs: Vec<_> = sync
+        .down
+        .iter()
+        .filter(|down| is_old(&down.column))
+        .filter(|down| down.sources.iter().all(|source| is_old(source) || is_made(source)))
+        .filter(|down| down.sources.iter().any(|source| is_made(source)))
+        .collect();
+    if downs.is_empty() {
+        return None;
+    }
+    // `NEW.` in an expression is this row: an alias that is not quoted is written in small letters.
+    let differs =
+        |column: &str, value: &str| format!("({value})::text IS DISTINCT FROM new.{}::text", ident(column));
+    let wrong: Vec<String> = downs.iter().map(|down| differs(&down.column, &down.expression)).collect();
+    Some(Trip {
+        table: table.before.clone(),
+        columns: downs.iter().map(|down| down.column.clone()).collect(),
+        made: ups.iter().map(|up| format!("({}) AS {}", up.expression, ident(&up.column))).collect(),
+        wrong: wrong.join(" OR "),
+        key,
+        rows,
+    })
+}
