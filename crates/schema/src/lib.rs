@@ -29,5 +29,5 @@ pub mod source;
 pub mod sync;
 mod syntax;
 pub mod text;
-pub mod trip;
+mod trip;
 pub mod whole;

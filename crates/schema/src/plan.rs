@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::fingerprint::Fingerprint;
 use crate::name::Name;
 use crate::source::Place;
-use crate::trip::Trip;
 
 /// From one revision to the next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -135,6 +134,23 @@ pub struct RowCheck {
     pub wrong: String,
     /// What it means, for people (`users.email holds NULL`).
     pub meaning: String,
+}
+
+/// The way there and back of a table's values: what is asked of each row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trip {
+    /// The table.
+    pub table: Name,
+    /// The old columns that are to come back.
+    pub columns: Vec<String>,
+    /// The new columns as they would be made: what is selected beside the row itself, which is called `new`.
+    pub made: Vec<String>,
+    /// True of a row that would not come back, over the row and what was made.
+    pub wrong: String,
+    /// The columns by which a row is told; none: its place.
+    pub key: Vec<String>,
+    /// The planner's estimate of the rows.
+    pub rows: u64,
 }
 
 /// A change of the migration, explained.

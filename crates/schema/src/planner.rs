@@ -11,9 +11,9 @@ use crate::locking;
 use crate::model::{Catalog, Kind, Oid};
 use crate::name::{Name, derived, ident};
 use crate::placement::{PREFIX, TablePlace};
-use crate::plan::{Fill, Lock, MigrationRef, Plan, Refusal, Seen, Step, Weight, Work};
+use crate::plan::{Fill, Lock, MigrationRef, Plan, Refusal, Seen, Step, Trip, Weight, Work};
 use crate::sync::Sync;
-use crate::trip::{self, Trip};
+use crate::trip;
 use crate::whole;
 
 /// The catalogs at both ends, and the books of frameworks.

@@ -3,28 +3,10 @@
 //!
 //! Tested in `crates/postgres/tests/change/splits.rs`.
 
-use serde::{Deserialize, Serialize};
-
-use crate::name::{Name, ident};
+use crate::name::ident;
 use crate::placement::TablePlace;
+use crate::plan::Trip;
 use crate::sync::Sync;
-
-/// What is asked of each row of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trip {
-    /// The table.
-    pub table: Name,
-    /// The old columns that are to come back.
-    pub columns: Vec<String>,
-    /// The new columns as they would be made: what is selected beside the row itself, which is called `new`.
-    pub made: Vec<String>,
-    /// True of a row that would not come back, over the row and what was made.
-    pub wrong: String,
-    /// The columns by which a row is told; none: its place.
-    pub key: Vec<String>,
-    /// The planner's estimate of the rows.
-    pub rows: u64,
-}
 
 /// What is asked of a table whose columns are kept alike. None: nothing goes both ways.
 pub(crate) fn of(table: &TablePlace, sync: &Sync, key: Vec<String>, rows: u64) -> Option<Trip> {

@@ -4,8 +4,7 @@
 
 use postgres::Client;
 use tandem_schema::name::ident;
-use tandem_schema::plan::{Note, Weight};
-use tandem_schema::trip::Trip;
+use tandem_schema::plan::{Note, Trip, Weight};
 
 use crate::error::Error;
 
