@@ -1,14 +1,16 @@
-//! A scratch copy is the same schema, leaves nothing, and fails with words.
+//! A scratch copy is the same schema but for lenses, leaves nothing, and fails with words.
 
 use tandem_database::{Database, Server};
-use tandem_postgres::{Error, Scratch, catalog, connect};
+use tandem_postgres::reading::schema;
+use tandem_postgres::{Error, Scratch, connect};
 use tandem_schema::fingerprint::Fingerprint;
 use tandem_schema::name::Name;
 
 use crate::reading::RICH;
 
+/// Without lenses, which are not copied.
 fn fingerprint(client: &mut postgres::Client) -> Fingerprint {
-    Fingerprint::of(&catalog(client).unwrap())
+    Fingerprint::of(&schema(client).unwrap())
 }
 
 fn there_is(database: &Database<'_>, name: &str) -> bool {
@@ -102,7 +104,7 @@ fn a_role_that_owns_its_tables_can_copy_them() {
     let url = database.url().replace("postgres@", "maker@");
     connect(&url).unwrap().batch_execute("CREATE TABLE app.t (a int PRIMARY KEY)").unwrap();
     let scratch = Scratch::copy(&url, None).unwrap();
-    let read = catalog(&mut scratch.connect().unwrap()).unwrap();
+    let read = schema(&mut scratch.connect().unwrap()).unwrap();
     assert!(read.relation(&Name::new("app", "t")).is_some());
     assert!(
         scratch.left_out().iter().any(|text| text.starts_with("CREATE PUBLICATION")),
