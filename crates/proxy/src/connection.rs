@@ -87,12 +87,11 @@ impl Connection {
 
     /// Takes one request and answers it.
     async fn exchange(&mut self, out: &mut Vec<u8>) -> Next {
-        let view = self.worker.view();
         self.limits.set(Side::Request, self.timeouts.head.0);
-        let admitted = self.admit(&view, out).await;
+        let admitted = self.admit(out).await;
         self.limits.clear(Side::Request);
         match admitted {
-            Ok(request) => {
+            Ok((view, request)) => {
                 if let Some((route, _)) = view.route(request.route) {
                     self.timeouts = route.timeouts;
                 }
@@ -106,29 +105,32 @@ impl Connection {
         }
     }
 
-    /// Reads until a whole head is there and was found good.
-    async fn admit(&mut self, view: &View, out: &mut Vec<u8>) -> Result<Request, Absent> {
-        let limits = &view.snapshot.limits;
-        let largest = limits.head as usize;
-        let door = Door {
-            hosts: &view.snapshot.hosts,
-            routes: &view.snapshot.table.routes,
-            client: &self.client,
-            fields: limits.fields as usize,
-            random: [self.worker.random(), self.worker.random()],
-        };
+    /// Reads until a whole head is there and was found good, by the table of that moment: a slow client's request goes
+    /// where requests go when it is whole, not where they went when it began.
+    async fn admit(&mut self, out: &mut Vec<u8>) -> Result<(Rc<View>, Request), Absent> {
+        let random = [self.worker.random(), self.worker.random()];
         let refused = |status, why| Err(Absent::Refused(Refusal { status, why }));
         loop {
+            let view = self.worker.view();
+            let limits = &view.snapshot.limits;
+            let largest = limits.head as usize;
             // One empty line before a request is forgiven, as RFC 9112 section 2.2 asks for.
             if self.buffer.filled().starts_with(b"\r\n") {
                 self.buffer.consume(2);
             }
             if !self.buffer.is_empty() {
                 out.clear();
+                let door = Door {
+                    hosts: &view.snapshot.hosts,
+                    routes: &view.snapshot.table.routes,
+                    client: &self.client,
+                    fields: limits.fields as usize,
+                    random,
+                };
                 match admit(self.buffer.filled(), &door, out) {
                     Ok(Some(request)) if request.head <= largest => {
                         self.buffer.consume(request.head);
-                        return Ok(request);
+                        return Ok((view, request));
                     }
                     Ok(None) if self.buffer.filled().len() < largest => {}
                     Ok(_) => return refused(431, "the head of the request is too large"),

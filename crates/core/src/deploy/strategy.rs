@@ -18,7 +18,7 @@ pub struct Moves {
     pub start: u32,
     /// These are given requests.
     pub serve: Vec<InstanceId>,
-    /// These are given no more requests but kept running.
+    /// These are given only requests that ask for their version, and kept running.
     pub warm: Vec<InstanceId>,
     /// These are given no more requests, for good.
     pub drain: Vec<InstanceId>,

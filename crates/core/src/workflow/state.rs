@@ -112,7 +112,7 @@ pub struct Instance {
 pub enum Stage {
     /// Begun, not ready yet. It has had no request.
     Starting,
-    /// Ready, and given no requests: before its first one, or kept warm.
+    /// Ready, and given only requests that ask for its version: before its first one, or kept warm.
     Standby,
     /// Given requests.
     Serving,

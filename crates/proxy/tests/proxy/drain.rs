@@ -40,6 +40,23 @@ fn what_is_in_flight_finishes_and_zero_is_told() {
     assert_eq!(raw.answer().1, b"new", "the client's connection outlives the instance");
 }
 
+#[test]
+fn a_slow_head_goes_where_requests_go_when_it_is_whole() {
+    let mut proxy = Proxy::start_with(&[named("old"), named("new")], |route| {
+        route.members[1].role = Role::Standby;
+    });
+    proxy.wait("health", |report| report.instances.values().all(|i| i.health.is_up()));
+    let (begun, left) = GET.split_at(20);
+    let mut raw = proxy.connect();
+    raw.send(format!("{GET}{begun}"));
+    assert_eq!(raw.answer().1, b"old");
+    proxy.set_role(1, Role::Standby);
+    proxy.set_role(2, Role::Serve);
+    proxy.apply();
+    raw.send(left);
+    assert_eq!(raw.answer().1, b"new");
+}
+
 impl Proxy {
     fn connect_get(&self) -> Vec<u8> {
         let mut raw = self.connect();
