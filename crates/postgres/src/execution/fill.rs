@@ -234,8 +234,11 @@ impl Line<'_> {
         sweep: &mut Sweep,
         watch: &mut (dyn Watch + Send),
     ) -> Result<(), Failure> {
-        watch.waiting(&format!("dead rows of {} are swept: autovacuum does not keep up", leaf.name));
-        self.work.batch_execute(&format!("VACUUM (SKIP_LOCKED, TRUNCATE false) {}", leaf.name))?;
+        let told = format!("dead rows of {} are swept: autovacuum does not keep up", leaf.name);
+        watch.waiting(&told);
+        // It skips what it can't lock; as a try among others it is ended by a request to stop.
+        let vacuum = format!("VACUUM (SKIP_LOCKED, TRUNCATE false) {}", leaf.name);
+        self.attempts(&told, watch, |client, _| Ok(client.batch_execute(&vacuum)?))?;
         sweep.done(&mut self.guard)
     }
 

@@ -13,17 +13,20 @@ const FEW: u64 = 50_000;
 /// Of a table's rows so many may be dead: twice what autovacuum allows by default.
 const SHARE: f64 = 0.4;
 
-/// Rows written since a table was last swept.
+/// Rows written since a table or partition was last swept.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     table: u32,
+    /// How many rows it has.
+    rows: u64,
     written: u64,
     /// How often it has been swept, when that was last looked at.
     swept: i64,
 }
 
 impl Sweep {
-    /// Whether a table of so many rows is to be swept now, after so many more were written.
+    /// Whether a table or partition is to be swept now, after so many more rows of it were written. Where the server has
+    /// not counted its rows yet, it has at most `rows`.
     pub(super) fn is_due(
         &mut self,
         client: &mut Client,
@@ -32,10 +35,11 @@ impl Sweep {
         rows: u64,
     ) -> Result<bool, Failure> {
         if self.table != table {
-            *self = Sweep { table, written: 0, swept: swept(client, table)? };
+            let rows = counted(client, table)?.unwrap_or(rows);
+            *self = Sweep { table, rows, written: 0, swept: swept(client, table)? };
         }
         self.written = self.written.saturating_add(written);
-        if !is_much(self.written, rows) {
+        if !is_much(self.written, self.rows) {
             return Ok(false);
         }
         self.written = 0;
@@ -48,6 +52,14 @@ impl Sweep {
         self.swept = swept(client, self.table)?;
         Ok(())
     }
+}
+
+/// How many rows a table has, by the server's statistics, if it was ever counted.
+fn counted(client: &mut Client, table: u32) -> Result<Option<u64>, Failure> {
+    let query = "SELECT nullif(reltuples::bigint, -1) FROM pg_class WHERE oid = $1";
+    let rows: Option<i64> =
+        client.query_opt(query, &[&table])?.map(|row| row.try_get(0)).transpose()?.flatten();
+    Ok(rows.and_then(|rows| u64::try_from(rows).ok()))
 }
 
 /// How often a table was swept, by whomever.

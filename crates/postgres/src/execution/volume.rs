@@ -9,7 +9,8 @@ use postgres::Client;
 
 use crate::failure::Failure;
 
-/// The longest wait at a time; then it is looked again.
+/// The longest wait before a batch. What is left of the excess is forgiven: where others alone write more than the limit, a
+/// fill still goes on, slowly.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// How much has been written, since when.

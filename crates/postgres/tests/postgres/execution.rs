@@ -222,6 +222,37 @@ fn a_fill_does_not_double_a_table_that_nobody_sweeps() {
 }
 
 #[test]
+fn partitions_are_swept_by_their_own_size() {
+    let house = House::new(10, &["id"]);
+    house.database.execute(
+        "CREATE TABLE app.parts (id int PRIMARY KEY, name text, shout text) PARTITION BY RANGE (id)",
+    );
+    for part in 0..4 {
+        let (from, to) = (part * 60_000, (part + 1) * 60_000);
+        house.database.execute(&format!(
+            "CREATE TABLE app.part{part} PARTITION OF app.parts FOR VALUES FROM ({from}) TO ({to})
+                 WITH (autovacuum_enabled = false);
+             INSERT INTO app.parts SELECT i, 'x' FROM generate_series({from}, {to} - 1) i; ANALYZE app.part{part}"
+        ));
+    }
+    let mut plan = house.plan.clone();
+    plan.before = shape(&mut house.database.client()).unwrap();
+    plan.start.remove(0);
+    plan.start.truncate(1);
+    let Work::Fill(fill) = &mut plan.start[0].work else { panic!("{:?}", plan.start[0]) };
+    (fill.table.name, fill.rows) = ("parts".to_owned(), 240_000);
+    fill.needed = "parts.shout IS DISTINCT FROM upper(parts.name)".to_owned();
+    let mut swept = Vec::new();
+    let mut watch = On(|event: Event<'_>| match event {
+        Event::Waiting(why) if why.contains("dead rows") => swept.push(why.to_owned()),
+        _ => {}
+    });
+    house.open().start(&plan, &mut watch).unwrap();
+    let each = (0..4).map(|part| swept.iter().filter(|why| why.contains(&format!("part{part}"))).count());
+    assert_eq!(each.collect::<Vec<_>>(), [1; 4], "{swept:?}");
+}
+
+#[test]
 fn a_stop_is_clean_and_resumable() {
     static STOP: AtomicBool = AtomicBool::new(false);
     let house = House::new(20_000, &["id"]);
