@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tandem_core::base::ServiceName;
 use tandem_core::spec::AssetSpec;
@@ -45,7 +45,7 @@ impl Shelf {
     /// Takes in what a deliverable has, and lets go of what is too old or too much.
     ///
     /// # Errors
-    /// Something could not be read or written; the rest is there.
+    /// A file could not be copied; the rest is there.
     pub(crate) fn take(&self, deliverable: &Path, now: SystemTime) -> io::Result<()> {
         if self.spec.size == 0 {
             return Ok(());
@@ -93,8 +93,10 @@ fn put(file: &Kept, to: &Path, now: SystemTime) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     let beside = to.with_added_extension("new");
-    fs::copy(&file.path, &beside)?;
-    File::options().write(true).open(&beside)?.set_times(times)?;
+    // Its content alone: a file that nobody may write is to be marked as used later on.
+    let mut copy = File::create(&beside)?;
+    io::copy(&mut File::open(&file.path)?, &mut copy)?;
+    copy.set_times(times)?;
     fs::rename(&beside, to)
 }
 
@@ -113,7 +115,7 @@ fn files(folder: &Path, deepest: usize) -> Vec<Kept> {
             if entry.is_dir() && left > 0 {
                 folders.push((path, left - 1));
             } else if entry.is_file() && found.len() < 2 * MOST {
-                let used = entry.modified().unwrap_or(SystemTime::UNIX_EPOCH + Duration::ZERO);
+                let used = entry.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                 found.push(Kept { path, used, size: entry.len() });
             }
         }
@@ -123,6 +125,9 @@ fn files(folder: &Path, deepest: usize) -> Vec<Kept> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
+
     use tandem_core::base::Millis;
 
     use super::*;
@@ -154,10 +159,14 @@ mod tests {
         write(&one, "public/robots.txt", "no");
         write(&one, ".next/static/chunks/main.js", "0123456789");
         write(&one, "public/huge-22222222a.js", &"x".repeat(31));
+        let read_only = fs::Permissions::from_mode(0o444);
+        fs::set_permissions(one.join("public/app-11111111a.js"), read_only).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", one.join("public/link-33333333a.js")).unwrap();
         let at = |secs| SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
         shelf.take(&one, at(1000)).unwrap();
         assert_eq!(on(&shelf), ["_next/static/chunks/main.js", "assets/app-11111111a.js"]);
+        let kept = fs::metadata(shelf.root.join("assets/app-11111111a.js")).unwrap();
+        assert_eq!(kept.permissions().mode() & 0o200, 0o200, "it can be marked as used again");
 
         // The second version has one of them still, and so much of its own that the other one has no place.
         write(&two, "public/app-11111111a.js", "0123456789");
