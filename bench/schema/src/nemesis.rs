@@ -21,11 +21,16 @@ use crate::stage::{self, CLIENT, Nobody, copy, operator, path, planned};
 /// So many statements are done by the clients of each version around an operation.
 const AROUND: u64 = 200;
 
-fn statements((table, column): (&str, &str)) -> Statements {
+/// What clients do to a table and its column; their rows give a further column, where they have to.
+fn statements((table, column): (&str, &str), gives: Option<&str>) -> Statements {
     let (table, column) = (ident(table), ident(column));
+    let insert = match gives {
+        Some(more) => format!("INSERT INTO {table} ({column}, {}) VALUES ('n', 'n')", ident(more)),
+        None => format!("INSERT INTO {table} ({column}) VALUES ('n')"),
+    };
     Statements(vec![
         format!("SELECT {column} FROM {table} WHERE id = $1"),
-        format!("INSERT INTO {table} ({column}) VALUES ('n')"),
+        insert,
         format!("UPDATE {table} SET {column} = 'u' WHERE id = $1"),
         format!("DELETE FROM {table} WHERE id = $1"),
     ])
@@ -118,7 +123,7 @@ fn shown(both: &[&Figures], took: Duration) -> Shown {
 fn alone(server: &Server, rows: u64) -> Result<Shown, String> {
     let database = copy(server);
     let before = log(server).len();
-    let load = Load::begin(&database.url(), "public", &statements(("users", "name")), rows)?;
+    let load = Load::begin(&database.url(), "public", &statements(("users", "name"), None), rows)?;
     let begun = Instant::now();
     load.more(50 * AROUND)?;
     let took = begun.elapsed();
@@ -127,7 +132,7 @@ fn alone(server: &Server, rows: u64) -> Result<Shown, String> {
 }
 
 fn plainly(database: &Database<'_>, operation: &Operation, rows: u64) -> Result<Shown, String> {
-    let load = Load::begin(&database.url(), "public", &statements(("users", "name")), rows)?;
+    let load = Load::begin(&database.url(), "public", &statements(("users", "name"), None), rows)?;
     let begun = Instant::now();
     let done = database.client().batch_execute(operation.sql);
     let took = begun.elapsed();
@@ -145,10 +150,11 @@ fn by_reshape(
     rows: u64,
 ) -> Result<Shown, String> {
     let reshape = Reshape::new(program.to_owned(), database.url(), operation.reshape)?;
-    let old = Load::begin(&database.url(), "public", &statements(("users", "name")), rows)?;
+    let old = Load::begin(&database.url(), "public", &statements(("users", "name"), None), rows)?;
     let begun = Instant::now();
     reshape.migration("start")?;
-    let new = Load::begin(&database.url(), reshape::NEW_PATH, &statements(operation.new), rows)?;
+    let new =
+        Load::begin(&database.url(), reshape::NEW_PATH, &statements(operation.new, operation.gives), rows)?;
     old.more(AROUND)?;
     let old = old.end();
     reshape.migration("complete")?;
@@ -160,10 +166,16 @@ fn by_reshape(
 fn by_tandem(database: &Database<'_>, operation: &Operation, rows: u64) -> Result<Shown, String> {
     let plan = planned(database, operation.sql)?;
     let mut operator = operator(database)?;
-    let old = Load::begin(&database.url(), &path(&plan.old_lens), &statements(("users", "name")), rows)?;
+    let old =
+        Load::begin(&database.url(), &path(&plan.old_lens), &statements(("users", "name"), None), rows)?;
     let begun = Instant::now();
     operator.start(&plan, &mut Nobody).map_err(|why| why.to_string())?;
-    let new = Load::begin(&database.url(), &path(&plan.new_lens), &statements(operation.new), rows)?;
+    let new = Load::begin(
+        &database.url(),
+        &path(&plan.new_lens),
+        &statements(operation.new, operation.gives),
+        rows,
+    )?;
     old.more(AROUND)?;
     let old = old.end();
     let differences = operator.contract(true, &mut Nobody).map_err(|why| why.to_string())?;

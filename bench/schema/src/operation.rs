@@ -9,10 +9,12 @@ pub(crate) struct Operation {
     pub(crate) reshape: &'static str,
     /// The name of the table and of the column in the new version.
     pub(crate) new: (&'static str, &'static str),
+    /// A further column that the new version's rows must be given, if there is one.
+    pub(crate) gives: Option<&'static str>,
 }
 
 const fn operation(name: &'static str, sql: &'static str, reshape: &'static str) -> Operation {
-    Operation { name, sql, reshape, new: ("users", "name") }
+    Operation { name, sql, reshape, new: ("users", "name"), gives: None }
 }
 
 /// All of them.
@@ -59,6 +61,7 @@ pub(crate) const OPERATIONS: [Operation; 19] = [
         sql: "ALTER TABLE users RENAME COLUMN name TO title",
         reshape: "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'name'\n[actions.changes]\nname = 'title'",
         new: ("users", "title"),
+        gives: None,
     },
     operation(
         "modify-data-type-on-nullable",
@@ -94,12 +97,14 @@ pub(crate) const OPERATIONS: [Operation; 19] = [
         "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'kind'\nup = 'kind'\ndown = 'COALESCE(kind, 3)'\n\
          [actions.changes]\nnullable = true",
     ),
-    operation(
-        "make-column-non-nullable",
-        "UPDATE users SET nick = 'none' WHERE nick IS NULL; ALTER TABLE users ALTER COLUMN nick SET NOT NULL",
-        "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'nick'\nup = \"COALESCE(nick, 'none')\"\n\
+    Operation {
+        name: "make-column-non-nullable",
+        sql: "UPDATE users SET nick = 'none' WHERE nick IS NULL; ALTER TABLE users ALTER COLUMN nick SET NOT NULL",
+        reshape: "[[actions]]\ntype = 'alter_column'\ntable = 'users'\ncolumn = 'nick'\nup = \"COALESCE(nick, 'none')\"\n\
          down = 'nick'\n[actions.changes]\nnullable = false",
-    ),
+        new: ("users", "name"),
+        gives: Some("nick"),
+    },
     operation(
         "add-non-nullable-foreign-key",
         "ALTER TABLE users ADD COLUMN team int NOT NULL DEFAULT 1 CONSTRAINT users_team REFERENCES teams (id)",
@@ -118,5 +123,6 @@ pub(crate) const OPERATIONS: [Operation; 19] = [
         sql: "ALTER TABLE users RENAME TO people",
         reshape: "[[actions]]\ntype = 'rename_table'\ntable = 'users'\nnew_name = 'people'",
         new: ("people", "name"),
+        gives: None,
     },
 ];
