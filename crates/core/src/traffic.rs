@@ -1,8 +1,8 @@
 //! How requests find an instance: the route table and what is observed of the traffic.
 //!
-//! `table` is what the controller tells the proxy, `report` is what the proxy tells the controller; `matching`,
-//! `asset`, `session`, `balance`, `health` and `retry` are the rules by which the proxy acts. Must not know deployments: it is given
-//! pools and answers. Tested in place, rule by rule.
+//! `table` is what the controller tells the proxy, `report` is what the proxy tells the controller; `matching`, `asset`,
+//! `session`, `balance`, `health` and `retry` are the rules by which the proxy acts. Must not know deployments: it is
+//! given pools and answers. Tested in place, rule by rule.
 
 pub mod asset;
 pub mod balance;
