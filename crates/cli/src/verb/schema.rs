@@ -24,12 +24,13 @@ use crate::args::schema::{Database, Schema, SchemaVerb, Step};
 use crate::failure::{Exit, Failure};
 use crate::place::{self, Place};
 use crate::problems;
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, clean};
 use crate::verb::Ending;
 use report::told;
 
 pub(super) fn run(schema: &Schema, global: &Global, terminal: &Terminal) -> Ending {
-    let (site, by_command) = site(&schema.database, global, terminal)?;
+    let (place, spec) = configured(global, terminal)?;
+    let (site, by_command) = placed(&schema.database, place.as_ref(), spec)?;
     let folder = || Folder::read(&site.migrations).map_err(|trouble| told(trouble, terminal));
     match &schema.verb {
         SchemaVerb::Plan(step) => plan::run(step, &site, &folder()?, terminal),
@@ -53,38 +54,47 @@ pub(super) fn run(schema: &Schema, global: &Global, terminal: &Terminal) -> Endi
 
 /// The plan of the migrations that a deliverable brings along, if the configuration names a database and it brings any.
 pub(super) fn plan_of(deliverable: &Path, global: &Global, terminal: &Terminal) -> Ending {
-    let place = Place::find(global)?;
-    let text = place::read_config(&place.config)?;
-    let read = tandem_core::spec::read_database(&text);
-    let spec = read.map_err(|problems| problems::tell(&place.config, &text, &problems, terminal))?;
+    let (place, spec) = configured(global, terminal)?;
     let migrations = deliverable.join(&spec.migrations);
     if spec.url.is_none() || spec.migrate.is_some() || !migrations.is_dir() {
         return Ok(Exit::Done);
     }
     let named = Database { migrations: Some(migrations), ..Database::default() };
-    let (site, _) = site(&named, global, terminal)?;
+    let (site, _) = placed(&named, place.as_ref(), spec)?;
     let folder = Folder::read(&site.migrations).map_err(|trouble| told(trouble, terminal))?;
+    let standing = site.standing(Some(&folder)).map_err(|trouble| told(trouble, terminal))?;
     terminal.line("");
-    plan::run(&Step::default(), &site, &folder, terminal)
+    match &standing.state.change {
+        // A deployment contracts what is kept before it begins.
+        Some(change) => {
+            terminal.line(format_args!(
+                "migrations: planned when the change to `{}` is over ({})",
+                clean(&change.to),
+                change.phase
+            ));
+            Ok(Exit::Done)
+        }
+        None => plan::pending(&Step::default(), &site, &folder, &standing, terminal),
+    }
+}
+
+/// Where the configuration is, if there is one, and what it says of the database.
+fn configured(global: &Global, terminal: &Terminal) -> Result<(Option<Place>, DatabaseSpec), Failure> {
+    let place = match Place::find(global) {
+        Ok(place) => place,
+        Err(failure) if global.config.is_some() => return Err(failure),
+        Err(_) => return Ok((None, DatabaseSpec::default())),
+    };
+    let text = place::read_config(&place.config)?;
+    let read = tandem_core::spec::read_database(&text);
+    let spec = read.map_err(|problems| problems::tell(&place.config, &text, &problems, terminal))?;
+    Ok((Some(place), spec))
 }
 
 /// As the command line says, else as the configuration does, if there is one; and whether a framework's own command runs the
 /// migrations.
-fn site(database: &Database, global: &Global, terminal: &Terminal) -> Result<(Site, bool), Failure> {
-    let place = match Place::find(global) {
-        Ok(place) => Some(place),
-        Err(failure) if global.config.is_some() => return Err(failure),
-        Err(_) => None,
-    };
-    let spec = match &place {
-        Some(place) => {
-            let text = place::read_config(&place.config)?;
-            let read = tandem_core::spec::read_database(&text);
-            read.map_err(|problems| problems::tell(&place.config, &text, &problems, terminal))?
-        }
-        None => DatabaseSpec::default(),
-    };
-    let folder = place.as_ref().and_then(|place| place.config.parent());
+fn placed(database: &Database, place: Option<&Place>, spec: DatabaseSpec) -> Result<(Site, bool), Failure> {
+    let folder = place.and_then(|place| place.config.parent());
     let migrations = match &database.migrations {
         Some(path) => path.clone(),
         None => {

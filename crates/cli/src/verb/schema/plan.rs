@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tandem_server::schema::{
-    Broken, Folder, Next, Plan, Seen, Site, Statements, Step, Work, lens, statements,
+    Broken, Folder, Next, Plan, Seen, Site, Standing, Statements, Step, Work, lens, statements,
 };
 
 use super::report::{self, told};
@@ -37,8 +37,20 @@ pub(super) fn run(step: &schema::Step, site: &Site, folder: &Folder, terminal: &
         )
         .help("tandem schema status, then tandem schema resume, contract or undo"));
     }
+    pending(step, site, folder, &standing, terminal)
+}
+
+/// The plan where nothing is going on.
+pub(super) fn pending(
+    step: &schema::Step,
+    site: &Site,
+    folder: &Folder,
+    standing: &Standing,
+    terminal: &Terminal,
+) -> Ending {
+    let tell = |trouble| told(trouble, terminal);
     let given = given(step, site, terminal)?;
-    match site.prepare(folder, &standing, step.to.as_deref(), given).map_err(tell)? {
+    match site.prepare(folder, standing, step.to.as_deref(), given).map_err(tell)? {
         Next::Nothing => {
             if terminal.json {
                 terminal.object(&Shown { plan: None, left_out: &[], broken: &[], fill_seconds: 0 });
