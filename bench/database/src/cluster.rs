@@ -5,18 +5,17 @@
 //! Ctrl-C finds us first.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::port::Port;
 use crate::processes;
 use crate::programs::program;
 
@@ -41,7 +40,7 @@ read -r word
 pub(crate) struct Cluster {
     // Ended before the folder goes.
     guardian: Mutex<Option<Child>>,
-    port: u16,
+    port: Port,
     folder: TempDir,
     pg_ctl: PathBuf,
     user: Option<u32>,
@@ -79,7 +78,7 @@ impl Cluster {
             _ => None,
         };
         chown(folder.path(), user, user).map_err(|why| format!("can't give the folder away: {why}"))?;
-        let mut cluster = Cluster { guardian: Mutex::new(None), port: 0, folder, pg_ctl, user };
+        let mut cluster = Cluster { guardian: Mutex::new(None), port: Port::claim()?, folder, pg_ctl, user };
         let data = cluster.folder().join("data");
         let mut command = cluster.command(&maker);
         let output = command.args(words).arg("-D").arg(&data).output();
@@ -91,19 +90,19 @@ impl Cluster {
         let source = followed.lines().find(|line| line.starts_with("primary_conninfo")).unwrap_or_default();
         let mut failed = String::new();
         for _ in 0..TRIES {
-            cluster.port = free_port()?;
             cluster.configure(settings, source)?;
             match cluster.run() {
                 Ok(()) => return Ok(cluster),
                 Err(why) => failed = why,
             }
+            cluster.port = Port::claim()?;
         }
         Err(failed)
     }
 
     /// The port.
     pub(crate) fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The folder.
@@ -191,7 +190,7 @@ impl Cluster {
             "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nmax_connections = 200\n\
              fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nshared_buffers = '64MB'\n\
              max_prepared_transactions = 10\nlog_min_messages = warning\n{more}\n",
-            self.port,
+            self.port(),
             self.folder().display()
         );
         if has_statements(&self.pg_ctl) {
@@ -233,22 +232,6 @@ fn asked(program: &str, arguments: &[&str]) -> Result<String, String> {
     let output = output.map_err(|why| format!("can't run {program}: {why}"))?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
-
-pub(crate) fn free_port() -> Result<u16, String> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Below the ports that the system hands out to outgoing connections: one of those could take it in between.
-    for _ in 0..PORTS {
-        let number = std::process::id().wrapping_mul(64).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 19_000 + (number % PORTS) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    Err("no free port".to_owned())
-}
-
-/// How many ports there are to choose from.
-const PORTS: u32 = 900;
 
 /// Whether this PostgreSQL brings `pg_stat_statements`, by the folder of its libraries beside that of its programs.
 fn has_statements(pg_ctl: &Path) -> bool {

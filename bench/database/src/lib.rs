@@ -9,6 +9,7 @@
 //! `tests/database`.
 
 mod cluster;
+mod port;
 mod processes;
 mod programs;
 
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use postgres::{Client, NoTls};
 
 use crate::cluster::Cluster;
+pub use crate::port::Port;
 pub use crate::programs::program;
 
 /// A running server.
@@ -35,8 +37,8 @@ pub struct Database<'a> {
 }
 
 /// A port that nobody listens on, for a server that is started beside the database.
-pub fn free_port() -> u16 {
-    cluster::free_port().unwrap_or_else(|why| panic!("{why}"))
+pub fn free_port() -> Port {
+    Port::claim().unwrap_or_else(|why| panic!("{why}"))
 }
 
 impl Server {

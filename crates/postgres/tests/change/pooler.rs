@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use postgres::{Client, NoTls};
-use tandem_database::{Database, Server, free_port, program};
+use tandem_database::{Database, Port, Server, free_port, program};
 use tandem_schema::name::lens;
 
 use crate::stage::{operator, planned, quiet};
@@ -22,7 +22,7 @@ const MIGRATION: &str =
 /// PgBouncer in front of a database; ended with the value.
 struct Pooler {
     process: Child,
-    port: u16,
+    port: Port,
 }
 
 impl Pooler {
@@ -36,6 +36,7 @@ impl Pooler {
             "[databases]\n{name} = host=127.0.0.1 port={server_port} dbname={name}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              auth_type = trust\nauth_file = {list}\npool_mode = transaction\ndefault_pool_size = 3\nunix_socket_dir =\n",
             name = database.name(),
+            port = port.number(),
             server_port = server.port(),
             list = list.display()
         );
@@ -66,7 +67,7 @@ impl Pooler {
     /// Waits until it listens.
     fn ready(&mut self) {
         loop {
-            match TcpStream::connect(("127.0.0.1", self.port)) {
+            match TcpStream::connect(("127.0.0.1", self.port.number())) {
                 Ok(_) => return,
                 Err(why) => assert_eq!(why.kind(), ErrorKind::ConnectionRefused),
             }
@@ -76,7 +77,8 @@ impl Pooler {
     }
 
     fn client(&self, database: &Database<'_>, role: &str) -> Client {
-        let url = format!("host=127.0.0.1 port={} user={role} dbname={}", self.port, database.name());
+        let url =
+            format!("host=127.0.0.1 port={} user={role} dbname={}", self.port.number(), database.name());
         Client::connect(&url, NoTls).unwrap()
     }
 }
