@@ -31,11 +31,13 @@ pub enum Failure {
         source: postgres::Error,
     },
     /// Locks were not to be had within the budget.
-    #[error("{step} had to give way for {} s, in the way: {}; end them, or try again at a quieter time ({})",
-        .waited.as_secs(), named(.blockers), told(.source))]
+    #[error("{step} had to give way for {} s, in the way: {}; end them, or try again at a quieter time ({}{})",
+        .waited.as_secs(), named(.blockers), told(.source), within(.statement.as_deref()))]
     Blocked {
         /// The step's title.
         step: String,
+        /// The statement that gave way last, where it was one.
+        statement: Option<String>,
         /// How long it was tried.
         waited: Duration,
         /// Who was seen in the way.
@@ -157,6 +159,10 @@ fn told(error: &postgres::Error) -> String {
     let Some(said) = error.as_db_error() else { return Error::without_words(error).to_string() };
     let more = [said.detail(), said.hint()].into_iter().flatten().map(|text| format!(" ({text})"));
     format!("{}{}", said.message(), more.collect::<String>())
+}
+
+fn within(statement: Option<&str>) -> String {
+    statement.map(|statement| format!(", in: {}", beginning(statement))).unwrap_or_default()
 }
 
 fn beginning(statement: &str) -> String {

@@ -84,12 +84,12 @@ impl Line<'_> {
             }
             let waited = refused.get_or_insert_with(Instant::now).elapsed();
             if waited >= self.options.budget {
-                return Err(match failure {
-                    Failure::Statement { source, .. } | Failure::Database(source) => {
-                        Failure::Blocked { step: step.to_owned(), waited, blockers, source }
-                    }
-                    other => other,
-                });
+                let (statement, source) = match failure {
+                    Failure::Statement { statement, source, .. } => (Some(statement), source),
+                    Failure::Database(source) => (None, source),
+                    other => return Err(other),
+                };
+                return Err(Failure::Blocked { step: step.to_owned(), statement, waited, blockers, source });
             }
             watch.waiting(&format!("{step} gives way and tries again; in the way: {}", named(&blockers)));
             let until = Instant::now() + jittered(pause).min(self.options.budget.saturating_sub(waited));
