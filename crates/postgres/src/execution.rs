@@ -14,6 +14,7 @@ mod step;
 mod sweep;
 mod verification;
 mod volume;
+mod witness;
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -21,11 +22,12 @@ use std::time::Duration;
 use postgres::Client;
 use tandem_schema::fingerprint::Fingerprint;
 use tandem_schema::name::literal;
-use tandem_schema::plan::{MigrationRef, Plan, Step, Work};
+use tandem_schema::plan::{Lock, MigrationRef, Plan, Step, Work};
 
 use self::attempt::{Line, Rights};
 use self::fill::Place;
 use self::step::{Alone, may};
+use self::witness::Witness;
 use crate::connection::connect;
 use crate::failure::Failure;
 use crate::finding::Finding;
@@ -90,6 +92,7 @@ pub trait Watch {
 pub struct Execution<'a> {
     line: Line<'a>,
     noted: bool,
+    witness: Option<Witness>,
 }
 
 impl<'a> Execution<'a> {
@@ -117,7 +120,17 @@ impl<'a> Execution<'a> {
         )?;
         let patience = Duration::from_millis(u64::try_from(row.try_get::<_, i32>(1)?).unwrap_or(1000));
         let line = Line { pid: row.try_get(0)?, work, guard, options, stop, rights, patience };
-        Ok(Execution { line, noted: false })
+        Ok(Execution { line, noted: false, witness: None })
+    }
+
+    /// From now on notes which locks each transaction took, looking on through another connection to the same database.
+    pub(crate) fn witness(&mut self, client: Client) {
+        self.witness = Some(Witness::new(client));
+    }
+
+    /// The locks that were noted since this was last called, one entry for each transaction.
+    pub(crate) fn taken(&mut self) -> Vec<Vec<Lock>> {
+        self.witness.as_mut().map(Witness::told).unwrap_or_default()
     }
 
     /// Takes a database as it is for a revision: its migrations ran before Tandem came.
@@ -272,9 +285,17 @@ impl<'a> Execution<'a> {
         let title = &step.title;
         match &step.work {
             Work::Transaction { locks, statements } => {
-                return self.line.transaction(title, locks, statements, watch, |transaction| {
+                let (pid, mut taken) = (self.line.pid, Vec::new());
+                self.line.transaction(title, locks, statements, watch, |transaction| {
+                    if let Some(witness) = &mut self.witness {
+                        taken = witness.look(pid)?;
+                    }
                     Journal::of(transaction).advance(turn, plan, to)
-                });
+                })?;
+                if let Some(witness) = &mut self.witness {
+                    witness.keep(taken);
+                }
+                return Ok(());
             }
             Work::Alone { clear, statement, done } => {
                 let alone = Alone { clear: clear.as_deref(), statement, done: done.as_deref() };

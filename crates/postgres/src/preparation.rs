@@ -24,6 +24,7 @@ use tandem_schema::planner::{self, Ends};
 use tandem_schema::source::{Mark, Migration, Place, Statement};
 use tandem_schema::{placement, text};
 
+use self::rehearsal::{Undo, rehearse};
 use crate::connection::connect;
 use crate::error::Error;
 use crate::reading::schema;
@@ -130,14 +131,11 @@ pub fn prepare(wanted: &Wanted<'_>) -> Result<Prepared, Unprepared> {
         .map_err(Error::from)?;
     let to = wanted.migrations.last().map_or(wanted.from, |migration| migration.name.as_str());
     options.again = migration::was_undone(&mut real, to)?;
-    let planned = plan(wanted, &pristine, (&copied, &first), &sizes, &options).and_then(|plan| {
-        let broken = rehearsal::rehearse(&pristine, &plan, &wanted.statements)?;
-        Ok((plan, broken))
-    });
+    let planned = plan(wanted, &pristine, (&copied, &first), &sizes, &options)
+        .and_then(|plan| rehearse(&pristine, plan, Undo::Known, &wanted.statements));
     let (mut plan, broken) = match planned {
         Err(Unprepared::Refused(_) | Unprepared::Rehearsal { .. }) if is_blank(&first, wanted) => {
-            let plan = fresh(wanted, &pristine, &first)?;
-            (plan, Vec::new())
+            fresh(wanted, &pristine, &first)?
         }
         planned => planned?,
     };
@@ -153,7 +151,11 @@ fn is_blank(first: &Catalog, wanted: &Wanted<'_>) -> bool {
 }
 
 /// The plan of migrations that run as they are.
-fn fresh(wanted: &Wanted<'_>, pristine: &Scratch, first: &Catalog) -> Result<Plan, Unprepared> {
+fn fresh(
+    wanted: &Wanted<'_>,
+    pristine: &Scratch,
+    first: &Catalog,
+) -> Result<(Plan, Vec<Broken>), Unprepared> {
     let to = wanted.migrations.last().map_or("", |migration| migration.name.as_str());
     let (old_lens, new_lens) = (name::lens(wanted.from), name::lens(to));
     let scratch = pristine.again()?;
@@ -165,7 +167,7 @@ fn fresh(wanted: &Wanted<'_>, pristine: &Scratch, first: &Catalog) -> Result<Pla
         Some(books) => books.to_vec(),
         None => book::books(&before, wanted.home, wanted.migrations),
     };
-    let mut plan = tandem_schema::fresh::plan(&Fresh {
+    let plan = tandem_schema::fresh::plan(&Fresh {
         migrations: wanted.migrations,
         home: wanted.home,
         lenses: (&old_lens, &new_lens),
@@ -174,9 +176,7 @@ fn fresh(wanted: &Wanted<'_>, pristine: &Scratch, first: &Catalog) -> Result<Pla
         copy: (&before, &after),
         books: &books,
     });
-    plan.undone = rehearsal::undone(pristine, &plan)?;
-    rehearsal::rehearse(pristine, &plan, &wanted.statements)?;
-    Ok(plan)
+    rehearse(pristine, plan, Undo::Found, &wanted.statements)
 }
 
 /// Runs the migrations in a copy and lets the plan be made from the catalogs on the way.

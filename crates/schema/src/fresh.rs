@@ -80,10 +80,9 @@ fn drop_schema(name: &str) -> String {
 
 /// A migration in one transaction, or statement by statement where it has one that can't be in a transaction with others.
 fn steps(home: &str, migration: &Migration) -> Vec<Step> {
-    let wanted =
-        |one: &&Statement| !one.transaction_control && !begins(one, "lock ") && !begins(one, "vacuum");
+    let wanted = |one: &&Statement| !one.transaction_control && !one.locks() && !one.vacuums();
     let statements: Vec<&Statement> = migration.statements.iter().filter(wanted).collect();
-    let divided = statements.iter().any(|one| one.text.to_lowercase().contains("add value"));
+    let divided = statements.iter().any(|one| one.adds_value());
     let title = format!("run {}", migration.name);
     let groups: Vec<Vec<&Statement>> =
         if divided { statements.into_iter().map(|one| vec![one]).collect() } else { vec![statements] };
@@ -93,10 +92,6 @@ fn steps(home: &str, migration: &Migration) -> Vec<Step> {
         texts
     };
     groups.into_iter().map(|group| transaction(&title, texts(group))).collect()
-}
-
-fn begins(statement: &Statement, word: &str) -> bool {
-    statement.text.get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word))
 }
 
 /// Names without a schema are made at home, as any tool would, whatever an earlier migration has set.

@@ -17,7 +17,7 @@ pub mod expression;
 pub mod fingerprint;
 pub mod fresh;
 mod lens;
-mod locking;
+pub mod locking;
 pub mod model;
 pub mod name;
 pub mod placement;

@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::draft::{Request, Strength};
 use crate::model::Kind;
 use crate::name::Name;
-use crate::plan::Lock;
+use crate::plan::{Lock, Mode, Step, Work};
 
 /// Locks of a transaction, in order.
 pub(crate) fn locks(request: &Request<'_>, wanted: &BTreeMap<Name, Strength>) -> Vec<Lock> {
     let mode = |strength: Strength| match strength {
-        Strength::Writers => "SHARE ROW EXCLUSIVE",
-        Strength::Everybody => "ACCESS EXCLUSIVE",
+        Strength::Writers => Mode::ShareRowExclusive,
+        Strength::Everybody => Mode::AccessExclusive,
     };
     let lock = |table: Name| {
         let strength = wanted.get(&table).copied().unwrap_or(Strength::Everybody);
-        Lock { table, mode: mode(strength).to_owned() }
+        Lock { table, mode: mode(strength) }
     };
     ordered(request, wanted.keys().cloned().collect()).into_iter().map(lock).collect()
 }
@@ -27,6 +27,23 @@ pub(crate) fn locks(request: &Request<'_>, wanted: &BTreeMap<Name, Strength>) ->
 pub(crate) fn exclusive<'a>(request: &Request<'_>, tables: impl IntoIterator<Item = &'a Name>) -> Vec<Lock> {
     let wanted = tables.into_iter().map(|table| (table.clone(), Strength::Everybody)).collect();
     locks(request, &wanted)
+}
+
+/// Makes the transactions among some steps take first what they took on their way when they were rehearsed, one entry for
+/// each: whoever asks for a lock while it holds others meets the clients that come the other way round in a deadlock.
+pub fn complete(steps: &mut [Step], taken: Vec<Vec<Lock>>) {
+    let transactions = steps.iter_mut().filter_map(|step| match &mut step.work {
+        Work::Transaction { locks, .. } => Some(locks),
+        _ => None,
+    });
+    for (locks, taken) in transactions.zip(taken) {
+        for one in taken {
+            match locks.iter_mut().find(|lock| lock.table == one.table) {
+                Some(lock) => lock.mode = lock.mode.max(one.mode),
+                None => locks.push(one),
+            }
+        }
+    }
 }
 
 /// Tables that no other one refers to come first; of those that refer to each other in a circle, the first by name.

@@ -103,8 +103,52 @@ pub enum Work {
 pub struct Lock {
     /// The table.
     pub table: Name,
-    /// The mode as LOCK TABLE takes it (`ACCESS EXCLUSIVE`, `SHARE ROW EXCLUSIVE`).
-    pub mode: String,
+    /// How.
+    pub mode: Mode,
+}
+
+/// PostgreSQL's modes of locks on a table that make writers wait, from the weakest to the strongest. As text: in the words of
+/// LOCK TABLE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Mode {
+    /// `CREATE INDEX` takes it.
+    #[serde(rename = "SHARE")]
+    Share,
+    /// `CREATE TRIGGER` and foreign keys take it.
+    #[serde(rename = "SHARE ROW EXCLUSIVE")]
+    ShareRowExclusive,
+    /// Readers go on, `SELECT … FOR UPDATE` does not.
+    #[serde(rename = "EXCLUSIVE")]
+    Exclusive,
+    /// Nobody else does anything.
+    #[serde(rename = "ACCESS EXCLUSIVE")]
+    AccessExclusive,
+}
+
+impl Mode {
+    /// All of them.
+    pub const ALL: [Mode; 4] = [Mode::Share, Mode::ShareRowExclusive, Mode::Exclusive, Mode::AccessExclusive];
+
+    /// The name in the view `pg_locks`.
+    pub fn in_pg_locks(self) -> &'static str {
+        match self {
+            Mode::Share => "ShareLock",
+            Mode::ShareRowExclusive => "ShareRowExclusiveLock",
+            Mode::Exclusive => "ExclusiveLock",
+            Mode::AccessExclusive => "AccessExclusiveLock",
+        }
+    }
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str(match self {
+            Mode::Share => "SHARE",
+            Mode::ShareRowExclusive => "SHARE ROW EXCLUSIVE",
+            Mode::Exclusive => "EXCLUSIVE",
+            Mode::AccessExclusive => "ACCESS EXCLUSIVE",
+        })
+    }
 }
 
 /// Rows that get values of new columns, or an image in a new table.

@@ -11,8 +11,8 @@ use crate::locking;
 use crate::model::{Catalog, Kind, Oid};
 use crate::name::{Name, derived, ident};
 use crate::placement::{PREFIX, TablePlace};
-use crate::plan::{Fill, Lock, MigrationRef, Plan, Refusal, Seen, Step, Trip, Weight, Work};
-use crate::sync::Sync;
+use crate::plan::{Fill, Lock, MigrationRef, Mode, Plan, Refusal, Seen, Step, Trip, Weight, Work};
+use crate::sync::{Sync, distinct};
 use crate::trip;
 use crate::whole;
 
@@ -251,7 +251,7 @@ fn settling(draft: &mut Draft<'_>, syncs: &BTreeMap<Oid, (TablePlace, Sync)>) ->
                 ));
             }
             set.push((old.name.clone(), ident(twin)));
-            needed.push(twin::distinct(&ident(&old.name), &ident(twin), &old.type_name));
+            needed.push(distinct(&ident(&old.name), &ident(twin), &old.type_name));
         }
         statements.extend(old_rules(draft, table));
         let (create, _) = made(draft, table, &sync);
@@ -294,7 +294,7 @@ fn old_rules(draft: &Draft<'_>, table: &TablePlace) -> Vec<String> {
 }
 
 fn exclusive(relation: &Name) -> Lock {
-    Lock { table: relation.clone(), mode: "ACCESS EXCLUSIVE".to_owned() }
+    Lock { table: relation.clone(), mode: Mode::AccessExclusive }
 }
 
 /// Views are locked before tables, as their readers do.

@@ -10,18 +10,6 @@ use super::Watch;
 use super::attempt::Line;
 use crate::failure::Failure;
 
-/// The modes that LOCK TABLE knows.
-const MODES: [&str; 8] = [
-    "ACCESS SHARE",
-    "ROW SHARE",
-    "ROW EXCLUSIVE",
-    "SHARE UPDATE EXCLUSIVE",
-    "SHARE",
-    "SHARE ROW EXCLUSIVE",
-    "EXCLUSIVE",
-    "ACCESS EXCLUSIVE",
-];
-
 /// A statement that stands alone.
 #[derive(Clone, Copy)]
 pub(super) struct Alone<'a> {
@@ -41,7 +29,7 @@ impl Line<'_> {
         locks: &[Lock],
         statements: &[String],
         watch: &mut (dyn Watch + Send),
-        record: impl Fn(&mut Transaction<'_>) -> Result<(), Failure>,
+        mut record: impl FnMut(&mut Transaction<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut order: Vec<&Lock> = locks.iter().collect();
         self.attempts(step, watch, |client, limits| {
@@ -92,9 +80,6 @@ impl Line<'_> {
 }
 
 fn take(transaction: &mut Transaction<'_>, lock: &Lock) -> Result<(), Failure> {
-    if !MODES.contains(&lock.mode.as_str()) {
-        return Err(Failure::Unreadable(format!("a lock has the mode `{}`", lock.mode)));
-    }
     let found = transaction.query_opt(
         "SELECT relkind::text, pg_get_userbyid(relowner)::text FROM pg_class WHERE oid = to_regclass($1)",
         &[&lock.table.to_string()],

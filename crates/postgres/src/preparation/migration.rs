@@ -23,10 +23,8 @@ pub(super) fn run(
         let wanted = |statement: &&Statement| {
             if statement.transaction_control { !again } else { wanted(statement) }
         };
-        for statement in migration.statements.iter().filter(wanted) {
-            if locks(statement) {
-                continue;
-            }
+        // Nobody else is here to lock out.
+        for statement in migration.statements.iter().filter(wanted).filter(|one| !one.locks()) {
             match client.batch_execute(&statement.text) {
                 Err(error) if !(again && stays(statement) && was_run(&error)) => {
                     let error = Box::new(Error::from(error));
@@ -56,14 +54,9 @@ fn at_home(client: &mut Client, home: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// A lock is for the transaction that a framework would wrap around; nobody else is here.
-fn locks(statement: &Statement) -> bool {
-    statement.text.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("lock "))
-}
-
 /// What an undo does not take back: what is marked, and values of enums.
 fn stays(statement: &Statement) -> bool {
-    statement.mark == Some(Mark::Expand) || statement.text.to_lowercase().contains("add value")
+    statement.mark == Some(Mark::Expand) || statement.adds_value()
 }
 
 /// A statement fails because of what it did before.

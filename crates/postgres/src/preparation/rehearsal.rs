@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tandem_schema::fingerprint::Fingerprint;
+use tandem_schema::locking;
 use tandem_schema::plan::Plan;
 
 use super::Unprepared;
@@ -23,20 +24,31 @@ impl Watch for Nobody {
     fn note(&mut self, _: &str) {}
 }
 
-/// Tries a plan, and the statements of both versions in each state.
+/// Whether it is known before where an undo leads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undo {
+    /// To the plan's `undone`.
+    Known,
+    /// It is what the rehearsal finds.
+    Found,
+}
+
+/// Tries a plan, and the statements of both versions in each state. Tells the plan with what was learned from it (the locks
+/// that its transactions take, what its undo leaves) and the statements that would not work (as they did) in some state.
 pub(super) fn rehearse(
     pristine: &Scratch,
-    plan: &Plan,
+    mut plan: Plan,
+    undo: Undo,
     statements: &Statements,
-) -> Result<Vec<Broken>, Unprepared> {
+) -> Result<(Plan, Vec<Broken>), Unprepared> {
     let copy = pristine.again()?;
-    let mut plan = plan.clone();
+    let mut here = plan.clone();
     // What the copy could not repeat was told; from here on it is held against itself.
     let found = Fingerprint::of(&schema(&mut copy.connect()?)?);
-    let whole = plan.before == found;
-    plan.before = found;
-    if plan.qualified {
-        crate::lens::complete(&mut copy.connect()?, &plan.home, &plan.old_lens)?;
+    let whole = here.before == found;
+    here.before = found;
+    if here.qualified {
+        crate::lens::complete(&mut copy.connect()?, &here.home, &here.old_lens)?;
     }
     let stop = AtomicBool::new(false);
     let failed = |what: &'static str| {
@@ -45,45 +57,34 @@ pub(super) fn rehearse(
             why: vec![failure.to_string()],
         }
     };
-    let mut proof = Proof::begin(&copy, &plan, statements)?;
+    let mut proof = Proof::begin(&copy, &here, statements)?;
     let options = Options { by: "rehearsal".to_owned(), ..Options::default() };
     let mut execution = Execution::open(&copy.url(), options, &stop).map_err(failed("could not be begun"))?;
-    if !plan.from.is_empty() {
-        execution.adopt(&plan.from, &[]).map_err(failed("could not be begun"))?;
+    if !here.from.is_empty() {
+        execution.adopt(&here.from, &[]).map_err(failed("could not be begun"))?;
     }
-    execution.start(&plan, &mut Nobody).map_err(failed("its start failed"))?;
+    execution.witness(copy.connect()?);
+    execution.start(&here, &mut Nobody).map_err(failed("its start failed"))?;
+    locking::complete(&mut plan.start, execution.taken());
     execution.undo(&mut Nobody).map_err(failed("its undo failed"))?;
-    let left = Fingerprint::of(&schema(&mut copy.connect()?)?);
-    if whole {
-        differ("its undo did not lead back", &plan.undone, &left)?;
+    locking::complete(&mut plan.undo, execution.taken());
+    here.before = Fingerprint::of(&schema(&mut copy.connect()?)?);
+    match undo {
+        Undo::Known if whole => differ("its undo did not lead back", &plan.undone, &here.before)?,
+        Undo::Known => {}
+        Undo::Found => plan.undone = here.before.clone(),
     }
-    plan.before = left;
-    execution.start(&plan, &mut Nobody).map_err(failed("could not be begun again after an undo"))?;
+    execution.start(&here, &mut Nobody).map_err(failed("could not be begun again after an undo"))?;
     proof.mixed()?;
+    execution.taken();
     execution.contract(true, &mut Nobody).map_err(failed("its contract failed"))?;
+    locking::complete(&mut plan.contract, execution.taken());
     proof.settled()?;
     if whole {
         let end = Fingerprint::of(&schema(&mut copy.connect()?)?);
         differ("its contract did not end where the plain migrations do", &plan.after, &end)?;
     }
-    Ok(proof.broken)
-}
-
-/// What an undo leaves, where that can't be told before.
-pub(super) fn undone(pristine: &Scratch, plan: &Plan) -> Result<Fingerprint, Unprepared> {
-    let copy = pristine.again()?;
-    let stop = AtomicBool::new(false);
-    let failed = |failure: Failure| Unprepared::Rehearsal {
-        what: "failed".to_owned(),
-        why: vec![failure.to_string()],
-    };
-    let options = Options { by: "rehearsal".to_owned(), ..Options::default() };
-    let mut plan = plan.clone();
-    plan.before = Fingerprint::of(&schema(&mut copy.connect()?)?);
-    let mut execution = Execution::open(&copy.url(), options, &stop).map_err(failed)?;
-    execution.start(&plan, &mut Nobody).map_err(failed)?;
-    execution.undo(&mut Nobody).map_err(failed)?;
-    Ok(Fingerprint::of(&schema(&mut copy.connect()?)?))
+    Ok((plan, proof.broken))
 }
 
 fn differ(what: &str, expected: &Fingerprint, found: &Fingerprint) -> Result<(), Unprepared> {

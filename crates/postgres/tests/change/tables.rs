@@ -1,7 +1,11 @@
 //! Tables created, dropped, renamed, and made anew under a name that is taken.
 
+use tandem_database::Server;
+use tandem_schema::name::Name;
+use tandem_schema::plan::{Mode, Work};
+
 use crate::Case;
-use crate::stage::CASE;
+use crate::stage::{CASE, planned};
 
 const SHOP: &str = "CREATE TABLE users (id serial PRIMARY KEY, name text NOT NULL, email text);
     CREATE INDEX users_email ON users (email);
@@ -170,4 +174,24 @@ fn tables_outside_of_the_home_schema() {
         ..CASE
     }
     .run();
+}
+
+/// Its contract drops a table that refers to another one, and gives the new one its name: clients of the new table lock it
+/// first, and then what it refers to.
+#[test]
+fn what_a_step_locks_on_its_way_it_locks_first() {
+    let database = Server::shared().database();
+    database.execute(SHOP);
+    let migration =
+        "DROP TABLE orders; CREATE TABLE orders (id serial PRIMARY KEY, user_id int REFERENCES users)";
+    let plan = planned(&database, migration, false).unwrap_or_else(|why| panic!("{why}")).plan;
+    let Some(Work::Transaction { locks, .. }) = plan.contract.last().map(|step| &step.work) else {
+        panic!("the contract ends in a transaction: {:#?}", plan.contract);
+    };
+    for table in
+        [Name::new("public", "orders"), Name::new("public", "users"), Name::new("tandem_2_new", "orders")]
+    {
+        let found = locks.iter().find(|lock| lock.table == table);
+        assert_eq!(found.map(|lock| lock.mode), Some(Mode::AccessExclusive), "{table}");
+    }
 }

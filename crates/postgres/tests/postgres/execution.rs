@@ -7,7 +7,7 @@ use tandem_database::Server;
 use tandem_postgres::execution::shape;
 use tandem_postgres::{Execution, Failure, Options, Phase, pause};
 use tandem_schema::name::Name;
-use tandem_schema::plan::{Lock, Work};
+use tandem_schema::plan::{Lock, Mode, Work};
 
 use crate::house::{Event, GO, House, On, open, quiet};
 
@@ -128,7 +128,7 @@ fn tables_are_locked_in_the_order_of_those_who_are_in_the_way() {
     let Work::Transaction { locks, .. } = &mut house.plan.start[0].work else {
         panic!("{:?}", house.plan.start[0])
     };
-    locks.insert(0, Lock { table: Name::new("app", "others"), mode: "ACCESS EXCLUSIVE".to_owned() });
+    locks.insert(0, Lock { table: Name::new("app", "others"), mode: Mode::AccessExclusive });
     let (house, stop) = (house, AtomicBool::new(false));
     std::thread::scope(|scope| {
         // Somebody holds `users` at every moment, and wants `others` next.

@@ -9,7 +9,7 @@ use tandem_postgres::execution::shape;
 use tandem_postgres::{Execution, Failure, Options, Watch};
 use tandem_schema::fingerprint::Fingerprint;
 use tandem_schema::name::Name;
-use tandem_schema::plan::{Fill, Lock, MigrationRef, Plan, RowCheck, Step, Work};
+use tandem_schema::plan::{Fill, Lock, MigrationRef, Mode, Plan, RowCheck, Step, Work};
 
 /// Never stops.
 pub static GO: AtomicBool = AtomicBool::new(false);
@@ -131,8 +131,8 @@ fn transaction(title: &str, statements: &[&str]) -> Step {
         title: title.to_owned(),
         work: Work::Transaction {
             locks: vec![
-                Lock { table: Name::new("app", "not there"), mode: "ACCESS EXCLUSIVE".to_owned() },
-                Lock { table: users, mode: "ACCESS EXCLUSIVE".to_owned() },
+                Lock { table: Name::new("app", "not there"), mode: Mode::AccessExclusive },
+                Lock { table: users, mode: Mode::AccessExclusive },
             ],
             statements: statements.iter().map(|&text| text.to_owned()).collect(),
         },

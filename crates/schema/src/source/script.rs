@@ -33,6 +33,27 @@ pub struct Statement {
     pub setting: bool,
 }
 
+impl Statement {
+    /// LOCK TABLE: it is for the transaction that a framework would wrap around the file.
+    pub fn locks(&self) -> bool {
+        self.begins_with("lock ")
+    }
+
+    /// VACUUM: it changes nothing that anybody sees.
+    pub fn vacuums(&self) -> bool {
+        self.begins_with("vacuum")
+    }
+
+    /// ALTER TYPE … ADD VALUE: no transaction can use the value that it adds, and nothing takes it away.
+    pub fn adds_value(&self) -> bool {
+        self.text.to_lowercase().contains("add value")
+    }
+
+    fn begins_with(&self, word: &str) -> bool {
+        self.text.get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word))
+    }
+}
+
 /// Divides a text; `offset` is where it begins in `file`.
 ///
 /// # Errors

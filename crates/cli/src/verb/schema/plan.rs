@@ -140,7 +140,7 @@ fn steps(phase: &str, steps: &[Step], terminal: &Terminal) {
         match &step.work {
             Work::Transaction { locks, .. } => {
                 for lock in locks {
-                    let mode = lock.mode.to_lowercase();
+                    let mode = lock.mode.to_string().to_lowercase();
                     terminal.line(format_args!(
                         "      {DIM}locks{DIM:#} {} ({mode})",
                         clean(&lock.table.to_string())
