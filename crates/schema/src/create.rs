@@ -45,6 +45,29 @@ pub fn relation(catalog: &Catalog, oid: Oid, relation: &Relation) -> Vec<String>
     statements
 }
 
+/// A view by which clients see a relation under another name: with its owner and its privileges. Of its columns only what a
+/// view's can have.
+pub(crate) fn seen(name: &Name, relation: &Relation, select: &str, version: u32) -> Vec<String> {
+    let options = if has_invokers(version) { " WITH (security_invoker = true)" } else { "" };
+    let mut statements = vec![
+        format!("CREATE VIEW {name}{options} AS {select}"),
+        format!("ALTER VIEW {name} OWNER TO {}", ident(&relation.owner)),
+    ];
+    let (privileges, owner) = (relation.privileges.as_deref(), &relation.owner);
+    statements.extend(privilege::grants("TABLE", &name.to_string(), privileges, owner));
+    let view = Relation { name: name.clone(), ..relation.clone() };
+    for column in &relation.columns {
+        let bare = Column { comment: None, storage: String::new(), ..column.clone() };
+        statements.extend(column_settings(&view, &bare));
+    }
+    statements
+}
+
+/// Whether views can be read with the rights of who reads them: since PostgreSQL 15.
+pub(crate) fn has_invokers(version: u32) -> bool {
+    version >= 150_000
+}
+
 /// What is not part of a table's CREATE: security, identity for replication, comment, privileges.
 fn settings(relation: &Relation) -> Vec<String> {
     let (name, word) = (&relation.name, relation.word());

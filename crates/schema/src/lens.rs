@@ -5,11 +5,10 @@
 
 use crate::create;
 use crate::draft::{Contract, Draft, Expand, Undo};
-use crate::model::{Column, Oid, Relation};
+use crate::model::{Oid, Relation};
 use crate::name::{Name, ident};
 use crate::placement::{ColumnPlace, TablePlace};
 use crate::plan::{Seen, Weight};
-use crate::privilege;
 use crate::whole;
 
 /// Adds the views that follow from the shapes, and those that kinds of change asked for.
@@ -86,8 +85,8 @@ fn elsewhere(draft: &mut Draft<'_>, table: &TablePlace, old: bool, new: bool) {
 }
 
 fn view(draft: &mut Draft<'_>, table: &TablePlace, (name, relation): (Name, &Relation), old: bool) {
-    let invoker = draft.request.before.version >= 150_000;
-    if relation.row_security.0 && !invoker {
+    let version = draft.request.before.version;
+    if relation.row_security.0 && !create::has_invokers(version) {
         draft.refuse(
             "row-security",
             format!("{} has row-level security, which views pass over before PostgreSQL 15", table.before),
@@ -106,15 +105,8 @@ fn view(draft: &mut Draft<'_>, table: &TablePlace, (name, relation): (Name, &Rel
             Some(format!("{} AS {}", ident(&physical), ident(&column.name)))
         })
         .collect();
-    let options = if invoker { " WITH (security_invoker = true)" } else { "" };
     let select = format!("SELECT {} FROM {}", columns.join(", "), table.before);
-    let mut create = vec![
-        format!("CREATE VIEW {name}{options} AS {select}"),
-        format!("ALTER VIEW {name} OWNER TO {}", ident(&relation.owner)),
-    ];
-    let privileges = relation.privileges.as_deref();
-    create.extend(privilege::grants("TABLE", &name.to_string(), privileges, &relation.owner));
-    create.extend(column_privileges(&name, relation));
+    let create = create::seen(&name, relation, &select, version);
     draft.at_contract(Contract::Lens, format!("DROP VIEW IF EXISTS {name}"));
     if draft.request.qualified && old {
         // A whole lens has this view already: until contract the real columns have the names that the old side knows.
@@ -126,12 +118,6 @@ fn view(draft: &mut Draft<'_>, table: &TablePlace, (name, relation): (Name, &Rel
         draft.at_undo(Undo::Lens, format!("DROP VIEW IF EXISTS {name}"));
     }
     defaults(draft, table, &name, relation, old);
-}
-
-fn column_privileges(name: &Name, relation: &Relation) -> Vec<String> {
-    let view = Relation { name: name.clone(), ..relation.clone() };
-    let bare = |column: &Column| Column { comment: None, storage: String::new(), ..column.clone() };
-    relation.columns.iter().flat_map(|column| create::column_settings(&view, &bare(column))).collect()
 }
 
 /// Where the table's own default is not the side's.

@@ -60,12 +60,27 @@ pub fn side(lens: &str) -> String {
     format!("current_setting('search_path') ~ {}", literal(&format!("\\m{lens}\\M")))
 }
 
-/// Two values of a column differ; some types have no equality of their own.
+/// Types without an equality, or with one that is not exact (of areas): values are the same that are written the same.
+const NO_EQUALITY: [&str; 9] = ["json", "xml", "point", "polygon", "box", "circle", "line", "lseg", "path"];
+
+/// Two values of a column differ.
 pub(crate) fn differs(column: &str, type_name: &str) -> String {
-    let no_equality = ["json", "xml", "point", "polygon", "box", "circle", "line", "lseg", "path"];
-    let cast = if no_equality.contains(&type_name) { "::text" } else { "" };
+    let cast = if has_equality(type_name) { "" } else { "::text" };
     let column = ident(column);
     format!("OLD.{column}{cast} IS DISTINCT FROM NEW.{column}{cast}")
+}
+
+/// A column does not hold a value.
+pub(crate) fn distinct(column: &str, value: &str, type_name: &str) -> String {
+    if has_equality(type_name) {
+        format!("{column} IS DISTINCT FROM ({value})::{type_name}")
+    } else {
+        format!("{column}::text IS DISTINCT FROM ({value})::text")
+    }
+}
+
+fn has_equality(type_name: &str) -> bool {
+    !NO_EQUALITY.contains(&type_name.trim_end_matches("[]"))
 }
 
 impl Sync {

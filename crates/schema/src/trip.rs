@@ -6,7 +6,7 @@
 use crate::name::ident;
 use crate::placement::TablePlace;
 use crate::plan::Trip;
-use crate::sync::Sync;
+use crate::sync::{Sync, Value, distinct};
 
 /// What is asked of a table whose columns are kept alike. None: nothing goes both ways.
 pub(crate) fn of(table: &TablePlace, sync: &Sync, key: Vec<String>, rows: u64) -> Option<Trip> {
@@ -29,12 +29,13 @@ pub(crate) fn of(table: &TablePlace, sync: &Sync, key: Vec<String>, rows: u64) -
         return None;
     }
     // `NEW.` in an expression is this row: an alias that is not quoted is written in small letters.
-    let differs =
-        |column: &str, value: &str| format!("({value})::text IS DISTINCT FROM new.{}::text", ident(column));
-    let wrong: Vec<String> = downs.iter().map(|down| differs(&down.column, &down.expression)).collect();
+    let columns = downs.iter().map(|down| down.column.clone()).collect();
+    let wrong =
+        |down: &Value| distinct(&format!("new.{}", ident(&down.column)), &down.expression, &down.type_name);
+    let wrong: Vec<String> = downs.into_iter().map(wrong).collect();
     Some(Trip {
         table: table.before.clone(),
-        columns: downs.iter().map(|down| down.column.clone()).collect(),
+        columns,
         made: ups.iter().map(|up| format!("({}) AS {}", up.expression, ident(&up.column))).collect(),
         wrong: wrong.join(" OR "),
         key,

@@ -10,9 +10,8 @@ use std::collections::BTreeSet;
 use crate::book::Book;
 use crate::create;
 use crate::draft::{Contract, Draft, Expand, Request, Undo};
-use crate::model::{Catalog, Column, Kind, Object, Oid, Relation};
+use crate::model::{Catalog, Kind, Object, Oid, Relation};
 use crate::name::{Name, ident, literal};
-use crate::privilege;
 
 /// Types that a client can name in a cast.
 const TYPES: [Kind; 4] = [Kind::Enum, Kind::Domain, Kind::Composite, Kind::Range];
@@ -66,20 +65,8 @@ fn types<'c>(catalog: &'c Catalog, home: &'c str) -> impl Iterator<Item = (Kind,
 /// A view with the columns, the owner and the privileges of a relation.
 pub(crate) fn view(catalog: &Catalog, relation: &Relation, name: &Name) -> Vec<String> {
     let columns: Vec<String> = relation.columns.iter().map(|column| ident(&column.name)).collect();
-    let options = if catalog.version >= 150_000 { " WITH (security_invoker = true)" } else { "" };
     let select = format!("SELECT {} FROM {}", columns.join(", "), relation.name);
-    let mut statements = vec![
-        format!("CREATE VIEW {name}{options} AS {select}"),
-        format!("ALTER VIEW {name} OWNER TO {}", ident(&relation.owner)),
-    ];
-    let (privileges, owner) = (relation.privileges.as_deref(), &relation.owner);
-    statements.extend(privilege::grants("TABLE", &name.to_string(), privileges, owner));
-    let seen = Relation { name: name.clone(), ..relation.clone() };
-    for column in &relation.columns {
-        let bare = Column { comment: None, storage: String::new(), ..column.clone() };
-        statements.extend(create::column_settings(&seen, &bare));
-    }
-    statements
+    create::seen(name, relation, &select, catalog.version)
 }
 
 /// A domain over a type; of an enum, values can be compared with it as with the enum itself, which PostgreSQL does not do by
@@ -92,10 +79,11 @@ fn domain(kind: Kind, object: &Object, name: &Name) -> String {
     for (word, operator) in COMPARISONS.iter().filter(|_| kind == Kind::Enum) {
         let function = Name::new(&name.schema, *word);
         for (left, right) in pairs.into_iter().flatten() {
+            let body =
+                format!("SELECT $1::{base} OPERATOR(pg_catalog.{operator}) $2::{base}", base = object.name);
             statements.push(format!(
-                "CREATE FUNCTION {function}({left}, {right}) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE \
-                 AS 'SELECT $1::{base} OPERATOR(pg_catalog.{operator}) $2::{base}'",
-                base = object.name.to_string().replace('\'', "''"),
+                "CREATE FUNCTION {function}({left}, {right}) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS {}",
+                literal(&body)
             ));
             statements.push(format!(
                 "CREATE OPERATOR {}.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = {function})",
@@ -109,7 +97,8 @@ fn domain(kind: Kind, object: &Object, name: &Name) -> String {
 /// Statements that are run unless something of that name is there: clients may be using it.
 pub(crate) fn unless(name: &Name, class: &str, statements: &[String]) -> String {
     let (name, statements) = (literal(&name.to_string()), statements.join("; "));
-    format!("DO $tandem$ BEGIN IF to_reg{class}({name}) IS NULL THEN {statements}; END IF; END $tandem$")
+    let block = format!("BEGIN IF to_reg{class}({name}) IS NULL THEN {statements}; END IF; END");
+    format!("DO {}", literal(&block))
 }
 
 /// Adds what makes both lenses whole, beside the views of tables that the sides see differently (`seen`).

@@ -52,7 +52,7 @@ fn added(draft: &mut Draft<'_>, table: &TablePlace, place: &ColumnPlace, new: &C
                     expression: trigger,
                     sources,
                 });
-                let needed = super::twin::distinct(&name, &own, &physical.type_name);
+                let needed = crate::sync::distinct(&name, &own, &physical.type_name);
                 draft.fill(table, &physical.name, own, needed);
                 let fill = format!("every row gets {}", up.expression);
                 draft.explain(

@@ -18,9 +18,8 @@ use crate::name::{Name, ident};
 use crate::placement::TablePlace;
 use crate::plan::Fill;
 use crate::source::{CopiedRows, DataStatement, Statement};
+use crate::sync::distinct;
 use crate::text::Text;
-
-use super::twin::distinct;
 
 /// Why rows can't be kept in step.
 type Why = String;

@@ -13,7 +13,7 @@ use crate::model::{Column, Kind};
 use crate::name::{ident, literal};
 use crate::placement::{ColumnPlace, TablePlace};
 use crate::plan::Weight;
-use crate::sync::Value;
+use crate::sync::{Value, distinct};
 use crate::text::Text;
 
 /// How twins become one.
@@ -163,16 +163,6 @@ fn tie(
     let needed = distinct(&ident(&physical.name), &own, &physical.type_name);
     draft.fill(table, &physical.name, own, needed);
     true
-}
-
-/// A column does not hold a value yet.
-pub(crate) fn distinct(column: &str, value: &str, type_name: &str) -> String {
-    if matches!(type_name, "json" | "xml" | "point" | "polygon" | "box" | "circle" | "line" | "lseg" | "path")
-    {
-        format!("{column}::text IS DISTINCT FROM ({value})::text")
-    } else {
-        format!("{column} IS DISTINCT FROM ({value})::{type_name}")
-    }
 }
 
 fn end(
