@@ -4,6 +4,7 @@
 //! rules, order of columns, privileges, comments; not oids, not column numbers, not statistics. What a thing is like is
 //! kept as named facts, so that a difference can be told to people without knowing what it is about. Tested in place.
 
+mod canonical;
 mod fact;
 
 use std::collections::{BTreeMap, BTreeSet};

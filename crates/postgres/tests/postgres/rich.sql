@@ -62,6 +62,13 @@ CREATE UNLOGGED TABLE quick (a int);
 ALTER TABLE quick REPLICA IDENTITY FULL;
 CREATE RULE no_delete AS ON DELETE TO quick DO INSTEAD NOTHING;
 CREATE TABLE base (x int CHECK (x > 0));
+CREATE TABLE kinds (
+    kind varchar(10) DEFAULT 'a' CHECK (kind IN ('a', 'b,]', 'it''s')),
+    known bool GENERATED ALWAYS AS (kind IN ('a', 'c')) STORED
+);
+CREATE INDEX kinds_known ON kinds (known) WHERE kind IN ('a', 'b');
+CREATE POLICY kinds_shown ON kinds USING (kind NOT IN ('x', 'y'));
+CREATE VIEW some_kinds AS SELECT kind FROM kinds WHERE kind IN ('a', 'b');
 CREATE TABLE derived (y int) INHERITS (base);
 
 CREATE TABLE events (id int, at date, what text, CHECK (id > 0), PRIMARY KEY (id, at)) PARTITION BY RANGE (at);

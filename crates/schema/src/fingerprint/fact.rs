@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::canonical::canonical;
 use super::{KIND, PLACE};
 use crate::model::{Catalog, Column, Kind, Object, Oid, Relation, RelationKind};
 use crate::name::{bare, idents, literal};
@@ -38,7 +39,7 @@ pub(super) fn relation(catalog: &Catalog, relation: &Relation) -> Facts {
     let usual = USUAL.to_owned();
     gathered([
         (KIND, Some(kind)),
-        ("query", given(&relation.query)),
+        ("query", given(&canonical(&relation.query))),
         ("persistence", Some(meaning(&PERSISTENCE, &relation.persistence))),
         ("partition key", relation.partition_key.clone()),
         ("partition of", relation.partition_of.as_ref().map(parent)),
@@ -61,7 +62,7 @@ pub(super) fn column(place: usize, column: &Column) -> Facts {
         ("type", Some(column.type_name.clone())),
         ("collation", column.collation.clone()),
         ("NULL", Some(null.to_owned())),
-        (expression, column.default.clone()),
+        (expression, column.default.as_deref().map(canonical)),
         ("identity", column.identity.as_deref().map(|letter| meaning(&IDENTITY, letter))),
         ("storage", given(&column.storage)),
         ("access", access(column.privileges.as_deref())),
@@ -84,7 +85,7 @@ pub(super) fn object(kind: Kind, object: &Object, on: Option<&Relation>) -> Fact
     let usual = given(&object.owner).map(|_| USUAL.to_owned());
     gathered([
         (KIND, Some(word)),
-        ("definition", given(&object.definition)),
+        ("definition", given(&canonical(&object.definition))),
         ("table", on.map(|relation| bare(&relation.name.to_string()))),
         ("list of columns", given(&columns)),
         ("state", given(&object.state)),
