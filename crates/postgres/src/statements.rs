@@ -8,6 +8,9 @@ use tandem_schema::name::ident;
 
 use crate::error::Error;
 
+/// Stands before what Tandem itself asks of a team's tables: it is no statement of an app.
+pub(crate) const OWN: &str = "/* tandem */ ";
+
 /// So many of the statements that are used most are taken.
 const MOST: i64 = 5000;
 
@@ -23,7 +26,8 @@ pub fn statements(client: &mut Client) -> Result<Vec<String>, Error> {
     let query = format!(
         "SELECT s.query FROM {}.pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
          WHERE d.datname = current_database() AND length(s.query) < 100000
-           AND s.query ~* '^\\s*(select|insert|update|delete|with|merge|values)\\M'
+           AND s.query ~* '^\\s*(/\\*[^*]*\\*/\\s*)*(select|insert|update|delete|with|merge|values)\\M'
+           AND NOT starts_with(s.query, '{OWN}')
            AND s.query !~ '\\m(pg_|information_schema\\.|tandem\\.)'
          GROUP BY s.query ORDER BY sum(s.calls) DESC, s.query LIMIT $1",
         ident(&schema)

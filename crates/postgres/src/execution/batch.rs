@@ -9,6 +9,7 @@ use tandem_schema::plan::Fill;
 
 use super::fill::Range;
 use crate::failure::Failure;
+use crate::statements::OWN;
 
 /// A table, a partition or a child: something with rows of its own.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl Leaf {
             return Ok(Range::Blocks { file: self.file, at: 0, end });
         }
         let query = format!(
-            "SELECT ARRAY[{}] FROM ONLY {} ORDER BY {} LIMIT 1",
+            "{OWN}SELECT ARRAY[{}] FROM ONLY {} ORDER BY {} LIMIT 1",
             texts(&fill.key),
             self.name,
             ordered(&fill.key, "DESC")
@@ -110,7 +111,7 @@ impl Leaf {
             .map(|(column, expression)| format!("{} = ({expression})", ident(column)))
             .collect();
         let (alias, set) = (ident(&fill.table.name), set.join(", "));
-        format!("UPDATE ONLY {} AS {alias} SET {set} WHERE {range} AND ({})", self.name, fill.needed)
+        format!("{OWN}UPDATE ONLY {} AS {alias} SET {set} WHERE {range} AND ({})", self.name, fill.needed)
     }
 
     /// Rows that get an image stay as they are until they have it; where a trigger was quicker, its image counts.
@@ -118,7 +119,7 @@ impl Leaf {
         let columns = idents(fill.set.iter().map(|(column, _)| column.as_str()));
         let values: Vec<&str> = fill.set.iter().map(|(_, value)| value.as_str()).collect();
         format!(
-            "INSERT INTO {into} ({columns}) SELECT {} FROM ONLY {} AS {} WHERE {range} AND ({}) FOR SHARE
+            "{OWN}INSERT INTO {into} ({columns}) SELECT {} FROM ONLY {} AS {} WHERE {range} AND ({}) FOR SHARE
              ON CONFLICT ({}) DO NOTHING",
             values.join(", "),
             self.name,
@@ -135,7 +136,7 @@ impl Leaf {
         let text = |(place, column): (usize, &String)| format!("{}::text AS text_{place}", ident(column));
         let key: Vec<String> = fill.key.iter().enumerate().map(text).collect();
         format!(
-            "WITH page AS (SELECT {columns} FROM ONLY {table} WHERE {above}{below} ORDER BY {ascending} LIMIT {size})
+            "{OWN}WITH page AS (SELECT {columns} FROM ONLY {table} WHERE {above}{below} ORDER BY {ascending} LIMIT {size})
              SELECT (SELECT count(*) FROM page), {key} FROM page ORDER BY {descending} LIMIT 1",
             columns = idents(fill.key.iter().map(String::as_str)),
             table = self.name,

@@ -9,6 +9,7 @@ use tandem_schema::plan::Lock;
 use super::Watch;
 use super::attempt::Line;
 use crate::failure::Failure;
+use crate::statements::OWN;
 
 /// A statement that stands alone.
 #[derive(Clone, Copy)]
@@ -44,7 +45,7 @@ impl Line<'_> {
                 }
             }
             for statement in statements {
-                let done = transaction.batch_execute(statement);
+                let done = transaction.batch_execute(&format!("{OWN}{statement}"));
                 done.map_err(|error| Failure::Database(error).at(step, statement))?;
             }
             record(&mut transaction)?;
@@ -71,7 +72,7 @@ impl Line<'_> {
                 let concurrently = statement.to_ascii_uppercase().contains("CONCURRENTLY");
                 // What waits for old transactions alone must wait as long as they take, and stands in nobody's way.
                 client.batch_execute(if concurrently { "SET lock_timeout = 0" } else { &limits })?;
-                let done = client.batch_execute(statement);
+                let done = client.batch_execute(&format!("{OWN}{statement}"));
                 done.map_err(|error| Failure::Database(error).at(step, statement))?;
             }
             Ok(())

@@ -9,6 +9,7 @@ use tandem_schema::plan::{Plan, RowCheck};
 use crate::failure::Failure;
 use crate::finding::Finding;
 use crate::session::{COLUMNS, Session};
+use crate::statements::OWN;
 
 /// How many rows are shown of each kind.
 const EXAMPLES: usize = 5;
@@ -24,7 +25,7 @@ pub fn verify(client: &mut impl GenericClient, plan: &Plan) -> Result<Vec<Findin
 
 fn checked(client: &mut impl GenericClient, check: &RowCheck) -> Result<Option<Finding>, Failure> {
     let (table, alias) = (&check.table, ident(&check.table.name));
-    let query = format!("SELECT count(*) FROM {table} AS {alias} WHERE ({})", check.wrong);
+    let query = format!("{OWN}SELECT count(*) FROM {table} AS {alias} WHERE ({})", check.wrong);
     let counted = client.query_one(&query, &[]);
     let row = counted.map_err(|error| Failure::Database(error).at(&check.meaning, &query))?;
     let rows = u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
@@ -50,7 +51,8 @@ fn checked(client: &mut impl GenericClient, check: &RowCheck) -> Result<Option<F
     } else {
         format!("concat_ws(', ', {})", parts.join(", "))
     };
-    let query = format!("SELECT {shown} FROM {table} AS {alias} WHERE ({}) LIMIT {EXAMPLES}", check.wrong);
+    let query =
+        format!("{OWN}SELECT {shown} FROM {table} AS {alias} WHERE ({}) LIMIT {EXAMPLES}", check.wrong);
     let examples = client.query(&query, &[])?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     Ok(Some(Finding { meaning: check.meaning.clone(), rows, examples }))
 }

@@ -8,6 +8,7 @@ use tandem_schema::name::ident;
 use tandem_schema::plan::{Note, Trip, Weight};
 
 use crate::error::Error;
+use crate::statements::OWN;
 
 /// Of more rows only so many are looked at, about.
 const MOST: u64 = 1_000_000;
@@ -56,7 +57,7 @@ fn tried(client: &mut Client, home: &str, trip: &Trip) -> Result<(i64, i64, Stri
     };
     let made = trip.made.join(", ");
     let from = format!("FROM (SELECT new.*, {made} FROM {} AS new{sample}) AS new", trip.table);
-    let counted = format!("SELECT count(*), count(*) FILTER (WHERE {}) {from}", trip.wrong);
+    let counted = format!("{OWN}SELECT count(*), count(*) FILTER (WHERE {}) {from}", trip.wrong);
     let row = transaction.query_one(&counted, &[])?;
     let (rows, wrong): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let mut examples = Vec::new();
@@ -66,7 +67,8 @@ fn tried(client: &mut Client, home: &str, trip: &Trip) -> Result<(i64, i64, Stri
             .iter()
             .map(|column| format!("'{} = ' || new.{}::text", column.replace('\'', "''"), ident(column)))
             .collect();
-        let shown = format!("SELECT concat_ws(', ', {}) {from} WHERE {} LIMIT 3", key.join(", "), trip.wrong);
+        let shown =
+            format!("{OWN}SELECT concat_ws(', ', {}) {from} WHERE {} LIMIT 3", key.join(", "), trip.wrong);
         for row in transaction.query(&shown, &[])? {
             examples.push(row.try_get::<_, String>(0)?);
         }
