@@ -4,6 +4,7 @@
 //! Tandem only by its command line, its processes and its answers. What is tried here often is tried once in
 //! `crates/cli/tests/e2e`; the judging is tested in place.
 
+mod applications;
 mod database;
 mod histories;
 mod kills;
@@ -27,6 +28,8 @@ pub(crate) enum Trial {
     Database(database::Options),
     /// Deploy services that nobody here wrote, by every strategy, under the load that they bear.
     Strangers(strangers::Options),
+    /// Deploy whole applications with databases from one published version to the next, back, and forward again.
+    Applications(applications::Options),
     /// Keep slow requests, large transfers, events and WebSockets open across a deployment.
     Lasting(lasting::Options),
     /// Replay whole histories of migrations, step by step, and count what needs a word from the team.
@@ -57,6 +60,10 @@ pub(crate) fn run(root: &Path, trial: &Trial) -> Result<(), String> {
         Trial::Strangers(options) => {
             let stage = Stage::build(root, options.release)?;
             block_on(strangers::run(&stage, options))
+        }
+        Trial::Applications(options) => {
+            let stage = Stage::build(root, options.release)?;
+            block_on(applications::run(&stage, options))
         }
         Trial::Lasting(options) => {
             let stage = Stage::build(root, options.release)?;
