@@ -240,7 +240,7 @@ impl Engine {
         let instances = &mut self.ports.instances;
         match action {
             Action::Prepare { version, source } => {
-                instances.prepare(version, source, self.view.state.revision_of(version))?;
+                instances.prepare(version, source, &self.view.state.revisions())?;
                 Ok(Outcome::Preparing { version: version.clone() })
             }
             // Starts are carried out together.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tandem_core::base::{InstanceId, Revision, Timestamp, VersionLabel};
+use tandem_core::base::{Digest, InstanceId, Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Job, ObservedDatabase};
 use tandem_core::deploy::Preparation;
 use tandem_core::fleet::{Findings, ObservedInstances};
@@ -59,8 +59,8 @@ pub struct Start {
 
 /// Where instances run.
 pub trait Instances {
-    /// Begins to make a version ready to run; that it is ready is observed. Returns at once. `known` is the revision of the
-    /// schema that the version was found to be written for before.
+    /// Begins to make a version ready to run; that it is ready is observed. Returns at once. `known` are the revisions of the
+    /// schema that deliverables were found to be written for before.
     ///
     /// # Errors
     /// It could not be begun.
@@ -68,7 +68,7 @@ pub trait Instances {
         &mut self,
         version: &VersionLabel,
         source: &str,
-        known: Option<&Revision>,
+        known: &BTreeMap<Digest, Revision>,
     ) -> Result<(), PortError>;
 
     /// The versions that are being made ready, are ready, or could not be made ready.

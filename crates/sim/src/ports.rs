@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use tandem_core::base::{InstanceId, Revision, Timestamp, VersionLabel};
+use tandem_core::base::{Digest, InstanceId, Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Job, ObservedDatabase};
 use tandem_core::deploy::Preparation;
 use tandem_core::fleet::{Exit, Findings, ObservedInstance, ObservedInstances, RunStatus};
@@ -92,7 +92,7 @@ impl Instances for Port {
         &mut self,
         version: &VersionLabel,
         _source: &str,
-        _known: Option<&Revision>,
+        _known: &BTreeMap<Digest, Revision>,
     ) -> Result<(), PortError> {
         self.call("prepare", |world| {
             let ready = world.now + world.random.between(1, 500);

@@ -21,10 +21,10 @@ for file in versions/*.sql; do
 done
 ";
 
-async fn with_framework(database: &Database<'_>) -> Stage {
+async fn with_framework(database: &Database<'_>, keep: &str) -> Stage {
     let psql = program("psql").expect("psql is installed");
     let more = format!(
-        "\n[database]\nurl = \"{}\"\nkeep = \"0s\"\nmigrate = [\"sh\", \"migrate.sh\"]\ntexts = \"tandem.sql\"\n",
+        "\n[database]\nurl = \"{}\"\nkeep = \"{keep}\"\nmigrate = [\"sh\", \"migrate.sh\"]\ntexts = \"tandem.sql\"\n",
         database.url()
     );
     Stage::empty(move |setup| {
@@ -54,7 +54,7 @@ fn deliverable(stage: &Stage, release: &str) -> std::path::PathBuf {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_command_does_becomes_the_schema_of_its_version() {
     let database = Ground::new();
-    let stage = with_framework(&database).await;
+    let stage = with_framework(&database, "0s").await;
     let said = stage.deploy_folder(&deliverable(&stage, "v1"), "v1", &[]).await;
     assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&format!("{}{}", said.out, said.err)));
     settled(&stage, "0001_orders").await;
@@ -80,7 +80,7 @@ async fn what_a_command_does_becomes_the_schema_of_its_version() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_a_framework_has_made_is_taken_over() {
     let database = Ground::new();
-    let stage = with_framework(&database).await;
+    let stage = with_framework(&database, "0s").await;
     let first = deliverable(&stage, "v1");
     let made = std::fs::read_to_string(first.join("versions/0001_orders.sql")).unwrap();
     let book = "CREATE TABLE alembic_version (version_num text PRIMARY KEY); INSERT INTO alembic_version VALUES ('0001_orders')";
@@ -92,5 +92,24 @@ async fn a_database_that_a_framework_has_made_is_taken_over() {
     let said = stage.deploy_folder(&first, "v1", &[]).await;
     assert!(said.code == Some(0) && !said.out.contains("expanded"), "{}{}", said.out, said.err);
     settled(&stage, "0001_orders").await;
+    stage.daemon.stop().await.unwrap();
+}
+
+/// What the new version has written into new columns is still there when it comes again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_again_after_a_rollback_finds_its_schema() {
+    let database = Ground::new();
+    let stage = with_framework(&database, "1h").await;
+    let second = deliverable(&stage, "v2");
+    for (folder, label) in [(&deliverable(&stage, "v1"), "v1"), (&second, "v2")] {
+        let said = stage.deploy_folder(folder, label, &[]).await;
+        assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&format!("{}{}", said.out, said.err)));
+    }
+    let back = stage.daemon.tandem(&["rollback"]).await;
+    assert_eq!(back.code, Some(0), "{}{}", back.out, back.err);
+    let said = stage.deploy_folder(&second, "again", &[]).await;
+    assert!(said.code == Some(0) && !said.out.contains("undo the schema"), "{}{}", said.out, said.err);
+    let status = stage.daemon.tandem(&["status", "--json"]).await.json();
+    assert_eq!(status["database"]["standing"]["change"]["to"], "0002_names", "{status}");
     stage.daemon.stop().await.unwrap();
 }

@@ -163,6 +163,12 @@ impl State {
         self.releases.get(version).and_then(|release| release.revision.as_ref())
     }
 
+    /// The revisions that deliverables were written for, by what they are made of.
+    pub fn revisions(&self) -> BTreeMap<Digest, Revision> {
+        let known = |release: &Release| Some((release.digest.clone(), release.revision.clone()?));
+        self.releases.values().filter_map(known).collect()
+    }
+
     /// How many instances run, or may run, of versions that were written for a revision.
     pub fn alive_at(&self, revision: &Revision) -> u32 {
         let at = |i: &&Instance| i.stage.is_alive() && self.revision_of(&i.version) == Some(revision);

@@ -45,7 +45,7 @@ impl Instances for DriverInstances {
         &mut self,
         version: &VersionLabel,
         source: &str,
-        known: Option<&Revision>,
+        known: &BTreeMap<Digest, Revision>,
     ) -> Result<(), PortError> {
         if !self.preparations.begin(version) {
             return Ok(());
@@ -53,13 +53,14 @@ impl Instances for DriverInstances {
         let (driver, preparations, wake) =
             (self.driver.clone(), self.preparations.clone(), self.wake.clone());
         let keeper = self.database.as_ref().map(|database| Arc::clone(&database.keeper));
-        let (label, source, known) = (version.clone(), source.to_owned(), known.cloned());
+        let (label, source, known) = (version.clone(), source.to_owned(), known.clone());
         let (key, shelf) = (self.secret.key(&self.service, version), self.shelf.clone());
         let work = move || {
             let outcome = match driver.prepare(&label, Path::new(&source)) {
                 Ok(digest) => {
                     shelve(&shelf, &*driver, &label);
-                    examined(keeper.as_deref(), &label, known.as_ref(), (digest, key))
+                    let revision = known.get(&digest);
+                    examined(keeper.as_deref(), &label, revision, (digest.clone(), key))
                 }
                 Err(error) => Preparation::Failed(error.to_string()),
             };
