@@ -56,7 +56,10 @@ async fn tried(stage: &Stage<'_>, application: &Application, home: &Path, rate: 
         let prefix = ("log_line_prefix", "%d %a: ");
         let server: &'static Server =
             Box::leak(Box::new(Server::start(&[prefix, ("synchronous_commit", "on")])));
-        let [one, other] = [(); 2].map(|()| Box::leak(Box::new(server.database())).url());
+        let [one, other] = [(); 2]
+            .map(|()| Box::leak(Box::new(server.database())).url())
+            // SQLAlchemy knows no other name.
+            .map(|url| url.replacen("postgres:", "postgresql:", 1));
         (server, one, other)
     });
     let address = free_port();
