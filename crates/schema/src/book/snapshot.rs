@@ -7,17 +7,11 @@ use crate::model::{Catalog, Relation};
 use crate::name::{Name, ident, literal};
 use crate::source::Framework;
 
-/// Names of the tables in which frameworks write down what has run.
+/// Names of the tables in which frameworks write down what has run, beside those that end in [`MOSTLY`].
 const BOOKS: &[&str] = &[
     "alembic_version",
-    "django_migrations",
-    "schema_migrations",
     "ar_internal_metadata",
-    "_sqlx_migrations",
-    "__diesel_schema_migrations",
     "flyway_schema_history",
-    "_prisma_migrations",
-    "knex_migrations",
     "knex_migrations_lock",
     "SequelizeMeta",
     "__EFMigrationsHistory",
@@ -25,13 +19,16 @@ const BOOKS: &[&str] = &[
     "databasechangeloglock",
     "goose_db_version",
     "doctrine_migration_versions",
-    "drizzle_migrations",
-    "__drizzle_migrations",
     "migrations",
-    "typeorm_migrations",
-    "mikro_orm_migrations",
     "pgmigrations",
 ];
+
+/// How most of them are called: `schema_migrations`, `django_migrations`, `knex_migrations`, and those of applications that
+/// bring a framework of their own.
+const MOSTLY: &str = "_migrations";
+
+/// An application's own table may be called so too; a book has no more rows than this.
+const LARGEST: u64 = 10_000;
 
 /// Names of the tables that frameworks fill by themselves whenever migrations have run, and read before; those that others
 /// refer to come first.
@@ -39,7 +36,11 @@ const FILLED: &[&str] = &["django_content_type", "auth_permission", "django_site
 
 /// The books of a database, whoever wrote them.
 pub fn known(catalog: &Catalog) -> Vec<Name> {
-    tables(catalog, BOOKS)
+    let so_called = |relation: &&Relation| {
+        relation.is_table() && relation.name.name.ends_with(MOSTLY) && relation.rows <= LARGEST
+    };
+    let mostly = catalog.relations.values().filter(so_called).map(|relation| relation.name.clone());
+    mostly.chain(tables(catalog, BOOKS)).collect()
 }
 
 /// Further tables whose rows a framework's command needs to find.
