@@ -227,6 +227,7 @@ mod tests {
             let (took, mixed_state) = (Millis::ZERO, Millis::ZERO);
             let receipt = Receipt {
                 expanded: None,
+                stray: None,
                 verdict,
                 from: None,
                 to,

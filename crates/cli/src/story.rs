@@ -70,6 +70,7 @@ impl Story {
             Event::Previewed { instance } => {
                 (Tone::Care, format!("{instance} was given requests by a link: the new schema is in use"))
             }
+            Event::Strayed { stray, .. } => (Tone::Care, stray.to_string()),
             Event::Ready { instance } => (Tone::Good, format!("{instance} is ready")),
             Event::Ended { instance, exit, crashes: 0 } => (Tone::Plain, as_asked(*instance, exit)),
             Event::Ended { instance, exit: exit @ Exit::NotExecuted(_), .. } => {

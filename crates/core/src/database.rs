@@ -1,12 +1,13 @@
 //! The database below a service, as its keeper sees it: which revisions of the schema are alive, what is being done.
 //!
-//! Facts only; what follows from them is decided in `deploy`. Must not know SQL, deployments or instances.
+//! Facts only; what follows from them is decided in `deploy`. Must not know SQL or deployments.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Revision, Timestamp, VersionLabel};
+use crate::base::{InstanceId, Millis, Revision, Timestamp, VersionLabel};
 
 /// Where the schema stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -110,6 +111,41 @@ pub struct ObservedDatabase {
     pub old_clients: u32,
     /// Sessions of the newer revision while there are two.
     pub new_clients: u32,
+    /// The sessions of each instance while there are two revisions. An instance that is not here has none that could be told to
+    /// be its own.
+    #[serde(default)]
+    pub sessions: BTreeMap<InstanceId, Vec<Session>>,
+    /// While there are two revisions: sessions of neither of them, and of no instance as far as can be told.
+    #[serde(default)]
+    pub strangers: u32,
+    /// When it was looked at.
+    #[serde(default)]
+    pub at: Timestamp,
+}
+
+/// A session on the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The server's process.
+    pub pid: i32,
+    /// Its role.
+    pub user: String,
+    /// What it calls itself.
+    pub application: String,
+    /// How long it had been open when it was looked at.
+    pub age: Millis,
+    /// The revision that its name, its role or what it uses tells, of the two that are served. None: neither.
+    pub revision: Option<Revision>,
+}
+
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pid {} (role {}", self.pid, self.user)?;
+        if !self.application.is_empty() {
+            write!(f, ", application {}", self.application)?;
+        }
+        write!(f, ", open for {})", self.age.rough())
+    }
 }
 
 /// What is being done to the schema by this controller.

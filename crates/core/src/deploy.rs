@@ -18,6 +18,7 @@ mod routing;
 mod schema;
 mod steps;
 mod strategy;
+mod strays;
 mod wait;
 
 pub use check::{Violation, check};
@@ -26,4 +27,5 @@ pub use decide::decide;
 pub use decision::{Decision, Input, Observed, Preparation};
 pub use diagnosis::likely_cause;
 pub use forecast::{Forecast, Step, forecast};
+pub use strays::{strays, unseen_since};
 pub use wait::Wait;

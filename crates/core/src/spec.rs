@@ -19,7 +19,7 @@ mod text;
 mod value;
 
 pub use check::{read, read_database};
-pub use database::{DatabaseSpec, Names};
+pub use database::{DatabaseSpec, Names, Naming};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{

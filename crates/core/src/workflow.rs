@@ -10,6 +10,7 @@ mod event;
 mod fold;
 mod receipt;
 mod state;
+mod stray;
 
 pub use action::Action;
 pub use deployment::{Deployment, Direction, Expanded, Kind, Phase};
@@ -18,3 +19,4 @@ pub use event::{Diagnosis, Event, Outcome, Reason, Recorded, Request};
 pub use fold::Illegal;
 pub use receipt::{Receipt, Verdict};
 pub use state::{CrashRecord, Instance, Release, Schema, Stage, State};
+pub use stray::Stray;

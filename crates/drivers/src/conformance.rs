@@ -113,6 +113,12 @@ impl Suite<'_> {
         let seen = observed.get(&LASTING).ok_or("a running instance is not observed")?;
         hold("it runs", seen.status == RunStatus::Running && seen.address == address)?;
         hold("its version is known", seen.version == self.version && observed.len() == 1)?;
+        let connections = done("connections", self.driver.connections())?;
+        let held = connections.get(&LASTING);
+        hold(
+            "who talks to nobody has no connection",
+            held.is_none_or(Vec::is_empty) && connections.len() <= 1,
+        )?;
         let findings = done("findings", self.driver.findings(LASTING))?;
         hold("findings show the log", findings.exit.is_none() && findings.log == ["begun"])?;
         hold(
@@ -145,6 +151,7 @@ impl Suite<'_> {
             done("remove twice", self.driver.remove(instance))?;
         }
         hold("nothing is left", self.driver.observe().is_ok_and(|all| all.is_empty()))?;
+        hold("nothing talks to anybody", self.driver.connections().is_ok_and(|all| all.is_empty()))?;
         let chunk = done("log", self.driver.log(LASTING, LogPosition::START, 1000))?;
         hold("the log of a removed instance is kept", chunk.bytes.starts_with(b"begun\n"))?;
         let again = self.start(LASTING, &self.samples.lasting);

@@ -50,6 +50,10 @@ pub trait Driver: Send + Sync {
     /// What can be told of an instance that does not do what it should.
     fn findings(&self, instance: InstanceId) -> Result<Findings, DriverError>;
 
+    /// The TCP connections that each running instance's processes hold. An instance is left out if nothing can be told of it; a
+    /// connection of a process that may not be looked into is none.
+    fn connections(&self) -> Result<BTreeMap<InstanceId, Vec<Connection>>, DriverError>;
+
     /// At most `limit` bytes of what the instance wrote, from `from` on; also of one that was removed, while its log is
     /// kept. To follow a log, ask again from [`LogChunk::next`].
     fn log(&self, instance: InstanceId, from: LogPosition, limit: usize) -> Result<LogChunk, DriverError>;
@@ -69,6 +73,15 @@ pub struct StartInstance {
     pub service: ServiceName,
     /// How it is run; `env` is already resolved.
     pub run: RunSpec,
+}
+
+/// A TCP connection, as seen by who holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Connection {
+    /// The end that the instance holds.
+    pub near: SocketAddr,
+    /// The other end.
+    pub far: SocketAddr,
 }
 
 /// A command of a version that is no instance: it does something and ends.

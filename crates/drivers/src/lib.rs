@@ -9,4 +9,4 @@ pub mod conformance;
 mod driver;
 pub mod process;
 
-pub use driver::{Driver, DriverError, LogChunk, LogPosition, RunCommand, StartInstance};
+pub use driver::{Connection, Driver, DriverError, LogChunk, LogPosition, RunCommand, StartInstance};

@@ -35,7 +35,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 use tandem_core::base::{Digest, InstanceId, VersionLabel};
 use tandem_core::fleet::{Exit, Findings, ObservedInstance, ObservedInstances, RunStatus};
 
-use crate::driver::{Driver, DriverError, LogChunk, LogPosition, RunCommand, StartInstance};
+use crate::driver::{Connection, Driver, DriverError, LogChunk, LogPosition, RunCommand, StartInstance};
 use census::Census;
 use identity::Identity;
 use keeper::KeeperCommand;
@@ -322,6 +322,23 @@ impl Driver for ProcessDriver {
     fn findings(&self, instance: InstanceId) -> Result<Findings, DriverError> {
         let folder = self.log_folder(instance)?;
         findings::gather(&folder).map_err(DriverError::io("reading", &folder))
+    }
+
+    fn connections(&self) -> Result<BTreeMap<InstanceId, Vec<Connection>>, DriverError> {
+        let (census, established) = (Census::take(), socket::established());
+        let mut found = BTreeMap::new();
+        for instance in self.all()? {
+            let Some(keeper) = record::read::<KeeperRecord>(&self.layout.instance(instance))? else {
+                continue;
+            };
+            let inodes =
+                census.of_instance(&keeper).into_iter().flat_map(|process| socket::held_by(process.pid));
+            // Several processes may hold one socket.
+            let inodes: BTreeSet<u64> = inodes.collect();
+            let own = inodes.iter().filter_map(|inode| established.get(inode).copied()).collect();
+            found.insert(instance, own);
+        }
+        Ok(found)
     }
 
     fn log(&self, instance: InstanceId, from: LogPosition, limit: usize) -> Result<LogChunk, DriverError> {

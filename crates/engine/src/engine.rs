@@ -3,6 +3,7 @@
 use tandem_core::base::{InstanceId, Millis, Timestamp};
 use tandem_core::deploy::{
     Command, Decision, Input, Observed, Refusal, Violation, Wait, accept, check, decide, likely_cause,
+    unseen_since,
 };
 use tandem_core::spec::ServiceSpec;
 use tandem_core::workflow::{Action, Diagnosis, Event, Illegal, Outcome, Reason, Recorded, State};
@@ -139,11 +140,12 @@ impl Engine {
     }
 
     fn observe(&mut self) -> Result<(), EngineError> {
+        let since = unseen_since(&self.view.state);
         self.view.observed = Observed {
             instances: self.ports.instances.observe()?,
             prepared: self.ports.instances.prepared()?,
             traffic: self.ports.traffic.observe(),
-            database: self.ports.database.as_mut().and_then(|database| database.observe()),
+            database: self.ports.database.as_mut().and_then(|database| database.observe(since)),
         };
         self.view.at = self.ports.clock.now().max(self.view.at);
         Ok(())

@@ -117,8 +117,9 @@ pub trait Traffic {
 
 /// The database below a service.
 pub trait Database {
-    /// The database as it was seen last. None: it does not answer, nothing is known.
-    fn observe(&mut self) -> Option<ObservedDatabase>;
+    /// The database as it was seen last. None: it does not answer, nothing is known. What was seen before `since` is of little
+    /// use: then it is looked at again soon. Returns at once.
+    fn observe(&mut self, since: Timestamp) -> Option<ObservedDatabase>;
 
     /// Begins a job on the schema; how far it is is observed. Returns at once. While the same job runs, that is success;
     /// while another one runs, that one is cut off where it can be taken up later, and this one has to be asked for again.

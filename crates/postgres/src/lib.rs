@@ -4,6 +4,7 @@
 //! Blocking by design: a caller gives it a thread. Tested in `tests/postgres` on real servers.
 
 mod address;
+pub mod clients;
 pub mod connection;
 mod encryption;
 pub mod error;

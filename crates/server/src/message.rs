@@ -39,6 +39,9 @@ pub struct Status {
     pub deployment: Option<DeploymentStatus>,
     /// What is waited for.
     pub waits: Vec<WaitStatus>,
+    /// What is not as it should be and stops nothing, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// What the proxy counted. None: it does not answer.
     pub counts: Option<Counts>,
     /// The clients that are held to each version. Empty: none is held.
@@ -139,6 +142,9 @@ pub struct Why {
     pub deployment: Option<String>,
     /// The sentences.
     pub waits: Vec<String>,
+    /// What is not as it should be and stops nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// Which strategy, and its parameters; what is not said is as configured.

@@ -30,6 +30,7 @@ pub use self::standing::{Odd, Standing};
 pub use self::statements::statements;
 pub use self::trouble::{Remark, Trouble};
 
+pub use tandem_postgres::clients::{Client, Clients, connected};
 pub use tandem_postgres::execution::{clients, verify};
 pub use tandem_postgres::journal::{Active, ChangeState, Revision, State, StepState};
 pub use tandem_postgres::preparation::{Broken, Statements};
@@ -154,6 +155,13 @@ impl Site {
     /// The clients of a revision that are seen at this moment.
     pub fn clients(&self, lens: &str) -> Result<Vec<Session>, Trouble> {
         Ok(clients(&mut connect(&self.url)?, lens)?)
+    }
+
+    /// All clients that are seen at this moment, and of which revision each is.
+    pub(crate) fn connected(&self, revisions: &[&str]) -> Result<Clients, Trouble> {
+        let lenses: Vec<String> = revisions.iter().map(|revision| lens(revision)).collect();
+        let lenses: Vec<&str> = lenses.iter().map(String::as_str).collect();
+        Ok(connected(&mut connect(&self.url)?, &lenses)?)
     }
 }
 

@@ -172,7 +172,7 @@ impl Traffic for Port {
 }
 
 impl Database for Port {
-    fn observe(&mut self) -> Option<ObservedDatabase> {
+    fn observe(&mut self, _since: Timestamp) -> Option<ObservedDatabase> {
         self.call("database", |world| world.see_database()).ok().flatten()
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use tandem_core::base::VersionLabel;
+use tandem_core::base::{InstanceId, VersionLabel};
 use tandem_core::spec::Strategy;
 use tandem_core::traffic::Table;
-use tandem_core::workflow::{Event, State};
+use tandem_core::workflow::{Event, Kind, State};
 
+use crate::scenario::Behaviour;
 use crate::world::World;
 
 impl World {
@@ -39,6 +40,28 @@ impl World {
             if returns && deployment.turned_back().is_none() {
                 self.broke("the flip is one instant", "the old version got traffic again".to_owned());
             }
+        }
+    }
+
+    /// Promise 6: whoever can be seen to use the database as another revision gets no requests from a deployment that goes on.
+    pub(crate) fn check_strays(&mut self, table: &Table) {
+        let state = State::fold(&self.journal).unwrap_or_default();
+        let forward = state.deployment.filter(|d| {
+            d.turned_back().is_none()
+                && d.request.kind == Kind::Deploy
+                && d.from.as_ref() != Some(&d.request.version)
+        });
+        let Some(deployment) = forward.filter(|_| !self.scenario.pooled) else { return };
+        let version = &deployment.request.version;
+        let strays = self.scenario.behaviours.get(version) == Some(&Behaviour::Strays);
+        let (mixed, before) = (self.database.standing.mixed().is_some(), self.serving(&self.proxy.table));
+        let new = |id: &&InstanceId| {
+            !before.contains(id) && self.processes.get(id).is_some_and(|process| process.version == *version)
+        };
+        let served: Vec<InstanceId> = self.serving(table).iter().filter(new).copied().collect();
+        if strays && mixed && !served.is_empty() {
+            let how = format!("{served:?} got requests, and their sessions are of no revision");
+            self.broke("each version sees exactly its own schema", how);
         }
     }
 

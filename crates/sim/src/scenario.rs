@@ -24,6 +24,10 @@ pub enum Behaviour {
     DiesAfter(u64),
     /// Ends only when it is killed at the end of the grace.
     Stubborn,
+    /// Good, but its sessions on the database are of no revision, from its start on.
+    Strays,
+    /// The same, but it connects with its first request.
+    StraysLate,
 }
 
 /// How often things go wrong, per mille of the occasions, while faults are on.
@@ -130,11 +134,13 @@ impl Scenario {
         let mut random = Random::new(seed, 1);
         let instances = random.between(1, 5) as u32;
         let strategy = strategy(&mut random, instances);
-        let behaviour = match random.between(0, 9) {
+        let behaviour = match random.between(0, 11) {
             0 => Behaviour::NeverReady,
             1 => Behaviour::ExitsEarly,
             2 => Behaviour::DiesAfter(random.between(1, 4000)),
             3 => Behaviour::Stubborn,
+            4 => Behaviour::Strays,
+            5 => Behaviour::StraysLate,
             _ => Behaviour::Good,
         };
         let mut commands = vec![(0, deploy("v1", strategy)), (20_000, deploy("v2", strategy))];

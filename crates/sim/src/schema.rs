@@ -2,11 +2,14 @@
 //!
 //! What each version needs is checked here on what really is, after every step.
 
-use tandem_core::base::{Revision, Timestamp, VersionLabel};
-use tandem_core::database::{Change, ChangePhase, Job, ObservedDatabase, Standing, Work};
+use std::collections::BTreeMap;
+
+use tandem_core::base::{InstanceId, Millis, Revision, Timestamp, VersionLabel};
+use tandem_core::database::{Change, ChangePhase, Job, ObservedDatabase, Session, Standing, Work};
 use tandem_core::deploy::Preparation;
 use tandem_core::workflow::{Phase, State};
 
+use crate::scenario::Behaviour;
 use crate::world::World;
 
 impl World {
@@ -40,23 +43,38 @@ impl World {
 
     pub(crate) fn see_database(&self) -> Option<ObservedDatabase> {
         let (standing, work) = (self.database.standing.clone(), self.work());
-        let clients = |revision: Option<&Revision>| {
-            // Behind a pooler nobody sees whose sessions they are.
-            if self.scenario.pooled {
-                return 0;
-            }
-            let of = |version: &VersionLabel| self.revision_of(version);
-            self.processes.values().filter(|p| p.lives() && of(&p.version).as_ref() == revision).count()
-                as u32
-        };
         let change = standing.change.as_ref();
+        let sessions = change.map(|_| self.sessions()).unwrap_or_default();
+        let clients = |revision: &Revision| {
+            let all = sessions.values().flatten();
+            all.filter(|session| session.revision.as_ref() == Some(revision)).count() as u32
+        };
         Some(ObservedDatabase {
-            old_clients: change.and_then(|c| c.from.as_ref()).map_or(0, |from| clients(Some(from))),
-            new_clients: change.map_or(0, |c| clients(Some(&c.to))),
+            old_clients: change.and_then(|c| c.from.as_ref()).map_or(0, clients),
+            new_clients: change.map_or(0, |c| clients(&c.to)),
+            sessions,
             standing,
             work,
+            at: self.time(),
             ..ObservedDatabase::default()
         })
+    }
+
+    /// The sessions of each instance: one of its revision, if it does as it should. Behind a pooler nobody sees whose they are.
+    fn sessions(&self) -> BTreeMap<InstanceId, Vec<Session>> {
+        let living = self.processes.iter().filter(|(_, process)| process.lives() && !self.scenario.pooled);
+        let sessions = living.filter_map(|(id, process)| {
+            let (since, strays) = match self.scenario.behaviours.get(&process.version) {
+                Some(Behaviour::StraysLate) => (process.asked?, true),
+                Some(Behaviour::Strays) => (process.started, true),
+                _ => (process.started, false),
+            };
+            let revision = self.revision_of(&process.version).filter(|_| !strays);
+            let (user, application) = ("app".to_owned(), String::new());
+            let age = Millis(self.now - since);
+            Some((*id, vec![Session { pid: id.0 as i32, user, application, age, revision }]))
+        });
+        sessions.collect()
     }
 
     fn work(&self) -> Work {

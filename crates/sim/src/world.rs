@@ -37,6 +37,9 @@ pub(crate) struct Crash;
 pub(crate) struct Process {
     pub(crate) version: VersionLabel,
     pub(crate) address: SocketAddr,
+    pub(crate) started: u64,
+    /// When it had its first request.
+    pub(crate) asked: Option<u64>,
     ready_from: u64,
     dies_at: Option<u64>,
     stop_asked: bool,
@@ -138,13 +141,17 @@ impl World {
         let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + id.0 as u16));
         let took = self.random.between(50, 3000);
         let (ready_from, dies_at) = match self.scenario.behaviours.get(version).unwrap_or(&Behaviour::Good) {
-            Behaviour::Good | Behaviour::Stubborn => (self.now + took, None),
+            Behaviour::Good | Behaviour::Stubborn | Behaviour::Strays | Behaviour::StraysLate => {
+                (self.now + took, None)
+            }
             Behaviour::NeverReady => (u64::MAX, None),
             Behaviour::ExitsEarly => (u64::MAX, Some(self.now + took)),
             Behaviour::DiesAfter(lives) => (self.now + took, Some(self.now + took + lives)),
         };
         let version = version.clone();
-        let process = Process { version, address, ready_from, dies_at, stop_asked: false, exit: None };
+        let (started, asked) = (self.now, None);
+        let process =
+            Process { version, address, started, asked, ready_from, dies_at, stop_asked: false, exit: None };
         self.processes.insert(id, process);
         address
     }
@@ -206,6 +213,7 @@ impl World {
             self.proxy.health.entry(member.instance).or_default();
         }
         self.check_swap(table);
+        self.check_strays(table);
         self.proxy.table = table.clone();
         Ok(())
     }
@@ -352,7 +360,9 @@ impl World {
         let ends =
             self.now + if long { self.random.between(1000, 6000) } else { self.random.between(1, 300) };
         self.proxy.flights.push(Flight { instance, ends });
-        if let Some(version) = self.processes.get(&instance).map(|process| process.version.clone()) {
+        if let Some(process) = self.processes.get_mut(&instance) {
+            process.asked.get_or_insert(self.now);
+            let version = process.version.clone();
             self.uses_schema(&version);
         }
     }

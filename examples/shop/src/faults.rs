@@ -18,6 +18,16 @@ pub(crate) enum Fault {
     Hang,
     /// Exits after so many seconds.
     ExitAfter(u64),
+    /// Holds a session on the database at `SHOP_URL`, as if that were written into it, and none with its own URL.
+    Url(Since),
+}
+
+/// Since when the wrong session is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    Start,
+    /// Since the first request that is no health check.
+    FirstRequest,
 }
 
 impl Fault {
@@ -35,10 +45,12 @@ impl Fault {
             "up" => Ok(Some(Fault::Up)),
             "redirect" => Ok(Some(Fault::Redirect)),
             "hang" => Ok(Some(Fault::Hang)),
+            "url" => Ok(Some(Fault::Url(Since::Start))),
+            "url-late" => Ok(Some(Fault::Url(Since::FirstRequest))),
             other => match other.strip_prefix("exit-after=").map(str::parse) {
                 Some(Ok(seconds)) => Ok(Some(Fault::ExitAfter(seconds))),
                 _ => Err(format!(
-                    "{other:?} is no fault: start, bind, up, redirect, hang or exit-after=SECONDS"
+                    "{other:?} is no fault: start, bind, up, redirect, hang, url, url-late or exit-after=SECONDS"
                 )),
             },
         }

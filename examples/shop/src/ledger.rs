@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use crate::Shared;
@@ -20,6 +20,26 @@ pub(crate) struct Ledger {
     version: String,
     /// None: not connected, or not any more.
     line: Mutex<Option<Line>>,
+}
+
+/// A session with a URL that is not the shop's own; nothing is asked on it.
+pub(crate) struct Astray(OnceCell<Option<Client>>);
+
+impl Astray {
+    pub(crate) fn new() -> Astray {
+        Astray(OnceCell::new())
+    }
+
+    /// Opens the session if it is not there yet.
+    pub(crate) async fn open(&self) {
+        let open = async || -> Option<Client> {
+            let url = std::env::var("SHOP_URL").ok()?;
+            let (client, connection) = tokio_postgres::connect(&url, NoTls).await.ok()?;
+            tokio::spawn(connection);
+            Some(client)
+        };
+        self.0.get_or_init(open).await;
+    }
 }
 
 /// A connection, and what is prepared on it.

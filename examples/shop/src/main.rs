@@ -29,8 +29,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use faults::Fault;
-use ledger::Ledger;
+use faults::{Fault, Since};
+use ledger::{Astray, Ledger};
 use orders::Orders;
 use release::Release;
 
@@ -42,6 +42,8 @@ struct Shop {
     instance: String,
     orders: Orders,
     ledger: Option<Ledger>,
+    /// Only with a fault that opens it.
+    astray: Astray,
     fault: Option<Fault>,
     /// Becomes true when the shop is to close.
     closing: watch::Receiver<bool>,
@@ -89,8 +91,13 @@ async fn run() -> Result<(), String> {
     }
     let (close, closing) = watch::channel(false);
     let orders = Orders::open(&version, &instance)?;
-    let ledger = Ledger::read(release.schema, &version);
-    let shop = Arc::new(Shop { release, version: version.clone(), instance, orders, ledger, fault, closing });
+    let ledger = Ledger::read(release.schema, &version).filter(|_| !matches!(fault, Some(Fault::Url(_))));
+    let astray = Astray::new();
+    if fault == Some(Fault::Url(Since::Start)) {
+        astray.open().await;
+    }
+    let label = version.clone();
+    let shop = Arc::new(Shop { release, version: label, instance, orders, ledger, astray, fault, closing });
     let listener = TcpListener::bind(("127.0.0.1", port))
         .await
         .map_err(|why| format!("can't listen on port {port}: {why}"))?;
@@ -144,6 +151,9 @@ struct Mark {
 async fn sign(State(shop): Shared, Query(mark): Query<Mark>, request: Request, next: Next) -> Response {
     if shop.fault == Some(Fault::Hang) {
         std::future::pending::<()>().await;
+    }
+    if shop.fault == Some(Fault::Url(Since::FirstRequest)) && request.uri().path() != "/up" {
+        shop.astray.open().await;
     }
     let mut answer = next.run(request).await;
     let marks = [

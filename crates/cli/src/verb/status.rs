@@ -72,6 +72,9 @@ fn show(status: &Status, terminal: &Terminal) {
     for wait in &status.waits {
         terminal.line(format_args!("  waiting: {}", clean(&wait.sentence)));
     }
+    for remark in &status.remarks {
+        terminal.line(format_args!("  {CARE}!{CARE:#} {}", clean(remark)));
+    }
     if status.instances.is_empty() {
         return;
     }

@@ -5,7 +5,7 @@ use tandem_server::api::Why;
 use crate::args::Global;
 use crate::client::Client;
 use crate::failure::Exit;
-use crate::terminal::{Terminal, clean};
+use crate::terminal::{CARE, Terminal, clean};
 use crate::verb::Ending;
 
 pub(crate) async fn run(global: &Global, terminal: &Terminal) -> Ending {
@@ -19,6 +19,9 @@ pub(crate) async fn run(global: &Global, terminal: &Terminal) -> Ending {
     }
     for wait in &why.waits {
         terminal.line(format_args!("  {}", clean(wait)));
+    }
+    for remark in &why.remarks {
+        terminal.line(format_args!("  {CARE}!{CARE:#} {}", clean(remark)));
     }
     if why.waits.is_empty() {
         terminal.line("nothing is waited for");

@@ -10,3 +10,4 @@ mod kills;
 mod schema;
 mod sessions;
 mod stage;
+mod strays;

@@ -4,7 +4,7 @@
 use crate::base::{InstanceId, VersionLabel};
 use crate::database::Job;
 use crate::deploy::pools::Pools;
-use crate::deploy::{Input, strategy};
+use crate::deploy::{Input, strategy, strays};
 use crate::fleet::RunStatus;
 use crate::spec::StrategyKind;
 use crate::traffic::{Role, Table};
@@ -40,6 +40,14 @@ pub enum Violation {
     /// A table would give requests to an instance that is not known to be healthy.
     #[error("{instance} would be given requests without having been ready")]
     ServesUnready {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// A table would give requests to an instance that uses the database as another revision, or may.
+    #[error(
+        "{instance} would be given requests without its database sessions being known to be of its revision"
+    )]
+    ServesStray {
         /// The instance.
         instance: InstanceId,
     },
@@ -173,6 +181,9 @@ fn route(input: &Input<'_>, table: &Table) -> Result<(), Violation> {
         let up = input.observed.is_up(member.instance);
         if !served && !up {
             return Err(Violation::ServesUnready { instance: member.instance });
+        }
+        if instance.is_some_and(|i| !strays::admits(input, member.instance, i)) {
+            return Err(Violation::ServesStray { instance: member.instance });
         }
         after += u32::from(up);
     }

@@ -2,7 +2,7 @@
 
 use crate::deploy::pools::Pools;
 use crate::deploy::strategy::{self, Moves};
-use crate::deploy::{Decision, Input, Preparation, Wait, facts, routing, schema, steps};
+use crate::deploy::{Decision, Input, Preparation, Wait, facts, routing, schema, steps, strays};
 use crate::spec::Strategy;
 use crate::workflow::{Action, Deployment, Phase, Stage};
 
@@ -72,7 +72,10 @@ fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision
             steady_at_old(input, deployment)
         }
         Phase::Expanding => steady_at_old(input, deployment),
-        Phase::Shifting => strategy::shift(deployment, pools),
+        Phase::Shifting => {
+            strays::waits(input).into_iter().for_each(|wait| decision.wait(wait));
+            strategy::shift(deployment, pools)
+        }
         Phase::Baking => {
             let until = facts::baked_at(input, deployment);
             let bake_end = deployment.phase_since + input.spec.deploy.bake;

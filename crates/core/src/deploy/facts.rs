@@ -4,7 +4,7 @@
 use crate::base::{InstanceId, Millis, Timestamp};
 use crate::deploy::decision::Preparation;
 use crate::deploy::pools::Pools;
-use crate::deploy::{Input, Wait, backoff, guard, schema, strategy};
+use crate::deploy::{Input, Wait, backoff, guard, schema, strategy, strays};
 use crate::fleet::{Exit, RunStatus};
 use crate::spec::{Pin, Strategy};
 use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason, Receipt, Stage};
@@ -97,6 +97,10 @@ fn of_deployment(input: &Input<'_>, deployment: &Deployment) -> Vec<Event> {
     }
     if let Some(reason) = guard::verdict(input, deployment) {
         return vec![Event::TurnedBack { deployment: id, reason }];
+    }
+    // Too late to hold it back: it is remembered for the receipt, once.
+    if let Some(stray) = strays::of_deployment(input, deployment).filter(|_| deployment.stray.is_none()) {
+        return vec![Event::Strayed { deployment: id, stray }];
     }
     next_phase(input, deployment).map_or_else(Vec::new, |event| vec![event])
 }

@@ -1,7 +1,7 @@
 //! When a deployment goes back by itself.
 
 use crate::deploy::pools::{Copy, Pools, count};
-use crate::deploy::{Input, schema};
+use crate::deploy::{Input, schema, strays};
 use crate::fleet::Exit;
 use crate::workflow::{Deployment, Phase, Reason, Stage};
 
@@ -17,6 +17,7 @@ pub(super) fn verdict(input: &Input<'_>, deployment: &Deployment) -> Option<Reas
         .or_else(|| not_ready(input, deployment))
         .or_else(|| crashed(input, deployment))
         .or_else(|| unhealthy(input, deployment))
+        .or_else(|| strayed(input, deployment))
 }
 
 fn ended_early(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
@@ -47,6 +48,13 @@ fn crashed(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
     let (instance, _) =
         input.state.of_version(&deployment.request.version).filter(|(_, i)| i.exit.is_some()).last()?;
     Some(Reason::Crashed { instance, crashes: deployment.crashes, limit })
+}
+
+/// A new instance uses the database and not as its revision. As long as requests still move, none more go to its version;
+/// later that is only told.
+fn strayed(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
+    let stray = strays::of_deployment(input, deployment).filter(|_| deployment.phase == Phase::Shifting)?;
+    Some(Reason::Strayed(stray))
 }
 
 /// Fewer than half of those that should carry the traffic are healthy.

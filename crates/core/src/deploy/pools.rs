@@ -1,7 +1,7 @@
 //! The living instances, parted into those of the goal and the others: what strategies think about.
 
 use crate::base::{InstanceId, VersionLabel};
-use crate::deploy::Input;
+use crate::deploy::{Input, strays};
 use crate::workflow::Stage;
 
 /// One living instance, reduced to what matters for a strategy.
@@ -13,6 +13,8 @@ pub struct Copy {
     pub stage: Stage,
     /// Whether the proxy says that it is healthy.
     pub up: bool,
+    /// Whether nothing is against giving it requests.
+    pub admitted: bool,
 }
 
 impl Copy {
@@ -21,9 +23,10 @@ impl Copy {
         self.stage == Stage::Serving && self.up
     }
 
-    /// Whether it could be given requests at once: ready and healthy, or draining and not yet asked to stop.
+    /// Whether it could be given requests at once: ready and healthy (or draining and not yet asked to stop), and nothing is
+    /// against it.
     pub fn can_serve(&self) -> bool {
-        self.up && matches!(self.stage, Stage::Standby | Stage::Draining)
+        self.up && self.admitted && matches!(self.stage, Stage::Standby | Stage::Draining)
     }
 
     /// Whether it is on its way out.
@@ -51,7 +54,8 @@ impl Pools {
             pools.wanted = 0;
         }
         for (&id, instance) in input.state.instances.iter().filter(|(_, i)| i.stage.is_alive()) {
-            let copy = Copy { id, stage: instance.stage, up: input.observed.is_up(id) };
+            let (up, admitted) = (input.observed.is_up(id), strays::admits(input, id, instance));
+            let copy = Copy { id, stage: instance.stage, up, admitted };
             let pool = if Some(&instance.version) == goal { &mut pools.goal } else { &mut pools.others };
             pool.push(copy);
         }

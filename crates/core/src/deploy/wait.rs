@@ -77,6 +77,18 @@ pub enum Wait {
         /// When it is started again.
         until: Timestamp,
     },
+    /// The database is looked at once more before an instance gets its first requests.
+    Unseen {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// The database sessions of an instance have not said yet whose they are.
+    Settling {
+        /// The instance.
+        instance: InstanceId,
+        /// When they must have.
+        until: Timestamp,
+    },
     /// The whole new pool must be ready before the flip.
     PoolNotReady {
         /// So many are ready.
@@ -153,6 +165,7 @@ impl Wait {
             | Wait::Sessions { until, .. }
             | Wait::SchemaFailed { until, .. }
             | Wait::Kept { until, .. }
+            | Wait::Settling { until, .. }
             | Wait::Backoff { until, .. } => Some(*until),
             Wait::Preparing { .. }
             | Wait::Schema { .. }
@@ -160,6 +173,7 @@ impl Wait {
             | Wait::Operator { .. }
             | Wait::ForeignChange { .. }
             | Wait::DatabaseAway
+            | Wait::Unseen { .. }
             | Wait::PoolNotReady { .. }
             | Wait::Floor { .. }
             | Wait::ProxyAway
@@ -217,6 +231,12 @@ impl Wait {
                  `tandem schema contract` or `tandem schema undo`"
             ),
             Wait::DatabaseAway => "the database does not answer".to_owned(),
+            Wait::Unseen { instance } => {
+                format!("the database sessions of {instance} are looked at before it gets requests")
+            }
+            Wait::Settling { instance, .. } => format!(
+                "the database sessions of {instance} are new and not of its revision yet; they have {left} left to say so"
+            ),
             Wait::PoolNotReady { ready, wanted } => {
                 format!("the flip waits until the whole pool is ready: {ready}/{wanted}")
             }

@@ -28,6 +28,9 @@ pub struct DatabaseSpec {
     /// How instances write the names of tables.
     #[serde(default)]
     pub names: Names,
+    /// Who says what instances call themselves at the server.
+    #[serde(default)]
+    pub application_name: Naming,
     /// How many bytes of write-ahead log the server may write in a second while rows are filled. 0: no limit.
     #[serde(default)]
     pub wal: u64,
@@ -49,6 +52,7 @@ impl Default for DatabaseSpec {
             within: Millis::from_secs(600),
             home: "public".to_owned(),
             names: Names::Bare,
+            application_name: Naming::Url,
             wal: 0,
             scratch_url: None,
             keep: Millis::from_secs(600),
@@ -82,5 +86,34 @@ impl Names {
     /// The one of that word.
     pub fn named(name: &str) -> Option<Names> {
         [Names::Bare, Names::Qualified].into_iter().find(|names| names.name() == name)
+    }
+}
+
+/// Who says what the sessions of instances are called at the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Naming {
+    /// The URL that an instance is given: its sessions are known by their name.
+    #[default]
+    Url,
+    /// The app itself: the name tells nothing of the revision.
+    Own,
+}
+
+impl Naming {
+    /// All of them, as the configuration has them.
+    pub(super) const ALL: &'static [&'static str] = &["url", "own"];
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Naming::Url => "url",
+            Naming::Own => "own",
+        }
+    }
+
+    /// The one of that word.
+    pub fn named(name: &str) -> Option<Naming> {
+        [Naming::Url, Naming::Own].into_iter().find(|naming| naming.name() == name)
     }
 }

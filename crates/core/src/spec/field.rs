@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use crate::base::{Amount, Millis, ServiceName};
 
-use super::database::Names;
+use super::database::{DatabaseSpec, Names, Naming};
 use super::service::{DrainSpec, PortRange, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
 use super::text;
@@ -81,7 +81,10 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("assets.folders", &mut assets.folders);
     each("assets.size", &mut assets.size);
     each("assets.keep", &mut assets.keep);
-    let database = &mut spec.database;
+    visit_database(&mut spec.database, each);
+}
+
+fn visit_database(database: &mut DatabaseSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
     each("database.url", &mut database.url);
     each("database.app_url", &mut database.app_url);
     each("database.variable", &mut database.variable);
@@ -91,6 +94,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("database.within", &mut database.within);
     each("database.home", &mut database.home);
     each("database.names", &mut database.names);
+    each("database.application_name", &mut database.application_name);
     each("database.wal", &mut database.wal);
     each("database.scratch_url", &mut database.scratch_url);
     each("database.keep", &mut database.keep);
@@ -286,3 +290,4 @@ from_text!(Signal, Signal::named, |signal| signal.name().to_owned());
 from_text!(StrategyKind, StrategyKind::named, |kind| kind.name().to_owned());
 from_text!(Pin, Pin::named, |pin| pin.name().to_owned());
 from_text!(Names, Names::named, |names| names.name().to_owned());
+from_text!(Naming, Naming::named, |naming| naming.name().to_owned());

@@ -5,7 +5,7 @@
 
 use crate::base::Millis;
 
-use super::database::Names;
+use super::database::{Names, Naming};
 use super::session::Pin;
 use super::text::{self, Check};
 
@@ -379,6 +379,12 @@ static DATABASE: &[Key] = &[
         Kind::OneOf(Names::ALL, text::names),
         "\"qualified\"",
         "How the app writes the names of tables: bare, or qualified with the schema of its URL, as Prisma does.",
+    ),
+    key(
+        "application_name",
+        Kind::OneOf(Naming::ALL, text::naming),
+        "\"own\"",
+        "Who says what the app's sessions are called: url, by which each is known, or own, where the app sets a name itself.",
     ),
     key(
         "wal",

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use crate::base::ServiceName;
 
-use super::database::Names;
+use super::database::{Names, Naming};
 use super::service::PortRange;
 use super::session::Pin;
 
@@ -353,6 +353,11 @@ pub(super) fn cookie(text: &str) -> Result<String, Wrong> {
 /// How the app writes the names of tables.
 pub(super) fn names(text: &str) -> Result<String, Wrong> {
     one_of(text, text.trim(), Names::ALL)
+}
+
+/// Who says what the app's sessions are called.
+pub(super) fn naming(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), Naming::ALL)
 }
 
 /// What clients are held to.

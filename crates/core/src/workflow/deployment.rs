@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Revision, Timestamp, VersionLabel};
 use crate::traffic::Counts;
-use crate::workflow::{Reason, Request};
+use crate::workflow::{Reason, Request, Stray};
 
 /// A deployment in progress, as folded from the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Deployment {
     /// What was made of the database's schema for it.
     #[serde(default)]
     pub expanded: Option<Expanded>,
+    /// The first new instance that was seen to use the database as another revision when it had requests already.
+    #[serde(default)]
+    pub stray: Option<Stray>,
 }
 
 /// A schema that was expanded for a deployment.

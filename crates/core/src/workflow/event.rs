@@ -10,7 +10,7 @@ use crate::database::{Job, Standing};
 use crate::fleet::{Exit, Findings};
 use crate::spec::Strategy;
 use crate::traffic::{Counts, Health};
-use crate::workflow::{Action, Kind, Phase, Receipt};
+use crate::workflow::{Action, Kind, Phase, Receipt, Stray};
 
 /// An event with its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +109,13 @@ pub enum Event {
     Previewed {
         /// The instance.
         instance: InstanceId,
+    },
+    /// An instance with requests uses the database and not as its revision.
+    Strayed {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// The instance.
+        stray: Stray,
     },
     /// An instance answered its health checks for the first time.
     Ready {
@@ -244,6 +251,8 @@ pub enum Reason {
         /// Out of so many.
         of: u32,
     },
+    /// A new instance uses the database and not as its revision.
+    Strayed(Stray),
 }
 
 impl Reason {
@@ -256,7 +265,9 @@ impl Reason {
             Reason::Asked
             | Reason::NotPrepared { .. }
             | Reason::NotExpanded { .. }
-            | Reason::Unhealthy { .. } => None,
+            | Reason::Unhealthy { .. }
+            // What it does wrong is said in full.
+            | Reason::Strayed(_) => None,
         }
     }
 }
@@ -280,6 +291,7 @@ impl fmt::Display for Reason {
             Reason::Unhealthy { healthy, of } => {
                 write!(f, "healthy new instances {healthy}/{of} < half")
             }
+            Reason::Strayed(stray) => stray.fmt(f),
         }
     }
 }

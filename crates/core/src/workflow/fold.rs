@@ -75,6 +75,7 @@ impl State {
             | Event::Counted { .. }
             | Event::CapacityFell { .. }
             | Event::Expanded { .. }
+            | Event::Strayed { .. }
             | Event::Finished { .. } => self.deployment_moved(at, event),
         }
     }
@@ -104,6 +105,7 @@ impl State {
             mixed_since: None,
             last_left_at: None,
             expanded: None,
+            stray: None,
         });
         Ok(())
     }
@@ -117,6 +119,7 @@ impl State {
             | Event::Counted { deployment, .. }
             | Event::CapacityFell { deployment, .. }
             | Event::Expanded { deployment, .. }
+            | Event::Strayed { deployment, .. }
             | Event::Finished { deployment, .. } => *deployment,
             Event::Diagnosed(diagnosis) => diagnosis.deployment,
             _ => return illegal("not an event of a deployment"),
@@ -147,6 +150,7 @@ impl State {
                 let took = at.since(active.phase_since);
                 active.expanded = Some(Expanded { to: to.clone(), rows: *rows, took });
             }
+            Event::Strayed { stray, .. } => active.stray = Some(stray.clone()),
             Event::Finished { receipt, .. } => {
                 if receipt.verdict == Verdict::Settled {
                     self.schema.settled_at = Some(at);

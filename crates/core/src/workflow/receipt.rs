@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Timestamp, VersionLabel};
 use crate::traffic::Counts;
-use crate::workflow::{Deployment, Expanded, Reason};
+use crate::workflow::{Deployment, Expanded, Reason, Stray};
 
 /// How a deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub struct Receipt {
     /// What was made of the database's schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expanded: Option<Expanded>,
+    /// A new instance that used the database as another revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stray: Option<Stray>,
 }
 
 impl Receipt {
@@ -71,6 +74,7 @@ impl Receipt {
             wanted,
             mixed_state: deployment.mixed_state(now),
             expanded: deployment.expanded.clone(),
+            stray: deployment.stray.clone(),
         }
     }
 }
@@ -116,6 +120,9 @@ impl fmt::Display for Receipt {
         if let Some(expanded) = &self.expanded {
             let (to, rows) = (&expanded.to, Grouped(expanded.rows));
             write!(f, ", schema {to} expanded, {rows} rows backfilled")?;
+        }
+        if let Some(stray) = &self.stray {
+            write!(f, "; {}", stray.brief())?;
         }
         Ok(())
     }
@@ -165,6 +172,7 @@ mod tests {
             mixed_since: None,
             last_left_at: None,
             expanded: None,
+            stray: None,
         }
     }
 

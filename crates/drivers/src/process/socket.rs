@@ -1,13 +1,41 @@
-//! Who listens where: the kernel's table of TCP sockets, and the processes that hold them.
+//! Who listens where and who talks to whom: the kernel's table of TCP sockets, and the processes that hold them.
 //!
-//! Must not know instances. Tested in place.
+//! The table is that of this process's network: sockets in another one are not seen. Must not know instances. Tested in place.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::driver::Connection;
+
+/// A line of the kernel's table.
+struct Socket {
+    state: State,
+    near: SocketAddr,
+    far: SocketAddr,
+    inode: u64,
+}
+
+/// The states that matter here.
+#[derive(PartialEq, Eq)]
+enum State {
+    Established,
+    Listening,
+}
+
 /// The listening TCP sockets of this machine by their inodes.
 pub(crate) fn listening() -> BTreeMap<u64, SocketAddr> {
+    let sockets = table().into_iter().filter(|socket| socket.state == State::Listening);
+    sockets.map(|socket| (socket.inode, socket.near)).collect()
+}
+
+/// The established TCP connections of this machine by their inodes.
+pub(crate) fn established() -> BTreeMap<u64, Connection> {
+    let sockets = table().into_iter().filter(|socket| socket.state == State::Established);
+    sockets.map(|Socket { inode, near, far, .. }| (inode, Connection { near, far })).collect()
+}
+
+fn table() -> Vec<Socket> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
     tables.iter().flat_map(|table| table.lines().skip(1)).filter_map(parse_line).collect()
 }
@@ -21,15 +49,20 @@ pub(crate) fn held_by(pid: i32) -> Vec<u64> {
         .collect()
 }
 
-fn parse_line(line: &str) -> Option<(u64, SocketAddr)> {
-    const LISTEN: &str = "0A";
+fn parse_line(line: &str) -> Option<Socket> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
-    if *state != LISTEN {
-        return None;
-    }
-    let (ip, port) = local.split_once(':')?;
-    Some((inode.parse().ok()?, SocketAddr::new(parse_ip(ip)?, u16::from_str_radix(port, 16).ok()?)))
+    let state = match *fields.get(3)? {
+        "01" => State::Established,
+        "0A" => State::Listening,
+        _ => return None,
+    };
+    let (near, far) = (parse_address(fields.get(1)?)?, parse_address(fields.get(2)?)?);
+    Some(Socket { state, near, far, inode: fields.get(9)?.parse().ok()? })
+}
+
+fn parse_address(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    Some(SocketAddr::new(parse_ip(ip)?, u16::from_str_radix(port, 16).ok()?))
 }
 
 /// Addresses stand there as 32-bit words in the byte order of the machine.
@@ -61,5 +94,19 @@ mod tests {
         let found: Vec<SocketAddr> =
             listening().into_iter().filter(|(inode, _)| held.contains(inode)).map(|(_, at)| at).collect();
         assert!(wanted.iter().all(|at| found.contains(at)), "{wanted:?} in {found:?}");
+    }
+    #[test]
+    fn both_ends_of_an_own_connection_are_found() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        let stream = std::net::TcpStream::connect(at).unwrap();
+        let _accepted = listener.accept().unwrap();
+        let held = held_by(std::process::id().cast_signed());
+        let found: Vec<Connection> =
+            established().into_iter().filter(|(inode, _)| held.contains(inode)).map(|(_, one)| one).collect();
+        let near = stream.local_addr().unwrap();
+        for wanted in [Connection { near, far: at }, Connection { near: at, far: near }] {
+            assert!(found.contains(&wanted), "{wanted:?} in {found:?}");
+        }
     }
 }

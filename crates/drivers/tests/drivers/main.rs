@@ -1,6 +1,7 @@
 //! The drivers with real processes, real archives and real signals.
 
 mod conformance;
+mod connections;
 mod crashes;
 mod deliverables;
 mod endings;

@@ -6,6 +6,7 @@ use postgres::{Client, GenericClient};
 use tandem_schema::name::ident;
 use tandem_schema::plan::{Plan, RowCheck};
 
+use crate::clients::{OF_LENS, SESSIONS};
 use crate::failure::Failure;
 use crate::finding::Finding;
 use crate::session::{COLUMNS, Session};
@@ -57,19 +58,10 @@ fn checked(client: &mut impl GenericClient, check: &RowCheck) -> Result<Option<F
     Ok(Some(Finding { meaning: check.meaning.clone(), rows, examples }))
 }
 
-/// Clients of a revision, by its lens: those whose role or application has its name, and those that use its relations at
-/// this moment. (The server does not show the search paths of others.)
+/// Clients of a revision, by its lens.
 pub fn clients(client: &mut Client, lens: &str) -> Result<Vec<Session>, Failure> {
     let query = format!(
-        "SELECT {COLUMNS} FROM pg_stat_activity a
-         WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
-           AND (a.usename = $1
-                OR regexp_split_to_array(a.application_name, '[^A-Za-z0-9_]+') @> ARRAY[$1::text]
-                OR EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-                           JOIN pg_namespace n ON n.oid = c.relnamespace
-                           JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
-                           WHERE l.pid = a.pid AND l.granted AND n.nspname = $1))
-         ORDER BY a.pid"
+        "SELECT {COLUMNS} FROM (SELECT $1::text AS lens) named, {SESSIONS} AND {OF_LENS} ORDER BY a.pid"
     );
     Ok(client.query(&query, &[&lens])?.iter().map(Session::of).collect::<Result<_, _>>()?)
 }

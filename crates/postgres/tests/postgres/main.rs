@@ -1,5 +1,6 @@
 //! Real servers: catalogs read, connections made, scratch copies taken.
 
+mod clients;
 mod connection;
 mod encryption;
 mod execution;

@@ -2,6 +2,7 @@
 //!
 //! Decides nothing: which job is begun, and when, is the engine's. Tested end to end in `crates/cli/tests/e2e/schema.rs`.
 
+mod attribution;
 mod progress;
 
 use std::collections::BTreeMap;
@@ -10,16 +11,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tandem_core::base::{Revision, VersionLabel};
+use tandem_core::base::{Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Change, ChangePhase, Job, ObservedDatabase, Standing, Work};
 use tandem_drivers::{Driver, DriverError, RunCommand};
 use tandem_engine::{Database, PortError};
 use tandem_postgres::preparation::Prepared;
 use tandem_postgres::{Execution, Failure, Phase};
 
+use self::attribution::{Connections, attribute};
 use self::progress::Progress;
 use crate::clock::Clock;
-use crate::schema::{self, Examined, MigrationCommand, Site, Trouble, lens};
+use crate::schema::{self, Examined, MigrationCommand, Site, Trouble};
 use crate::wake::Wake;
 
 /// How often the database is looked at while its schema changes, or may.
@@ -71,6 +73,10 @@ pub(crate) struct Command {
 #[derive(Default)]
 struct Known {
     seen: Option<ObservedDatabase>,
+    /// When the last look began, whether or not it saw anything.
+    looked: Timestamp,
+    /// What was seen before this is of no use to somebody.
+    wanted: Timestamp,
     work: Work,
     rows: u64,
     /// What was prepared last, and for whom.
@@ -162,7 +168,7 @@ impl SchemaKeeper {
             let known = self.known();
             let busy = known.seen.as_ref().is_none_or(|seen| seen.standing.change.is_some());
             let at_most = if busy { SOON } else { LATER };
-            let on = |_: &mut Known| !self.over.load(Ordering::Acquire);
+            let on = |known: &mut Known| !self.over.load(Ordering::Acquire) && known.wanted <= known.looked;
             drop(self.changed.wait_timeout_while(known, at_most, on));
         }
     }
@@ -176,8 +182,10 @@ impl SchemaKeeper {
 
     fn look(&self) {
         let _alone = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = self.seen();
+        let at = self.clock.now();
+        let seen = self.seen(at);
         let mut known = self.known();
+        known.looked = at;
         let seen = match seen {
             Ok(seen) => Some(seen),
             Err(trouble) => {
@@ -187,16 +195,13 @@ impl SchemaKeeper {
                 None
             }
         };
-        let news = known.seen != seen || matches!(known.work, Work::Running { .. });
         known.seen = seen;
         drop(known);
-        if news {
-            self.wake.wake();
-        }
+        self.wake.wake();
     }
 
     /// The database at this moment, without what is done here.
-    fn seen(&self) -> Result<ObservedDatabase, Trouble> {
+    fn seen(&self, at: Timestamp) -> Result<ObservedDatabase, Trouble> {
         let standing = self.site.standing(None)?;
         let state = standing.state;
         let mut seen = ObservedDatabase {
@@ -205,6 +210,7 @@ impl SchemaKeeper {
                 change: None,
             },
             operator: state.operator.map(|session| session.to_string()),
+            at,
             ..ObservedDatabase::default()
         };
         if let Some(change) = state.change {
@@ -214,16 +220,23 @@ impl SchemaKeeper {
                 Phase::Undoing => ChangePhase::Undoing,
                 Phase::Mixed | Phase::Settled | Phase::Undone => ChangePhase::Mixed,
             };
-            let clients = |revision: &str| -> Result<u32, Trouble> {
-                let clients = self.site.clients(&lens(revision))?.len();
-                Ok(u32::try_from(clients).unwrap_or(u32::MAX))
-            };
-            (seen.old_clients, seen.new_clients) = (clients(&change.from)?, clients(&change.to)?);
+            let clients = self.site.connected(&[&change.from, &change.to])?;
             let from = change.from.parse().ok();
             let to = change.to.parse().ok();
             seen.standing.change = to.map(|to| Change { from, to, phase });
+            if let Some(change) = seen.standing.change.clone() {
+                attribute(&mut seen, &change, &clients, self.connections().as_ref());
+            }
         }
         Ok(seen)
+    }
+
+    /// The connections that instances hold. None: that can't be told.
+    fn connections(&self) -> Option<Connections> {
+        let connections = self.driver.connections();
+        connections
+            .inspect_err(|error| tracing::warn!(%error, "whose the database's sessions are can't be told"))
+            .ok()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -326,8 +339,12 @@ impl SchemaKeeper {
 pub(crate) struct DatabasePort(pub(crate) Arc<SchemaKeeper>);
 
 impl Database for DatabasePort {
-    fn observe(&mut self) -> Option<ObservedDatabase> {
-        let known = self.0.known();
+    fn observe(&mut self, since: Timestamp) -> Option<ObservedDatabase> {
+        let mut known = self.0.known();
+        if known.wanted < since {
+            known.wanted = since;
+            self.0.changed.notify_all();
+        }
         let mut seen = known.seen.clone()?;
         if matches!(known.work, Work::Running { .. }) {
             // That is this controller itself.

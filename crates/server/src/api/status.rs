@@ -1,6 +1,7 @@
 //! From the engine's view to the status that people see. Pure; tested through the API.
 
 use tandem_core::base::Timestamp;
+use tandem_core::deploy::{Input, strays};
 use tandem_core::spec::ServiceSpec;
 use tandem_core::workflow::{Deployment, Stage};
 use tandem_engine::View;
@@ -38,6 +39,7 @@ impl Status {
                 .and_then(|report| report.sessions.get(&spec.service))
                 .cloned()
                 .unwrap_or_default(),
+            remarks: remarks(view, spec),
             database: observed.database.clone(),
             config_changed: false,
             trouble: None,
@@ -60,8 +62,26 @@ impl Status {
         let nothing = (self.current.is_none() && self.deployment.is_none())
             .then(|| "nothing is deployed yet; `tandem deploy PATH` deploys the first version".to_owned());
         let waits = self.waits.iter().map(|wait| wait.sentence.clone());
-        Why { deployment, waits: trouble.chain(waits).chain(nothing).chain(changed).collect() }
+        Why {
+            deployment,
+            waits: trouble.chain(waits).chain(nothing).chain(changed).collect(),
+            remarks: self.remarks.clone(),
+        }
     }
+}
+
+/// Whoever uses the database and not as the revision that is expected of it.
+fn remarks(view: &View, spec: &ServiceSpec) -> Vec<String> {
+    let (now, state, observed) = (view.at, &view.state, &view.observed);
+    let strays = strays(&Input { now, spec, state, observed });
+    let strangers = observed.database.as_ref().map_or(0, |seen| seen.strangers);
+    let strangers = (strangers > 0).then(|| {
+        format!(
+            "{strangers} database sessions are of neither revision, and of no instance as far as can be told (a pooler, a Unix \
+             socket, another program): look at pg_stat_activity"
+        )
+    });
+    strays.iter().map(ToString::to_string).chain(strangers).collect()
 }
 
 fn instances(view: &View) -> Vec<InstanceStatus> {

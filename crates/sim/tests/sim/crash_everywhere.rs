@@ -61,6 +61,8 @@ fn going_back_survives_a_crash_at_every_call() {
 fn a_schema_that_goes_along_survives_a_crash_at_every_call() {
     let mut scenario = Scenario::plain(2, Strategy::Flip(FlipSpec { warm: Millis(1000) })).with_schema();
     everywhere(&scenario);
-    scenario.behaviours.insert("v2".parse().unwrap(), Behaviour::NeverReady);
-    everywhere(&scenario);
+    for behaviour in [Behaviour::NeverReady, Behaviour::Strays] {
+        scenario.behaviours.insert("v2".parse().unwrap(), behaviour);
+        everywhere(&scenario);
+    }
 }

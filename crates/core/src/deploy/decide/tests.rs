@@ -1,6 +1,7 @@
 //! Decisions as readable cases: a small world is described, the decision is read like a story.
 
 mod sessions;
+mod strays;
 
 use std::collections::BTreeMap;
 
@@ -267,12 +268,12 @@ fn the_steps_of_strategies_are_told_before() {
 }
 
 /// A database whose schema is at `1_a`, for which v2 brings `2_b`.
-fn with_schema(story: &mut Story) {
+fn with_schema(story: &mut Story, strategy: Strategy) {
     let revision = |name: &str| -> Revision { name.parse().unwrap() };
     story.spec.database.url = Some("postgres://db/shop".to_owned());
     let standing = Standing { revision: Some(revision("1_a")), change: None };
     story.observed.database = Some(ObservedDatabase { standing, ..ObservedDatabase::default() });
-    story.command(&deploy("v2", Strategy::Flip(FlipSpec::default())));
+    story.command(&deploy("v2", strategy));
     let (digest, revision) = ("ab".parse().unwrap(), Some(revision("2_b")));
     story.observed.prepared.insert(version("v2"), Preparation::Ready { digest, revision, key: None });
 }
@@ -285,7 +286,7 @@ fn failed(at: Timestamp, attempts: u32, again: bool) -> Work {
 #[test]
 fn a_failure_of_an_earlier_deployment_says_nothing_of_this_one() {
     let mut story = Story::with_v1(1);
-    with_schema(&mut story);
+    with_schema(&mut story, Strategy::Flip(FlipSpec::default()));
     let long_ago = Timestamp(0);
     story.observed.database.as_mut().unwrap().work = failed(long_ago, 5, false);
     story.pass();
@@ -302,7 +303,7 @@ fn a_failure_of_an_earlier_deployment_says_nothing_of_this_one() {
 #[test]
 fn an_expansion_that_nobody_waits_for_is_cut_off() {
     let mut story = Story::with_v1(1);
-    with_schema(&mut story);
+    with_schema(&mut story, Strategy::Flip(FlipSpec::default()));
     story.pass();
     let job = Job::Expand { version: version("v2"), to: "2_b".parse().unwrap() };
     story.observed.database.as_mut().unwrap().work = Work::Running { job, progress: String::new() };
