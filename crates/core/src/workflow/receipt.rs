@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Millis, Timestamp, VersionLabel};
+use crate::base::{Grouped, Millis, Timestamp, VersionLabel};
 use crate::traffic::Counts;
 use crate::workflow::{Deployment, Expanded, Reason};
 
@@ -116,22 +116,6 @@ impl fmt::Display for Receipt {
         if let Some(expanded) = &self.expanded {
             let (to, rows) = (&expanded.to, Grouped(expanded.rows));
             write!(f, ", schema {to} expanded, {rows} rows backfilled")?;
-        }
-        Ok(())
-    }
-}
-
-/// A number in groups of three digits, parted by thin blanks.
-struct Grouped(u64);
-
-impl fmt::Display for Grouped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                f.write_str(" ")?;
-            }
-            write!(f, "{digit}")?;
         }
         Ok(())
     }
