@@ -238,6 +238,7 @@ mod tests {
             limits: spec.limits,
             sessions: Sessions::default(),
             assets: Vec::new(),
+            contract: None,
             members: members.collect(),
         };
         Event::Begun {

@@ -116,6 +116,7 @@ fn route(spec: &ServiceSpec, sessions: Sessions, members: Vec<Member>) -> Route 
         limits: spec.limits,
         sessions,
         assets: assets(&spec.assets),
+        contract: None,
         members,
     }
 }
