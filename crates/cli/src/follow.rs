@@ -227,6 +227,7 @@ mod tests {
             let (took, mixed_state) = (Millis::ZERO, Millis::ZERO);
             let receipt = Receipt {
                 expanded: None,
+                broken: 0,
                 verdict,
                 from: None,
                 to,

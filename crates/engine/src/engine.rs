@@ -240,7 +240,8 @@ impl Engine {
         let instances = &mut self.ports.instances;
         match action {
             Action::Prepare { version, source } => {
-                instances.prepare(version, source, self.view.state.revision_of(version))?;
+                let state = &self.view.state;
+                instances.prepare(version, source, state.revision_of(version), state.current.as_ref())?;
                 Ok(Outcome::Preparing { version: version.clone() })
             }
             // Starts are carried out together.

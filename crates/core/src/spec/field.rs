@@ -81,6 +81,11 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("assets.folders", &mut assets.folders);
     each("assets.size", &mut assets.size);
     each("assets.keep", &mut assets.keep);
+    visit_promises(spec, each);
+}
+
+/// What goes along with the versions: their schema and their contract.
+fn visit_promises(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
     let database = &mut spec.database;
     each("database.url", &mut database.url);
     each("database.app_url", &mut database.app_url);
@@ -94,6 +99,10 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("database.wal", &mut database.wal);
     each("database.scratch_url", &mut database.scratch_url);
     each("database.keep", &mut database.keep);
+    let contract = &mut spec.contract;
+    each("contract.document", &mut contract.document);
+    each("contract.caller", &mut contract.caller);
+    each("contract.window", &mut contract.window);
 }
 
 /// A text in quotes, as TOML wants it.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Revision, Timestamp, VersionLabel};
+use crate::contract::Comparison;
 use crate::traffic::Counts;
 use crate::workflow::{Reason, Request};
 
@@ -38,6 +39,9 @@ pub struct Deployment {
     /// What was made of the database's schema for it.
     #[serde(default)]
     pub expanded: Option<Expanded>,
+    /// How the contract of the new version differs from that of the version before.
+    #[serde(default)]
+    pub comparison: Option<Comparison>,
 }
 
 /// A schema that was expanded for a deployment.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Grouped, Millis, Timestamp, VersionLabel};
 use crate::traffic::Counts;
-use crate::workflow::{Deployment, Expanded, Reason};
+use crate::workflow::{Deployment, Expanded};
 
 /// How a deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub struct Receipt {
     /// What was made of the database's schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expanded: Option<Expanded>,
+    /// How many operations it broke that clients called, or may have called.
+    #[serde(default)]
+    pub broken: usize,
 }
 
 impl Receipt {
@@ -57,9 +60,10 @@ impl Receipt {
     pub fn of(deployment: &Deployment, wanted: u32, counts: Option<Counts>, now: Timestamp) -> Receipt {
         let verdict = match (deployment.turned_back(), &deployment.from) {
             (None, _) => Verdict::Settled,
-            (Some(reason @ (Reason::NotPrepared { .. } | Reason::NotExpanded { .. })), _)
-            | (Some(reason), None) => Verdict::Failed { reason: reason.to_string() },
-            (Some(reason), Some(_)) => Verdict::RolledBack { reason: reason.to_string() },
+            (Some(reason), Some(_)) if !reason.is_refusal() => {
+                Verdict::RolledBack { reason: reason.to_string() }
+            }
+            (Some(reason), _) => Verdict::Failed { reason: reason.to_string() },
         };
         Receipt {
             verdict,
@@ -71,6 +75,7 @@ impl Receipt {
             wanted,
             mixed_state: deployment.mixed_state(now),
             expanded: deployment.expanded.clone(),
+            broken: deployment.comparison.as_ref().map_or(0, |comparison| comparison.hurts().count()),
         }
     }
 }
@@ -117,6 +122,11 @@ impl fmt::Display for Receipt {
             let (to, rows) = (&expanded.to, Grouped(expanded.rows));
             write!(f, ", schema {to} expanded, {rows} rows backfilled")?;
         }
+        match self.broken {
+            0 => {}
+            1 => f.write_str(", 1 operation in use broken")?,
+            broken => write!(f, ", {broken} operations in use broken")?,
+        }
         Ok(())
     }
 }
@@ -126,7 +136,7 @@ mod tests {
     use super::*;
     use crate::base::DeploymentId;
     use crate::spec::{FlipSpec, Strategy};
-    use crate::workflow::{Direction, Kind, Phase, Request};
+    use crate::workflow::{Direction, Kind, Phase, Reason, Request};
 
     fn turned_back(reason: Reason) -> Deployment {
         Deployment {
@@ -136,6 +146,7 @@ mod tests {
                 version: "v2".parse().unwrap(),
                 source: "/v2".to_owned(),
                 strategy: Strategy::Flip(FlipSpec::default()),
+                break_contract: false,
             },
             from: Some("v1".parse().unwrap()),
             requested_at: Timestamp(1_000),
@@ -149,6 +160,7 @@ mod tests {
             mixed_since: None,
             last_left_at: None,
             expanded: None,
+            comparison: None,
         }
     }
 
