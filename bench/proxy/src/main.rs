@@ -103,6 +103,7 @@ fn table(backends: &[&str]) -> Result<Table, Failure> {
         limits: LimitSpec::default(),
         sessions: Sessions::default(),
         assets: Vec::new(),
+        contract: None,
         members,
     };
     Ok(Table { generation: Generation(1), routes: vec![route] })

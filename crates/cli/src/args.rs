@@ -159,6 +159,9 @@ pub(crate) struct Deploy {
     pub(crate) version: Option<VersionLabel>,
     #[command(flatten)]
     pub(crate) how: How,
+    /// Go on although clients still call what the new version's contract takes away or changes
+    #[arg(long)]
+    pub(crate) break_contract: bool,
     /// Return as soon as it has begun
     #[arg(long)]
     pub(crate) detach: bool,

@@ -228,6 +228,7 @@ mod tests {
             let receipt = Receipt {
                 expanded: None,
                 stray: None,
+                broken: 0,
                 verdict,
                 from: None,
                 to,

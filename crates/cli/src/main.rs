@@ -7,6 +7,7 @@
 mod args;
 mod client;
 mod columns;
+mod contract;
 mod excerpt;
 mod failure;
 mod follow;

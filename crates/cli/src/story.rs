@@ -11,6 +11,7 @@ use tandem_core::traffic::{Role, Table};
 use tandem_core::workflow::{Action, Diagnosis, Event, Outcome};
 use tandem_server::api::Status;
 
+use crate::contract;
 use crate::terminal::clean;
 
 /// How a line is meant.
@@ -63,6 +64,7 @@ impl Story {
             Event::Prepared { version, digest, .. } => {
                 (Tone::Plain, format!("{version} is ready to run (digest {})", digest.short()))
             }
+            Event::Compared { comparison, .. } => (Tone::Care, contract::sentence(comparison)?),
             Event::Stands(standing) => (Tone::Plain, stands(standing)),
             Event::Expanded { to, rows, .. } => {
                 (Tone::Good, format!("the schema is expanded to {to}, {rows} rows filled"))
@@ -239,6 +241,7 @@ mod tests {
             limits: spec.limits,
             sessions: Sessions::default(),
             assets: Vec::new(),
+            contract: None,
             members: members.collect(),
         };
         Event::Begun {

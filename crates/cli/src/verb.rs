@@ -38,8 +38,9 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::Completions { shell } => completions::run(*shell, terminal),
         Verb::Deploy(deploy) => wait_for(deploy::run(deploy, global, terminal)),
         Verb::Plan(plan) => {
-            wait_for(plan::run(plan, global, terminal))?;
-            plan::schema(plan, global, terminal)
+            let exit = wait_for(plan::run(plan, global, terminal))?;
+            let schema = plan::schema(plan, global, terminal)?;
+            Ok(if exit == Exit::Done { schema } else { exit })
         }
         Verb::Status { watch } => wait_for(status::run(*watch, global, terminal)),
         Verb::Watch { deployment } => wait_for(watch::run(*deployment, global, terminal)),

@@ -3,10 +3,12 @@
 //! Knows nothing else of Tandem. Tested in place.
 
 mod amount;
+mod grouped;
 mod id;
 mod time;
 
 pub use amount::{Amount, AmountError};
+pub use grouped::Grouped;
 pub use id::{
     DeploymentId, Digest, Generation, IdError, InstanceId, Revision, ServiceName, VersionKey, VersionLabel,
 };

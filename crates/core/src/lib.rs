@@ -4,12 +4,13 @@
 //! no randomness. Time arrives as an argument; collections have a fixed order. That is what lets the simulator, the
 //! forecast and production run the very same decisions.
 //!
-//! Modules may look only to their left: `base → spec → traffic → fleet → database → workflow → deploy`, where `workflow` is the
+//! Modules may look only to their left: `base → spec → contract → traffic → fleet → database → workflow → deploy`, where `workflow` is the
 //! journal and the state that it amounts to.
 //!
 //! Tested by readable cases, properties, and by `tandem-sim`, which runs the decisions in a faulty world.
 
 pub mod base;
+pub mod contract;
 pub mod database;
 pub mod deploy;
 pub mod fleet;

@@ -6,6 +6,7 @@
 //! out, nor files or the environment. Tested in `check/tests.rs`.
 
 mod check;
+mod contract;
 mod database;
 mod field;
 mod found;
@@ -19,6 +20,7 @@ mod text;
 mod value;
 
 pub use check::{read, read_database};
+pub use contract::ContractSpec;
 pub use database::{DatabaseSpec, Names, Naming};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;

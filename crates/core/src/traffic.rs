@@ -15,4 +15,4 @@ pub mod table;
 
 pub use report::{Counts, Health, InFlight, InstanceReport, SessionReport, TrafficReport};
 pub use session::{LiveVersion, Sessions};
-pub use table::{Member, Role, Route, Table};
+pub use table::{Member, Role, Route, RouteContract, Table};

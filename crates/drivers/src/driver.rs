@@ -25,6 +25,9 @@ pub trait Driver: Send + Sync {
     /// A folder of a prepared version's deliverable, to be read. None: the deliverable has no such folder.
     fn folder(&self, version: &VersionLabel, path: &str) -> Result<Option<PathBuf>, DriverError>;
 
+    /// A file of a deliverable that need not be prepared, of at most so many bytes. None: the deliverable has no such file.
+    fn file(&self, source: &Path, path: &str, most: u64) -> Result<Option<Vec<u8>>, DriverError>;
+
     /// Runs a command of a prepared version to its end. [`DriverError::Command`] if it fails or takes too long; then nothing
     /// of it is left.
     fn run(&self, command: &RunCommand) -> Result<(), DriverError>;

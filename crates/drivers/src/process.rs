@@ -233,6 +233,10 @@ impl Driver for ProcessDriver {
         Ok((inside && folder.is_dir()).then_some(folder))
     }
 
+    fn file(&self, source: &Path, path: &str, most: u64) -> Result<Option<Vec<u8>>, DriverError> {
+        release::file(source, Path::new(path), most, &self.limits)
+    }
+
     fn run(&self, command: &RunCommand) -> Result<(), DriverError> {
         let files = self.layout.files(&command.version);
         if !files.is_dir() {

@@ -242,7 +242,8 @@ impl Engine {
         let instances = &mut self.ports.instances;
         match action {
             Action::Prepare { version, source } => {
-                instances.prepare(version, source, &self.view.state.revisions())?;
+                let state = &self.view.state;
+                instances.prepare(version, source, &state.revisions(), state.current.as_ref())?;
                 Ok(Outcome::Preparing { version: version.clone() })
             }
             // Starts are carried out together.

@@ -60,7 +60,7 @@ pub struct Start {
 /// Where instances run.
 pub trait Instances {
     /// Begins to make a version ready to run; that it is ready is observed. Returns at once. `known` are the revisions of the
-    /// schema that deliverables were found to be written for before.
+    /// schema that deliverables were found to be written for before, `serving` the version beside which it would come.
     ///
     /// # Errors
     /// It could not be begun.
@@ -69,6 +69,7 @@ pub trait Instances {
         version: &VersionLabel,
         source: &str,
         known: &BTreeMap<Digest, Revision>,
+        serving: Option<&VersionLabel>,
     ) -> Result<(), PortError>;
 
     /// The versions that are being made ready, are ready, or could not be made ready.

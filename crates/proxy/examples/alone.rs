@@ -59,6 +59,7 @@ fn supervise(listen: SocketAddr, threads: usize, upstreams: &[String]) -> Result
         limits: LimitSpec::default(),
         sessions: Sessions::default(),
         assets: Vec::new(),
+        contract: None,
         members: upstreams.iter().enumerate().map(member).collect::<Result<_, _>>()?,
     };
     let mut client = Client::connect(&folder.path().join("proxy.sock"))?;

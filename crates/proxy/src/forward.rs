@@ -335,6 +335,7 @@ impl Connection {
     async fn turn_away(&mut self, view: &View, request: &Request, out: &mut Vec<u8>) -> Option<Next> {
         let (route, counts) = view.route(request.route)?;
         self.worker.count(counts, Count::Request);
+        view.count_call(request.route, self.worker.thread, out);
         if matches!(request.session, Outcome::Again(_)) {
             return Some(self.send_again(request, out).await);
         }

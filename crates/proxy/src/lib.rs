@@ -2,7 +2,7 @@
 //!
 //! `forward` is read first: it is the life of one request. Around it, per thread: `worker`, `listener`, `connection`,
 //! `pool`, `deadline`; the message format: `request`, `response`, `field`, `chunked`, `body`; shared between threads:
-//! `snapshot`, `instance`, `inflight`, `counts`, `audience`; beside the path: `search` and `shelf`, `prober`, `control`, `table_file`,
+//! `snapshot`, `instance`, `inflight`, `counts`, `calls`, `audience`; beside the path: `search` and `shelf`, `prober`, `control`, `table_file`,
 //! `handover`.
 //! Must not know deployments: it is told a table and reports counts and health. Decisions that can be made without
 //! sockets are in `tandem_core::traffic`. Tested on real sockets (`tests/proxy`) and in place.
@@ -14,6 +14,7 @@ pub mod process;
 mod audience;
 mod body;
 mod buffer;
+mod calls;
 mod chunked;
 mod client;
 mod connection;

@@ -13,12 +13,14 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tandem_core::base::{Generation, InstanceId, ServiceName, VersionLabel};
+use tandem_core::contract::{CallReport, Operation, Templates};
 use tandem_core::spec::LimitSpec;
 use tandem_core::traffic::matching::{HostIndex, RouteError};
 use tandem_core::traffic::{Role, Route, SessionReport, Table, TrafficReport};
 use tokio::sync::Notify;
 
 use crate::audience::Audience;
+use crate::calls::{self, Callers, OperationCalls, RouteCalls};
 use crate::counts::ServiceCounts;
 use crate::instance::{Instance, lock};
 
@@ -41,6 +43,8 @@ pub(crate) struct RouteState {
     pub(crate) instances: Vec<Arc<Instance>>,
     /// One per version that clients can be held to, in the order of the route's sessions.
     pub(crate) audiences: Vec<Arc<Audience>>,
+    /// The calls of its operations. None: it has no contract.
+    pub(crate) calls: Option<RouteCalls>,
 }
 
 /// Why a table was not taken.
@@ -85,6 +89,8 @@ struct Known {
     instances: BTreeMap<InstanceId, Arc<Instance>>,
     counts: BTreeMap<ServiceName, Arc<ServiceCounts>>,
     audiences: BTreeMap<(ServiceName, VersionLabel), Arc<Audience>>,
+    calls: BTreeMap<(ServiceName, Operation), Arc<OperationCalls>>,
+    callers: BTreeMap<ServiceName, Arc<Callers>>,
 }
 
 impl Shared {
@@ -187,6 +193,23 @@ impl Shared {
         }
     }
 
+    /// The calls of all operations that are in the table; what is not in it any more is forgotten.
+    pub(crate) fn calls(&self) -> CallReport {
+        let mut known = lock(&self.known);
+        let snapshot = self.snapshot.load();
+        let mut report = CallReport { run: self.run, ..CallReport::default() };
+        for (route, state) in snapshot.table.routes.iter().zip(&snapshot.routes) {
+            if let (Some(contract), Some(counts)) = (&route.contract, &state.calls) {
+                report.services.insert(route.service.clone(), calls::read(&contract.operations, counts));
+            }
+        }
+        let in_table = |service: &ServiceName, operation: &Operation| {
+            report.services.get(service).is_some_and(|operations| operations.contains_key(operation))
+        };
+        known.calls.retain(|(service, operation), _| in_table(service, operation));
+        report
+    }
+
     /// Whether anything is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         lock(&self.known).instances.values().all(|instance| instance.flights.total() == 0)
@@ -223,7 +246,24 @@ impl Known {
             let audience = self.audiences.entry((route.service.clone(), live.version.clone()));
             Arc::clone(audience.or_insert_with(|| Arc::new(Audience::new(now))))
         });
-        RouteState { instances, counts, audiences: audiences.collect() }
+        let audiences = audiences.collect();
+        RouteState { instances, counts, audiences, calls: self.route_calls(route, threads) }
+    }
+
+    fn route_calls(&mut self, route: &Route, threads: usize) -> Option<RouteCalls> {
+        let contract = route.contract.as_ref()?;
+        let callers = self.callers.entry(route.service.clone()).or_insert_with(|| Arc::new(Callers::new()));
+        let callers = Arc::clone(callers);
+        let operations = contract.operations.iter().map(|operation| {
+            let calls = self.calls.entry((route.service.clone(), operation.clone()));
+            Arc::clone(calls.or_insert_with(|| Arc::new(OperationCalls::new(threads))))
+        });
+        Some(RouteCalls {
+            templates: Templates::build(&contract.operations),
+            operations: operations.collect(),
+            callers,
+            field: contract.caller.clone(),
+        })
     }
 
     /// The sessions of versions that live; what is not in the table any more is forgotten.
@@ -289,6 +329,7 @@ mod tests {
             limits: LimitSpec::default(),
             sessions: Sessions::default(),
             assets: Vec::new(),
+            contract: None,
             members: roles.iter().enumerate().map(member).collect(),
         };
         Table { generation: Generation(generation), routes: vec![route] }

@@ -64,6 +64,13 @@ impl View {
         Some((self.snapshot.table.routes.get(at)?, &*self.snapshot.routes.get(at)?.counts))
     }
 
+    /// Counts a call of one of a route's operations, if it has a contract.
+    pub(crate) fn count_call(&self, at: usize, thread: usize, head: &[u8]) {
+        if let Some(calls) = self.snapshot.routes.get(at).and_then(|route| route.calls.as_ref()) {
+            calls.count(thread, head);
+        }
+    }
+
     /// The clients that are held to a version of a route.
     pub(crate) fn audience(&self, at: usize, version: &VersionLabel) -> Option<(&Audience, Millis)> {
         let sessions = &self.snapshot.table.routes.get(at)?.sessions;

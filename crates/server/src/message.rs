@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tandem_core::base::{
     Amount, DeploymentId, InstanceId, Millis, Revision, ServiceName, Timestamp, VersionLabel,
 };
+use tandem_core::contract::Comparison;
 use tandem_core::database::ObservedDatabase;
 use tandem_core::deploy::Wait;
 use tandem_core::spec::StrategyKind;
@@ -122,6 +123,9 @@ pub struct DeploymentStatus {
     pub ready: Option<u32>,
     /// How many are wanted.
     pub wanted: u32,
+    /// How the contract of the new version differs from that of the version before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
 }
 
 /// Something that is waited for.
@@ -179,6 +183,9 @@ pub struct DeployRequest {
     /// How.
     #[serde(default)]
     pub how: StrategyChoice,
+    /// Whether it may break what clients of the version that serves still call.
+    #[serde(default)]
+    pub break_contract: bool,
 }
 
 /// `POST /v1/rollback`.
@@ -215,6 +222,9 @@ pub struct PlanRequest {
     /// The version. None: a new one.
     #[serde(default)]
     pub version: Option<VersionLabel>,
+    /// The deliverable, whose contract is to be compared: the absolute path of a folder or archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// How.
     #[serde(default)]
     pub how: StrategyChoice,

@@ -11,6 +11,7 @@ use tandem_drivers::Driver;
 use tandem_engine::{EngineError, Message, View};
 use tokio::sync::{oneshot, watch};
 
+use crate::adapter::contract::ContractKeeper;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::feed::Feed;
@@ -34,6 +35,8 @@ pub(crate) struct Office {
     pub(crate) seen: watch::Receiver<Arc<Seen>>,
     pub(crate) wake: Wake,
     pub(crate) clock: Clock,
+    /// What versions promise. None: nothing that is written down.
+    pub(crate) contract: Option<Arc<ContractKeeper>>,
     /// The configuration as the team edits it.
     pub(crate) path: PathBuf,
     pub(crate) store: Mutex<Store>,

@@ -103,6 +103,7 @@ mod tests {
             version: label(),
             source: "/x".to_owned(),
             strategy: Strategy::Flip(FlipSpec::default()),
+            break_contract: false,
         })
     }
 
@@ -112,7 +113,7 @@ mod tests {
 
     fn ready() -> BTreeMap<VersionLabel, Preparation> {
         let digest: Digest = "ab".parse().unwrap();
-        BTreeMap::from([(label(), Preparation::Ready { digest, revision: None, key: None })])
+        BTreeMap::from([(label(), Preparation::Ready { digest, revision: None, key: None, contract: None })])
     }
 
     #[test]

@@ -184,6 +184,11 @@ impl StateFolder {
         self.path.join("counts.json")
     }
 
+    /// How often operations were called.
+    pub fn calls(&self) -> PathBuf {
+        self.path.join("calls.json")
+    }
+
     fn format(&self) -> PathBuf {
         self.path.join("format")
     }

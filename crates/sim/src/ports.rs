@@ -93,6 +93,7 @@ impl Instances for Port {
         version: &VersionLabel,
         _source: &str,
         _known: &BTreeMap<Digest, Revision>,
+        _serving: Option<&VersionLabel>,
     ) -> Result<(), PortError> {
         self.call("prepare", |world| {
             let ready = world.now + world.random.between(1, 500);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tandem_core::base::{Amount, Millis, Revision, VersionLabel};
 use tandem_core::deploy::Command;
 use tandem_core::spec::{
-    AssetSpec, DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, HttpProbe, ListenSpec, RestartSpec,
-    RollingSpec, RunSpec, ServiceSpec, SessionSpec, StopSpec, Strategy,
+    AssetSpec, ContractSpec, DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, HttpProbe, ListenSpec,
+    RestartSpec, RollingSpec, RunSpec, ServiceSpec, SessionSpec, StopSpec, Strategy,
 };
 
 use crate::random::Random;
@@ -92,6 +92,7 @@ pub fn service(instances: u32) -> ServiceSpec {
         limits: tandem_core::spec::LimitSpec::default(),
         sessions: SessionSpec::default(),
         assets: AssetSpec::default(),
+        contract: ContractSpec::default(),
         database: DatabaseSpec { keep: Millis::from_secs(3), ..DatabaseSpec::default() },
     }
 }
@@ -103,7 +104,7 @@ pub fn version(label: &str) -> VersionLabel {
 
 /// A request to deploy.
 pub fn deploy(label: &str, strategy: Strategy) -> Command {
-    Command::Deploy { version: version(label), source: format!("/{label}"), strategy }
+    Command::Deploy { version: version(label), source: format!("/{label}"), strategy, break_contract: false }
 }
 
 impl Scenario {

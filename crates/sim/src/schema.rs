@@ -24,7 +24,12 @@ impl World {
         let ready = |revision| {
             let key =
                 format!("key0of0{}", version.as_str().replace(|c: char| !c.is_ascii_alphanumeric(), "0"));
-            Preparation::Ready { digest: "ab".parse().expect("a digest"), revision, key: key.parse().ok() }
+            Preparation::Ready {
+                digest: "ab".parse().expect("a digest"),
+                revision,
+                key: key.parse().ok(),
+                contract: None,
+            }
         };
         let Some(wanted) = self.revision_of(version) else { return ready(None) };
         let standing = &self.database.standing;

@@ -81,7 +81,7 @@ pub(super) const BANNED_TEXT: &[(&str, &str)] = &[
 
 /// The modules of `core` from left to right: each may use those before it.
 pub(super) const CORE_ORDER: &[&str] =
-    &["base", "spec", "traffic", "fleet", "database", "workflow", "deploy"];
+    &["base", "spec", "contract", "traffic", "fleet", "database", "workflow", "deploy"];
 
 /// File names that say nothing, and what to do instead.
 pub(super) const EMPTY_NAMES: &[&str] =

@@ -19,7 +19,8 @@ pub(crate) async fn run(deploy: &Deploy, global: &Global, terminal: &Terminal) -
     let source = source(&deploy.path)?;
     let version = version(deploy)?;
     let how = choice(&deploy.how);
-    let request = DeployRequest { source, version: version.clone(), how };
+    let break_contract = deploy.break_contract;
+    let request = DeployRequest { source, version: version.clone(), how, break_contract };
     let accepted: Accepted = client.post_once("/v1/deployments", &request, &key()).await?;
     let id = accepted.id;
     if deploy.detach {
@@ -41,7 +42,7 @@ pub(super) fn began(id: tandem_core::base::DeploymentId, what: &str, terminal: &
 }
 
 /// The deliverable by its absolute path: the daemon may have another working folder.
-fn source(path: &std::path::Path) -> Result<String, Failure> {
+pub(super) fn source(path: &std::path::Path) -> Result<String, Failure> {
     let shown = path.display();
     let absolute = path.canonicalize().map_err(|error| {
         Failure::usage(format!("{shown} can't be read: {error}"))

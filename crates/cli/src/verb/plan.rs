@@ -8,6 +8,7 @@ use tandem_server::api::{PlanRequest, StrategyChoice};
 use crate::args::{Global, Plan};
 use crate::client::Client;
 use crate::columns::{Columns, number, text};
+use crate::contract;
 use crate::failure::{Exit, Failure};
 use crate::label;
 use crate::terminal::Terminal;
@@ -17,10 +18,14 @@ pub(crate) async fn run(plan: &Plan, global: &Global, terminal: &Terminal) -> En
     let client = Client::find(global)?;
     let version = version(plan)?;
     let how = super::deploy::choice(&plan.how);
-    let forecast: Forecast = client.post("/v1/plan", &PlanRequest { version: version.clone(), how }).await?;
+    let source = plan.path.as_deref().map(super::deploy::source).transpose()?;
+    let request = PlanRequest { version: version.clone(), source, how };
+    let forecast: Forecast = client.post("/v1/plan", &request).await?;
+    let refused = forecast.contract.as_ref().is_some_and(|contract| contract.hurts().next().is_some());
+    let exit = if refused { Exit::Refused } else { Exit::Done };
     if terminal.json {
         terminal.object(&forecast);
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     let mut columns = Columns::new(&["STEP", "WHAT", "NEW", "OLD", "RUNNING"]);
     for (at, step) in forecast.steps.iter().enumerate() {
@@ -33,7 +38,10 @@ pub(crate) async fn run(plan: &Plan, global: &Global, terminal: &Terminal) -> En
     if plan.how.strategy.is_none() {
         compare(&client, version.as_ref(), terminal).await?;
     }
-    Ok(Exit::Done)
+    if let Some(comparison) = &forecast.contract {
+        contract::show(comparison, &forecast.to, terminal);
+    }
+    Ok(exit)
 }
 
 /// What the migrations of a deliverable would do. Those of an archive are looked at when it is deployed.
@@ -53,7 +61,7 @@ async fn compare(
     terminal.line("");
     for kind in [StrategyKind::Rolling, StrategyKind::Flip] {
         let how = StrategyChoice { strategy: Some(kind), ..StrategyChoice::default() };
-        let request = PlanRequest { version: version.cloned(), how };
+        let request = PlanRequest { version: version.cloned(), source: None, how };
         let forecast: Forecast = client.post("/v1/plan", &request).await?;
         terminal.line(format_args!("{:8} {}", kind.name(), price(&forecast)));
     }

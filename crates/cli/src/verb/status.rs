@@ -8,6 +8,7 @@ use tandem_server::api::{DeploymentStatus, InstanceStatus, Status};
 use crate::args::Global;
 use crate::client::Client;
 use crate::columns::{Cell, Columns, bad, care, good, number, text};
+use crate::contract;
 use crate::failure::{Exit, Failure};
 use crate::story;
 use crate::terminal::{BAD, CARE, STRONG, Terminal, clean};
@@ -58,6 +59,8 @@ fn show(status: &Status, terminal: &Terminal) {
     }
     if let Some(deployment) = &status.deployment {
         terminal.line(under_way(deployment, status));
+        let broken = deployment.comparison.as_ref().and_then(contract::sentence);
+        broken.iter().for_each(|sentence| terminal.line(format_args!("  {}", clean(sentence))));
     }
     if let Some(database) = &status.database {
         terminal.line(schema(database));

@@ -118,7 +118,10 @@ d7: deploying v2 from shop-v2
     let here = folder.path().canonicalize().unwrap().join("shop-v2");
     assert_eq!(
         asked[0].body,
-        json!({ "source": here, "version": "v2", "how": { "strategy": "rolling", "batch": "50%" } })
+        json!({
+            "source": here, "version": "v2", "how": { "strategy": "rolling", "batch": "50%" },
+            "break_contract": false,
+        })
     );
     assert!(asked[0].head.contains("idempotency-key: "), "{asked:?}");
 }
@@ -332,6 +335,41 @@ rolling  2 steps, at most 3 instances at once, capacity never below 2/2
 flip     2 steps, at most 3 instances at once, capacity never below 2/2
 --- stderr
 "###);
+}
+
+#[test]
+fn a_plan_tells_what_a_contract_breaks() {
+    let (folder, daemon) = start();
+    let counted = |total: u64, callers: Value| json!({ "calls": { "total": total, "callers": callers }, "over": "24h", "complete": true });
+    let total = "response property `total` is gone";
+    let forecast = json!({
+        "from": "v1", "to": "v2", "peak": 1, "lowest_capacity": 1, "wanted": 1, "steps": [],
+        "contract": {
+            "broken": [
+                { "operation": "GET /orders/{id}", "changes": [total],
+                  "counted": counted(1204, json!({ "checkout/3.1": 900, "curl/8": 4 })) },
+                { "operation": "POST /old", "changes": [], "counted": counted(0, json!({})) },
+            ],
+            "ahead": [{ "operation": "GET /stock", "changes": [] }],
+            "more": 0,
+        },
+    });
+    daemon.answers("POST /v1/plan", 200, &forecast);
+    insta::assert_snapshot!(ran(folder.path(), &["plan", "shop-v2", "--strategy", "flip"]), @r###"
+exit 5
+--- stdout
+v1 → v2: 0 steps, at most 1 instances at once, capacity never below 1/1
+STEP  WHAT  NEW  OLD  RUNNING
+
+✘ GET /orders/{id}: response property `total` is gone; called 1 204 times in the last 24h, by checkout/3.1 (900), curl/8 (4) and others
+! POST /old is gone; not called in the last 24h
+clients of v2 while the version before serves, too:
+  GET /stock is not there yet
+refused, unless it is deployed with --break-contract
+--- stderr
+"###);
+    let asked = daemon.asked().remove(0).body;
+    assert!(asked["source"].as_str().is_some_and(|source| source.ends_with("/shop-v2")), "{asked}");
 }
 
 #[test]

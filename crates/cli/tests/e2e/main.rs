@@ -4,6 +4,7 @@
 //! test has a folder and a port of its own.
 
 mod command;
+mod contract;
 mod deployments;
 mod failures;
 mod kills;

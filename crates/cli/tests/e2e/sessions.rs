@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::stage::Stage;
 
 /// One request on a connection of its own; the whole answer.
-async fn ask(stage: &Stage, target: &str, fields: &str) -> String {
+pub(crate) async fn ask(stage: &Stage, target: &str, fields: &str) -> String {
     let mut stream = TcpStream::connect(stage.address).await.unwrap();
     let request = format!("GET {target} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n{fields}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

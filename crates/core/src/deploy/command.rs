@@ -19,6 +19,9 @@ pub enum Command {
         source: String,
         /// How.
         strategy: Strategy,
+        /// Whether it may break what clients of the version that serves still call.
+        #[serde(default)]
+        break_contract: bool,
     },
     /// Go back: turn the deployment under way, or deploy the version from before.
     Rollback {
@@ -112,12 +115,13 @@ pub enum Refusal {
 /// The command is refused; the state stays as it is.
 pub fn accept(state: &State, command: &Command) -> Result<Vec<Event>, Refusal> {
     match command {
-        Command::Deploy { version, source, strategy } => {
+        Command::Deploy { version, source, strategy, break_contract } => {
             free(state)?;
             if state.current.as_ref() == Some(version) {
                 return Err(Refusal::Serves(version.clone()));
             }
-            Ok(vec![request(state, Kind::Deploy, version, source, *strategy)])
+            let request = request(state, Kind::Deploy, version, source, *strategy);
+            Ok(vec![Event::Requested(Request { break_contract: *break_contract, ..request })])
         }
         Command::Rollback { to, strategy } => rollback(state, to.as_ref(), *strategy),
         Command::Pause { deployment } => match under_way(state, *deployment)? {
@@ -154,7 +158,7 @@ fn rollback(state: &State, to: Option<&VersionLabel>, strategy: Strategy) -> Res
         };
         return Err(Refusal::NoSchema { version: to.clone(), revision: revision.clone(), at });
     }
-    Ok(vec![request(state, Kind::Rollback, to, &release.source, strategy)])
+    Ok(vec![Event::Requested(request(state, Kind::Rollback, to, &release.source, strategy))])
 }
 
 fn turn_back((id, _, back): (DeploymentId, bool, bool)) -> Result<Vec<Event>, Refusal> {
@@ -184,12 +188,13 @@ fn under_way(state: &State, asked: Option<DeploymentId>) -> Result<(DeploymentId
     }
 }
 
-fn request(state: &State, kind: Kind, version: &VersionLabel, source: &str, strategy: Strategy) -> Event {
-    Event::Requested(Request {
+fn request(state: &State, kind: Kind, version: &VersionLabel, source: &str, strategy: Strategy) -> Request {
+    Request {
         deployment: state.last_deployment.next(),
         kind,
         version: version.clone(),
         source: source.to_owned(),
         strategy,
-    })
+        break_contract: false,
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::{Digest, InstanceId, Revision, Timestamp, VersionKey, VersionLabel};
+use crate::contract::{Comparison, Contract};
 use crate::database::ObservedDatabase;
 use crate::deploy::Wait;
 use crate::fleet::ObservedInstances;
@@ -49,6 +50,9 @@ pub enum Preparation {
         revision: Option<Revision>,
         /// By which clients can ask for it. None: they can't.
         key: Option<VersionKey>,
+        /// What it promises to its clients, and how that differs from what the version that serves does. None: nothing that
+        /// is written down.
+        contract: Option<(Contract, Comparison)>,
     },
     /// Its migrations follow on a revision that is not the only one yet: that must be settled first.
     Unsettled,

@@ -2,6 +2,7 @@
 //! are over. Recorded before anything follows from it.
 
 use crate::base::{InstanceId, Millis, Timestamp};
+use crate::contract::Comparison;
 use crate::deploy::decision::Preparation;
 use crate::deploy::pools::Pools;
 use crate::deploy::{Input, Wait, backoff, guard, schema, strategy, strays};
@@ -115,15 +116,20 @@ fn preparation(input: &Input<'_>, deployment: &Deployment) -> Option<Vec<Event>>
         return Some(vec![Event::Entered { deployment: id, phase: Phase::Shifting }]);
     }
     match input.observed.prepared.get(version) {
-        Some(Preparation::Ready { digest, revision, key }) => {
+        Some(Preparation::Ready { digest, revision, key, contract }) => {
+            let (contract, comparison) = contract.clone().unzip();
+            let comparison = comparison.filter(|comparison| !comparison.is_empty());
+            if let Some(reason) = comparison.as_ref().and_then(|comparison| breach(deployment, comparison)) {
+                return Some(vec![Event::TurnedBack { deployment: id, reason }]);
+            }
             let is_there = input.state.schema.standing.serves(revision.as_ref());
             let phase = if is_there { Phase::Shifting } else { Phase::Expanding };
             let (version, digest) = (version.clone(), digest.clone());
             let (revision, key) = (revision.clone(), key.clone());
-            Some(vec![
-                Event::Prepared { version, digest, revision, key },
-                Event::Entered { deployment: id, phase },
-            ])
+            let mut facts = vec![Event::Prepared { version, digest, revision, key, contract }];
+            facts.extend(comparison.map(|comparison| Event::Compared { deployment: id, comparison }));
+            facts.push(Event::Entered { deployment: id, phase });
+            Some(facts)
         }
         Some(Preparation::Failed(error)) => Some(vec![Event::TurnedBack {
             deployment: id,
@@ -131,6 +137,17 @@ fn preparation(input: &Input<'_>, deployment: &Deployment) -> Option<Vec<Event>>
         }]),
         Some(Preparation::Running | Preparation::Unsettled) | None => None,
     }
+}
+
+/// So many operations are named where a deployment is turned back for them.
+const NAMED: usize = 5;
+
+/// What clients still call, and may not be broken unless somebody said so.
+fn breach(deployment: &Deployment, comparison: &Comparison) -> Option<Reason> {
+    let all = comparison.hurts().count();
+    let breaks: Vec<_> = comparison.hurts().take(NAMED).cloned().collect();
+    let more = all - breaks.len();
+    (all > 0 && !deployment.request.break_contract).then_some(Reason::BreaksContract { breaks, more })
 }
 
 fn expanded(input: &Input<'_>, deployment: &Deployment) -> Vec<Event> {

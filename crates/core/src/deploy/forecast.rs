@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Timestamp, VersionLabel};
+use crate::contract::Comparison;
 use crate::deploy::pools::Pools;
 use crate::deploy::{Command, Input, Observed, Preparation, Refusal, accept, decide};
 use crate::fleet::{Exit, ObservedInstance, RunStatus};
@@ -31,6 +32,9 @@ pub struct Forecast {
     pub lowest_capacity: u32,
     /// The number of instances that is wanted.
     pub wanted: u32,
+    /// How its contract differs from that of the version that serves. None: no deliverable was looked at, or it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Comparison>,
 }
 
 /// What would be done in one pass, and how things would stand after it.
@@ -77,6 +81,7 @@ pub fn forecast(spec: &ServiceSpec, state: &State, command: &Command) -> Result<
             .min()
             .unwrap_or(0),
         wanted: state.wanted(spec.run.instances),
+        contract: None,
         from,
         to,
         steps,
@@ -158,7 +163,7 @@ impl<'a> World<'a> {
         let outcome = match action {
             Action::Prepare { version, .. } => {
                 if let Ok(digest) = "0".parse() {
-                    let ready = Preparation::Ready { digest, revision: None, key: None };
+                    let ready = Preparation::Ready { digest, revision: None, key: None, contract: None };
                     self.observed.prepared.insert(version.clone(), ready);
                 }
                 Outcome::Preparing { version: version.clone() }

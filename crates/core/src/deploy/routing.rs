@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::base::{Generation, InstanceId, VersionLabel};
+use crate::contract::Operation;
 use crate::deploy::Input;
 use crate::deploy::strategy::Moves;
 use crate::spec::{AssetSpec, Pin, ServiceSpec, Strategy};
 use crate::traffic::asset::CONVENTIONS;
 use crate::traffic::session::shares;
-use crate::traffic::{LiveVersion, Member, Role, Route, Sessions, Table};
+use crate::traffic::{LiveVersion, Member, Role, Route, RouteContract, Sessions, Table};
 use crate::workflow::{Instance, Phase, Stage};
 
 /// The table that ought to be in force after `moves`. None: the one that is in force is right.
@@ -17,7 +18,8 @@ pub(super) fn table(input: &Input<'_>, moves: &Moves) -> Option<Table> {
     let members: Vec<Member> =
         input.state.instances.iter().filter_map(|(&id, instance)| member(id, instance, moves)).collect();
     let sessions = sessions(input, &members);
-    let routes = vec![route(input.spec, sessions, members)];
+    let contract = contract(input, &members);
+    let routes = vec![Route { contract, ..route(input.spec, sessions, members) }];
     let known = &input.state.table;
     if routes == known.routes && report.generation <= known.generation {
         return (report.generation < known.generation).then(|| known.clone());
@@ -89,6 +91,16 @@ fn sessions(input: &Input<'_>, members: &[Member]) -> Sessions {
     }
 }
 
+/// The operations that clients of any version that lives may call.
+fn contract(input: &Input<'_>, members: &[Member]) -> Option<RouteContract> {
+    let spec = &input.spec.contract;
+    spec.document.as_ref()?;
+    let contracts = members.iter().filter_map(|m| input.state.releases.get(&m.version)?.contract.as_ref());
+    let operations: BTreeSet<&Operation> = contracts.flat_map(|contract| &contract.operations).collect();
+    let operations: Vec<Operation> = operations.into_iter().cloned().collect();
+    (!operations.is_empty()).then(|| RouteContract { caller: spec.caller.clone(), operations })
+}
+
 /// The paths below which files have names that tell their content.
 fn assets(spec: &AssetSpec) -> Vec<String> {
     if spec.size == 0 {
@@ -116,6 +128,7 @@ fn route(spec: &ServiceSpec, sessions: Sessions, members: Vec<Member>) -> Route 
         limits: spec.limits,
         sessions,
         assets: assets(&spec.assets),
+        contract: None,
         members,
     }
 }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use crate::base::{Amount, Millis, ServiceName};
 
+use super::contract::ContractSpec;
 use super::database::{DatabaseSpec, Names, Naming};
 use super::service::{DrainSpec, PortRange, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
@@ -82,6 +83,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("assets.size", &mut assets.size);
     each("assets.keep", &mut assets.keep);
     visit_database(&mut spec.database, each);
+    visit_contract(&mut spec.contract, each);
 }
 
 fn visit_database(database: &mut DatabaseSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
@@ -98,6 +100,12 @@ fn visit_database(database: &mut DatabaseSpec, each: &mut dyn FnMut(&str, &mut d
     each("database.wal", &mut database.wal);
     each("database.scratch_url", &mut database.scratch_url);
     each("database.keep", &mut database.keep);
+}
+
+fn visit_contract(contract: &mut ContractSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
+    each("contract.document", &mut contract.document);
+    each("contract.caller", &mut contract.caller);
+    each("contract.window", &mut contract.window);
 }
 
 /// A text in quotes, as TOML wants it.

@@ -88,6 +88,7 @@ const fn not_yet(name: &'static str, about: &'static str) -> Key {
 
 const DAY: Millis = Millis::from_secs(86_400);
 const HOUR: Millis = Millis::from_secs(3600);
+const WEEK: Millis = Millis::from_secs(7 * 86_400);
 const YEAR: Millis = Millis::from_secs(366 * 86_400);
 /// From nothing to a day.
 const UP_TO_A_DAY: Kind = Kind::Length(Millis::ZERO, DAY);
@@ -117,6 +118,7 @@ pub(super) static FILE: &[Key] = &[
         "Files whose names tell their content, kept for the pages of other versions.",
     ),
     key("database", Kind::Table(DATABASE), "", "The database whose schema goes along with the versions."),
+    key("contract", Kind::Table(CONTRACT), "", "What versions promise to their clients."),
     not_yet("source", "watching for deliverables"),
 ];
 
@@ -403,5 +405,28 @@ static DATABASE: &[Key] = &[
         UP_TO_A_DAY,
         "\"10m\"",
         "How long after a deployment the old revision is kept, so that going back is possible.",
+    ),
+];
+
+static CONTRACT: &[Key] = &[
+    key(
+        "document",
+        Kind::Text(text::document),
+        "\"openapi.json\"",
+        "The OpenAPI document (3.0 or 3.1, JSON) in the deliverable. Not set: there is no contract.",
+    )
+    .also(&["openapi", "file", "path"]),
+    key(
+        "caller",
+        Kind::Text(text::field),
+        "\"User-Agent\"",
+        "The header field whose first word tells callers apart.",
+    )
+    .also(&["client", "header"]),
+    key(
+        "window",
+        Kind::Length(Millis::from_secs(60), WEEK),
+        "\"24h\"",
+        "What was called within this time is taken to be in use.",
     ),
 ];

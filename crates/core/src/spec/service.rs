@@ -1,5 +1,5 @@
 //! The checked configuration. A value of these types is known to make sense; only `spec::check` builds one from text.
-//! Every default of Tandem stands in this file, in `database` or in `session`, in a `Default` or a constructor.
+//! Every default of Tandem stands in this file, in `contract`, `database` or `session`, in a `Default` or a constructor.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Amount, Millis, ServiceName};
 
+use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
 use super::session::{AssetSpec, SessionSpec};
 
@@ -35,6 +36,9 @@ pub struct ServiceSpec {
     /// The database whose schema goes along with the versions.
     #[serde(default)]
     pub database: DatabaseSpec,
+    /// What versions promise to their clients.
+    #[serde(default)]
+    pub contract: ContractSpec,
 }
 
 impl ServiceSpec {
@@ -58,6 +62,7 @@ impl ServiceSpec {
             sessions: SessionSpec::default(),
             assets: AssetSpec::default(),
             database: DatabaseSpec::default(),
+            contract: ContractSpec::default(),
         }
     }
 }

@@ -338,6 +338,30 @@ pub(super) fn inner_folder(text: &str) -> Result<String, Wrong> {
     Ok(folder)
 }
 
+/// A file that lies within a deliverable.
+pub(super) fn document(text: &str) -> Result<String, Wrong> {
+    let inside = !text.starts_with('/') && !text.split('/').any(|part| part == "..");
+    if text.trim().is_empty() || text.contains('\0') || !inside {
+        return Err(Wrong::new(
+            format!("is {}, which is no file in the deliverable", quoted(text)),
+            "write for example \"openapi.json\"",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// The name of a header field.
+pub(super) fn field(text: &str) -> Result<String, Wrong> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if text.is_empty() || text.len() > 64 || !text.chars().all(fits) {
+        return Err(Wrong::new(
+            format!("is {}, which can't be the name of a header field", quoted(text)),
+            "use letters, digits, '-' and '_', at most 64 of them",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// The name of a cookie.
 pub(super) fn cookie(text: &str) -> Result<String, Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');

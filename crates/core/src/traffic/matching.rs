@@ -92,6 +92,7 @@ mod tests {
             limits: LimitSpec::default(),
             sessions: Sessions::default(),
             assets: Vec::new(),
+            contract: None,
             members: Vec::new(),
         }
     }

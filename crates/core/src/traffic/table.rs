@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Generation, InstanceId, ServiceName, VersionLabel};
+use crate::contract::Operation;
 use crate::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
 use crate::traffic::Sessions;
 
@@ -41,8 +42,20 @@ pub struct Route {
     /// Paths below which files have names that tell their content: what one version lacks, another has.
     #[serde(default)]
     pub assets: Vec<String>,
+    /// Whose calls are counted by operation. None: there is no contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<RouteContract>,
     /// The instances, in the order of their ids.
     pub members: Vec<Member>,
+}
+
+/// What is counted of a service's requests, beside their number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteContract {
+    /// The header field whose first word names the caller.
+    pub caller: String,
+    /// The operations of all versions that live, in order.
+    pub operations: Vec<Operation>,
 }
 
 /// One instance as the proxy sees it.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Revision, Timestamp, VersionLabel};
+use crate::contract::Comparison;
 use crate::traffic::Counts;
 use crate::workflow::{Reason, Request, Stray};
 
@@ -41,6 +42,9 @@ pub struct Deployment {
     /// The first new instance that was seen to use the database as another revision when it had requests already.
     #[serde(default)]
     pub stray: Option<Stray>,
+    /// How the contract of the new version differs from that of the version before.
+    #[serde(default)]
+    pub comparison: Option<Comparison>,
 }
 
 /// A schema that was expanded for a deployment.

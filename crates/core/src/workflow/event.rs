@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{DeploymentId, Digest, InstanceId, Millis, Revision, Timestamp, VersionKey, VersionLabel};
+use crate::contract::{Break, Comparison, Contract};
 use crate::database::{Job, Standing};
 use crate::fleet::{Exit, Findings};
 use crate::spec::Strategy;
@@ -93,6 +94,16 @@ pub enum Event {
         /// By which clients can ask for it. None: they can't.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<VersionKey>,
+        /// What it promises to its clients. None: nothing that is written down.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contract: Option<Contract>,
+    },
+    /// The contract of the version that comes differs from that of the version that serves, and not only by what is new.
+    Compared {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// In what.
+        comparison: Comparison,
     },
     /// The database's schema stands elsewhere than it did, by whose hand ever.
     Stands(Standing),
@@ -163,6 +174,9 @@ pub struct Request {
     pub source: String,
     /// How it is to be carried out.
     pub strategy: Strategy,
+    /// Whether it may break what clients of the version that serves still call.
+    #[serde(default)]
+    pub break_contract: bool,
 }
 
 /// What came of an action.
@@ -214,6 +228,13 @@ pub enum Reason {
         /// Why, for people.
         error: String,
     },
+    /// Clients call what the new version does not do any more as it was promised.
+    BreaksContract {
+        /// What that is, a few of it.
+        breaks: Vec<Break>,
+        /// How many more operations there are.
+        more: usize,
+    },
     /// The schema could not be expanded.
     NotExpanded {
         /// Why, for people.
@@ -264,11 +285,20 @@ impl Reason {
             | Reason::Crashed { instance, .. } => Some(*instance),
             Reason::Asked
             | Reason::NotPrepared { .. }
+            | Reason::BreaksContract { .. }
             | Reason::NotExpanded { .. }
             | Reason::Unhealthy { .. }
             // What it does wrong is said in full.
             | Reason::Strayed(_) => None,
         }
+    }
+
+    /// Whether the deliverable was refused before anything of it ran.
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Reason::NotPrepared { .. } | Reason::BreaksContract { .. } | Reason::NotExpanded { .. }
+        )
     }
 }
 
@@ -277,6 +307,14 @@ impl fmt::Display for Reason {
         match self {
             Reason::Asked => f.write_str("somebody asked for it"),
             Reason::NotPrepared { error } => write!(f, "the deliverable can't be used: {error}"),
+            Reason::BreaksContract { breaks, more } => {
+                f.write_str("it would break clients")?;
+                breaks.iter().try_for_each(|one| write!(f, "; {one}"))?;
+                if *more > 0 {
+                    write!(f, "; and {more} more operations")?;
+                }
+                f.write_str("; deploy it with --break-contract if that is meant")
+            }
             Reason::NotExpanded { error } => write!(f, "the schema can't be expanded: {error}"),
             Reason::NotReady { instance, within, health } => {
                 write!(f, "{instance} was not ready within {within}: {}", last_answer(health))

@@ -46,12 +46,14 @@ impl State {
                 Ok(())
             }
             Event::Requested(request) => self.requested(at, request),
-            Event::Prepared { version, digest, revision, key } => {
+            Event::Prepared { version, digest, revision, key, contract } => {
                 let source = self.deployment.as_ref().map(|d| d.request.source.clone()).unwrap_or_default();
-                let new = || Release { digest: digest.clone(), source, revision: None, key: None };
+                let new =
+                    || Release { digest: digest.clone(), source, revision: None, key: None, contract: None };
                 let release = self.releases.entry(version.clone()).or_insert_with(new);
                 release.revision.clone_from(revision);
                 release.key.clone_from(key);
+                release.contract.clone_from(contract);
                 Ok(())
             }
             Event::Stands(standing) => {
@@ -74,6 +76,7 @@ impl State {
             | Event::Diagnosed(_)
             | Event::Counted { .. }
             | Event::CapacityFell { .. }
+            | Event::Compared { .. }
             | Event::Expanded { .. }
             | Event::Strayed { .. }
             | Event::Finished { .. } => self.deployment_moved(at, event),
@@ -106,6 +109,7 @@ impl State {
             last_left_at: None,
             expanded: None,
             stray: None,
+            comparison: None,
         });
         Ok(())
     }
@@ -118,6 +122,7 @@ impl State {
             | Event::TurnedBack { deployment, .. }
             | Event::Counted { deployment, .. }
             | Event::CapacityFell { deployment, .. }
+            | Event::Compared { deployment, .. }
             | Event::Expanded { deployment, .. }
             | Event::Strayed { deployment, .. }
             | Event::Finished { deployment, .. } => *deployment,
@@ -146,6 +151,7 @@ impl State {
             }
             Event::Counted { counts, .. } => active.baseline = Some(*counts),
             Event::CapacityFell { serving, .. } => active.lowest_capacity = Some(*serving),
+            Event::Compared { comparison, .. } => active.comparison = Some(comparison.clone()),
             Event::Expanded { to, rows, .. } => {
                 let took = at.since(active.phase_since);
                 active.expanded = Some(Expanded { to: to.clone(), rows: *rows, took });

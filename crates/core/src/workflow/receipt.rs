@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Millis, Timestamp, VersionLabel};
+use crate::base::{Grouped, Millis, Timestamp, VersionLabel};
 use crate::traffic::Counts;
-use crate::workflow::{Deployment, Expanded, Reason, Stray};
+use crate::workflow::{Deployment, Expanded, Stray};
 
 /// How a deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,9 @@ pub struct Receipt {
     /// A new instance that used the database as another revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stray: Option<Stray>,
+    /// How many operations it broke that clients called, or may have called.
+    #[serde(default)]
+    pub broken: usize,
 }
 
 impl Receipt {
@@ -60,9 +63,10 @@ impl Receipt {
     pub fn of(deployment: &Deployment, wanted: u32, counts: Option<Counts>, now: Timestamp) -> Receipt {
         let verdict = match (deployment.turned_back(), &deployment.from) {
             (None, _) => Verdict::Settled,
-            (Some(reason @ (Reason::NotPrepared { .. } | Reason::NotExpanded { .. })), _)
-            | (Some(reason), None) => Verdict::Failed { reason: reason.to_string() },
-            (Some(reason), Some(_)) => Verdict::RolledBack { reason: reason.to_string() },
+            (Some(reason), Some(_)) if !reason.is_refusal() => {
+                Verdict::RolledBack { reason: reason.to_string() }
+            }
+            (Some(reason), _) => Verdict::Failed { reason: reason.to_string() },
         };
         Receipt {
             verdict,
@@ -75,6 +79,7 @@ impl Receipt {
             mixed_state: deployment.mixed_state(now),
             expanded: deployment.expanded.clone(),
             stray: deployment.stray.clone(),
+            broken: deployment.comparison.as_ref().map_or(0, |comparison| comparison.hurts().count()),
         }
     }
 }
@@ -121,24 +126,13 @@ impl fmt::Display for Receipt {
             let (to, rows) = (&expanded.to, Grouped(expanded.rows));
             write!(f, ", schema {to} expanded, {rows} rows backfilled")?;
         }
+        match self.broken {
+            0 => {}
+            1 => f.write_str(", 1 operation in use broken")?,
+            broken => write!(f, ", {broken} operations in use broken")?,
+        }
         if let Some(stray) = &self.stray {
             write!(f, "; {}", stray.brief())?;
-        }
-        Ok(())
-    }
-}
-
-/// A number in groups of three digits, parted by thin blanks.
-struct Grouped(u64);
-
-impl fmt::Display for Grouped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.to_string();
-        for (at, digit) in digits.chars().enumerate() {
-            if at > 0 && (digits.len() - at).is_multiple_of(3) {
-                f.write_str(" ")?;
-            }
-            write!(f, "{digit}")?;
         }
         Ok(())
     }
@@ -149,7 +143,7 @@ mod tests {
     use super::*;
     use crate::base::DeploymentId;
     use crate::spec::{FlipSpec, Strategy};
-    use crate::workflow::{Direction, Kind, Phase, Request};
+    use crate::workflow::{Direction, Kind, Phase, Reason, Request};
 
     fn turned_back(reason: Reason) -> Deployment {
         Deployment {
@@ -159,6 +153,7 @@ mod tests {
                 version: "v2".parse().unwrap(),
                 source: "/v2".to_owned(),
                 strategy: Strategy::Flip(FlipSpec::default()),
+                break_contract: false,
             },
             from: Some("v1".parse().unwrap()),
             requested_at: Timestamp(1_000),
@@ -173,6 +168,7 @@ mod tests {
             last_left_at: None,
             expanded: None,
             stray: None,
+            comparison: None,
         }
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{
     DeploymentId, Digest, Generation, InstanceId, Revision, Timestamp, VersionKey, VersionLabel,
 };
+use crate::contract::Contract;
 use crate::database::Standing;
 use crate::fleet::Exit;
 use crate::traffic::Table;
@@ -72,6 +73,9 @@ pub struct Release {
     /// By which clients can ask for it. None: they can't.
     #[serde(default)]
     pub key: Option<VersionKey>,
+    /// What it promises to its clients. None: nothing that is written down.
+    #[serde(default)]
+    pub contract: Option<Contract>,
 }
 
 /// Deaths that nobody asked for, of one version.

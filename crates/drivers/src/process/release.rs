@@ -14,7 +14,7 @@ mod sink;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use tandem_core::base::{Digest, VersionLabel};
@@ -101,6 +101,30 @@ pub(crate) fn prepare(
         let _ = sink::remove_tree(&temporary);
     }
     made
+}
+
+/// One file of a deliverable; see [`crate::Driver::file`].
+pub(crate) fn file(
+    source: &Path,
+    path: &Path,
+    most: u64,
+    limits: &Limits,
+) -> Result<Option<Vec<u8>>, DriverError> {
+    let found = fs::metadata(source).map_err(Refused::Reading).and_then(|is| match is.is_dir() {
+        true => folder::file(source, path, most),
+        false => archive::file(source, path, most, limits),
+    });
+    found.map_err(|refused| explain(source, source, refused))
+}
+
+/// The content of a file that must not be too large.
+fn content(from: impl Read, path: &Path, most: u64) -> Result<Vec<u8>, Refused> {
+    let mut content = Vec::new();
+    from.take(most.saturating_add(1)).read_to_end(&mut content).map_err(Refused::Reading)?;
+    match content.len() as u64 > most {
+        true => Err(Refused::Because(format!("{} is larger than {most} bytes", path.display()))),
+        false => Ok(content),
+    }
 }
 
 fn explain(source: &Path, release: &Path, refused: Refused) -> DriverError {

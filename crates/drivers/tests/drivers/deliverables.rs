@@ -49,6 +49,22 @@ fn an_archive_is_prepared_run_and_discarded() {
 }
 
 #[test]
+fn a_file_of_a_deliverable_is_read_before_anything_is_made_of_it() {
+    let rig = Rig::new();
+    rig.script("api/openapi.json", "{}", 0o644);
+    rig.script("large", &"x".repeat(5_000_000), 0o644);
+    for source in [rig.source(), rig.pack("v1.tar.gz")] {
+        let file = |path: &str, most| rig.driver.file(&source, path, most);
+        assert_eq!(file("./api/openapi.json", 2).unwrap(), Some(b"{}".to_vec()));
+        assert_eq!((file("api", 9).unwrap(), file("none", 9).unwrap()), (None, None));
+        let error = file("large", 9).unwrap_err();
+        assert!(error.to_string().ends_with("large is larger than 9 bytes"), "{error}");
+    }
+    assert!(rig.driver.file(&rig.path().join("gone"), "x", 9).is_err());
+    assert!(rig.releases().is_empty());
+}
+
+#[test]
 fn a_label_stands_for_one_content() {
     let rig = Rig::new();
     rig.prepare();

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tandem_core::base::{Generation, Millis};
+use tandem_core::contract::CallReport;
 use tandem_core::traffic::{Table, TrafficReport};
 
 use super::message::{Answer, LONGEST_WATCH, Question, read, write};
@@ -79,6 +80,14 @@ impl Client {
         let question = Question::Watch { seen, at_most: Millis(at_most.as_millis() as u64) };
         match self.ask(&question, at_most + PATIENCE)? {
             Answer::Report { change, report } => Ok((change, report)),
+            _ => Err(ControlError::Confused),
+        }
+    }
+
+    /// How often the operations of each service that has a contract were called in this run of the proxy.
+    pub fn calls(&mut self) -> Result<CallReport, ControlError> {
+        match self.ask(&Question::Calls, PATIENCE)? {
+            Answer::Calls(report) => Ok(report),
             _ => Err(ControlError::Confused),
         }
     }

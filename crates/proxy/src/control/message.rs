@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tandem_core::base::{Generation, Millis};
+use tandem_core::contract::CallReport;
 use tandem_core::traffic::{Table, TrafficReport};
 
 /// The longest line, in bytes: a table of tens of thousands of instances.
@@ -21,6 +22,8 @@ pub(super) enum Question {
     Apply(Table),
     /// Tell when something differs from what was seen.
     Watch { seen: u64, at_most: Millis },
+    /// Tell how often operations were called. A question of its own: there may be thousands of them.
+    Calls,
     /// Hand the listening sockets over: they are the answer.
     Listeners,
     /// Who are you.
@@ -35,6 +38,7 @@ pub(super) enum Answer {
     Fenced { current: Generation },
     Invalid(String),
     Report { change: u64, report: TrafficReport },
+    Calls(CallReport),
     Process { pid: u32 },
 }
 

@@ -66,6 +66,7 @@ impl Server {
                     let (change, report) = self.shared.watch(seen, at_most.to_std().min(LONGEST_WATCH));
                     Answer::Report { change, report }
                 }
+                Question::Calls => Answer::Calls(self.shared.calls()),
                 Question::Listeners => {
                     handover::send(stream, &self.listeners).map_err(std::io::Error::other)?;
                     continue;

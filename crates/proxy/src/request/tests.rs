@@ -15,6 +15,7 @@ fn look(bytes: &[u8]) -> (Result<Option<Request>, Refusal>, Vec<u8>) {
         limits: LimitSpec::default(),
         sessions: Sessions::default(),
         assets: Vec::new(),
+        contract: None,
         members: Vec::new(),
     };
     let hosts = HostIndex::build(&[route]).unwrap();

@@ -67,6 +67,7 @@ impl Proxy {
             limits: LimitSpec::default(),
             sessions: Sessions::default(),
             assets: Vec::new(),
+            contract: None,
             members: members.collect(),
         };
         change(&mut route);

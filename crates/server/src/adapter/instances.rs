@@ -8,12 +8,14 @@ use std::thread;
 use std::time::SystemTime;
 
 use tandem_core::base::{Digest, InstanceId, Revision, ServiceName, VersionKey, VersionLabel};
+use tandem_core::contract::{Comparison, Contract};
 use tandem_core::deploy::Preparation;
 use tandem_core::fleet::{Findings, ObservedInstances};
 use tandem_core::spec::RunSpec;
 use tandem_drivers::{Driver, DriverError, StartInstance};
 use tandem_engine::{Instances, PortError, Start};
 
+use crate::adapter::contract::ContractKeeper;
 use crate::adapter::database::{Needs, SchemaKeeper};
 use crate::preparations::Preparations;
 use crate::schema::{self, Form};
@@ -32,6 +34,8 @@ pub(crate) struct DriverInstances {
     pub(crate) run: RunSpec,
     /// Where each revision's instances find their schema. None: there is no database.
     pub(crate) database: Option<InstanceDatabase>,
+    /// What versions promise. None: nothing that is written down.
+    pub(crate) contract: Option<Arc<ContractKeeper>>,
     /// By which the keys of versions are made.
     pub(crate) secret: Secret,
     /// Where files are kept that pages of other versions may ask for.
@@ -46,6 +50,7 @@ impl Instances for DriverInstances {
         version: &VersionLabel,
         source: &str,
         known: &BTreeMap<Digest, Revision>,
+        serving: Option<&VersionLabel>,
     ) -> Result<(), PortError> {
         if !self.preparations.begin(version) {
             return Ok(());
@@ -53,14 +58,21 @@ impl Instances for DriverInstances {
         let (driver, preparations, wake) =
             (self.driver.clone(), self.preparations.clone(), self.wake.clone());
         let keeper = self.database.as_ref().map(|database| Arc::clone(&database.keeper));
-        let (label, source, known) = (version.clone(), source.to_owned(), known.clone());
+        let (contract, known) = (self.contract.clone(), known.clone());
+        let (label, source, serving) = (version.clone(), source.to_owned(), serving.cloned());
         let (key, shelf) = (self.secret.key(&self.service, version), self.shelf.clone());
         let work = move || {
             let outcome = match driver.prepare(&label, Path::new(&source)) {
                 Ok(digest) => {
                     shelve(&shelf, &*driver, &label);
                     let revision = known.get(&digest);
-                    examined(keeper.as_deref(), &label, revision, (digest.clone(), key))
+                    let promised = contract.map(|keeper| keeper.examine(&label, serving.as_ref()));
+                    match promised.transpose() {
+                        Ok(contract) => {
+                            examined(keeper.as_deref(), &label, revision, (digest.clone(), key, contract))
+                        }
+                        Err(why) => Preparation::Failed(why),
+                    }
                 }
                 Err(error) => Preparation::Failed(error.to_string()),
             };
@@ -79,10 +91,11 @@ impl Instances for DriverInstances {
     fn prepared(&mut self) -> Result<BTreeMap<VersionLabel, Preparation>, PortError> {
         let ready = |(version, digest)| {
             let key = self.secret.key(&self.service, &version);
-            (version, Preparation::Ready { digest, revision: None, key })
+            (version, Preparation::Ready { digest, revision: None, key, contract: None })
         };
-        // With a database, a deliverable is looked at in each deployment: the schema may have moved meanwhile.
-        let known = self.driver.prepared().map_err(failed)?.into_iter().filter(|_| self.database.is_none());
+        // With a database or a contract, a deliverable is looked at in each deployment: what it is held against may have moved.
+        let plain = self.database.is_none() && self.contract.is_none();
+        let known = self.driver.prepared().map_err(failed)?.into_iter().filter(|_| plain);
         Ok(self.preparations.over(known.map(ready).collect()))
     }
 
@@ -157,11 +170,11 @@ fn examined(
     keeper: Option<&SchemaKeeper>,
     version: &VersionLabel,
     known: Option<&Revision>,
-    (digest, key): (Digest, Option<VersionKey>),
+    (digest, key, contract): (Digest, Option<VersionKey>, Option<(Contract, Comparison)>),
 ) -> Preparation {
     match keeper.map(|keeper| keeper.examine(version, known)) {
-        None => Preparation::Ready { digest, revision: None, key },
-        Some(Ok(Needs::Revision(revision))) => Preparation::Ready { digest, revision, key },
+        None => Preparation::Ready { digest, revision: None, key, contract },
+        Some(Ok(Needs::Revision(revision))) => Preparation::Ready { digest, revision, key, contract },
         Some(Ok(Needs::Settlement)) => Preparation::Unsettled,
         Some(Err(why)) => Preparation::Failed(why),
     }

@@ -123,7 +123,12 @@ async fn deploy(
     }
     check_source(&request.source)?;
     let strategy = choose(&office, &request.how)?;
-    let command = Command::Deploy { version: request.version, source: request.source, strategy };
+    let command = Command::Deploy {
+        version: request.version,
+        source: request.source,
+        strategy,
+        break_contract: request.break_contract,
+    };
     let id = begun(&office, command).await?;
     if let Some(key) = key {
         repeats.keep(key, body.to_vec(), id);
@@ -175,13 +180,22 @@ async fn plan(State(office): Shared, Body(body): Body) -> Result<Json<Forecast>,
     };
     let seen = office.seen();
     let spec = office.config.spec.clone();
-    let command = Command::Deploy { version, source: String::new(), strategy };
-    let work = move || forecast(&spec, &seen.view.state, &command);
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(forecast)) => Ok(Json(forecast)),
-        Ok(Err(refusal)) => Err(refusal.into()),
-        Err(error) => Err(Problem::new(ProblemCode::Internal, error.to_string())),
-    }
+    request.source.as_deref().map(check_source).transpose()?;
+    let contract = request.source.zip(office.contract.clone());
+    let command = Command::Deploy { version, source: String::new(), strategy, break_contract: false };
+    let work = move || {
+        let state = &seen.view.state;
+        let mut forecast = forecast(&spec, state, &command)?;
+        if let Some((source, keeper)) = contract {
+            let foreseen = keeper.foresee(FilePath::new(&source), state.current.as_ref());
+            forecast.contract = foreseen.map(Some).map_err(|why| {
+                Problem::new(ProblemCode::Conflict, format!("the deliverable can't be used: {why}"))
+            })?;
+        }
+        Ok(Json(forecast))
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Problem::new(ProblemCode::Internal, error.to_string())))
 }
 
 /// Has the engine take a command that begins or turns a deployment, and tells which one.

@@ -122,6 +122,7 @@ fn under_way(view: &View, deployment: &Deployment, wanted: u32) -> DeploymentSta
         turned_back: deployment.turned_back().map(ToString::to_string),
         ready: view.observed.traffic.as_ref().map(|_| ready.count() as u32),
         wanted,
+        comparison: deployment.comparison.clone(),
     }
 }
 

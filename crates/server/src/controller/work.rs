@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::ControllerError;
 use super::shutdown::Stopped;
+use crate::adapter::contract::ContractKeeper;
 use crate::adapter::database::{Command, DatabasePort, SchemaKeeper, Source};
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
@@ -45,6 +46,8 @@ pub(crate) struct Work {
     passes: Arc<Passes>,
     /// Of the database's schema. None: there is no database.
     keeper: Option<Arc<SchemaKeeper>>,
+    /// Of what versions promise. None: nothing that is written down.
+    contract: Option<Arc<ContractKeeper>>,
     engine: JoinHandle<()>,
     /// Becomes ready when the engine's thread is over, for whatever reason.
     over: Option<oneshot::Receiver<()>>,
@@ -69,11 +72,13 @@ impl Work {
         let service = spec.service.clone();
         let database = database(&spec, &run, &driver, clock, &wake)?;
         let keeper = database.as_ref().map(|database| Arc::clone(&database.keeper));
+        let contract = ContractKeeper::new(&spec, &driver, state, clock).map(Arc::new);
         let instances = DriverInstances {
             driver: driver.clone(),
             service: service.clone(),
             run,
             database,
+            contract: contract.clone(),
             secret: Secret::open(state)?,
             shelf: Shelf::new(&state.shelf(), &service, &spec.assets),
             preparations,
@@ -98,6 +103,7 @@ impl Work {
             reports,
             passes,
             keeper,
+            contract,
             engine,
             over: Some(over),
         };
@@ -114,6 +120,7 @@ impl Work {
             seen: self.seen.clone(),
             wake: self.wake.clone(),
             clock: self.clock,
+            contract: self.contract.clone(),
             path: path.to_owned(),
             store: Mutex::new(Store::open(&self.state.database())?),
         })
@@ -138,6 +145,9 @@ impl Work {
         if let Some(keeper) = self.keeper.clone() {
             spawn("database", move || keeper.watch())?;
         }
+        if let Some(keeper) = self.contract.clone() {
+            spawn("calls", move || keeper.watch())?;
+        }
         Ok(())
     }
 
@@ -151,6 +161,9 @@ impl Work {
         self.wake.stop();
         self.reports.stop(&self.state);
         if let Some(keeper) = &self.keeper {
+            keeper.end();
+        }
+        if let Some(keeper) = &self.contract {
             keeper.end();
         }
         self.engine.join().map_err(|_| ControllerError::EngineEnded)?;

@@ -1,5 +1,6 @@
 //! Decisions as readable cases: a small world is described, the decision is read like a story.
 
+mod contract;
 mod sessions;
 mod strays;
 
@@ -35,6 +36,7 @@ fn spec(instances: u32) -> ServiceSpec {
         limits: Default::default(),
         sessions: Default::default(),
         assets: Default::default(),
+        contract: Default::default(),
         database: Default::default(),
     }
 }
@@ -44,7 +46,12 @@ fn version(label: &str) -> VersionLabel {
 }
 
 fn deploy(label: &str, strategy: Strategy) -> Command {
-    Command::Deploy { version: version(label), source: format!("/{label}.tar.gz"), strategy }
+    Command::Deploy {
+        version: version(label),
+        source: format!("/{label}.tar.gz"),
+        strategy,
+        break_contract: false,
+    }
 }
 
 /// A world that is carried along by hand.
@@ -126,7 +133,7 @@ impl Story {
         let outcome = match action {
             Action::Prepare { version, .. } => {
                 let digest = "ab".parse().unwrap();
-                let ready = Preparation::Ready { digest, revision: None, key: None };
+                let ready = Preparation::Ready { digest, revision: None, key: None, contract: None };
                 self.observed.prepared.insert(version.clone(), ready);
                 Outcome::Preparing { version }
             }
@@ -275,7 +282,10 @@ fn with_schema(story: &mut Story, strategy: Strategy) {
     story.observed.database = Some(ObservedDatabase { standing, ..ObservedDatabase::default() });
     story.command(&deploy("v2", strategy));
     let (digest, revision) = ("ab".parse().unwrap(), Some(revision("2_b")));
-    story.observed.prepared.insert(version("v2"), Preparation::Ready { digest, revision, key: None });
+    story
+        .observed
+        .prepared
+        .insert(version("v2"), Preparation::Ready { digest, revision, key: None, contract: None });
 }
 
 fn failed(at: Timestamp, attempts: u32, again: bool) -> Work {

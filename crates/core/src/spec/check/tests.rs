@@ -100,6 +100,11 @@ application_name = "own"
 wal = "50MiB"
 scratch_url = "postgres://scratch@127.0.0.1/postgres"
 keep = "1h"
+
+[contract]
+document = "api/openapi.json"
+caller = "X-Client"
+window = "1h"
 "#;
 
 /// The problems of a text as they are printed without a terminal.
@@ -284,6 +289,11 @@ application_name = "url"          # default. Who says what the app's sessions ar
 wal = 0                           # default. How much write-ahead log the server may write in a second while rows are filled. 0: no limit.
 # scratch_url =                   # default. Another server for scratch copies. Not set: the same server.
 keep = "10m"                      # default. How long after a deployment the old revision is kept, so that going back is possible.
+
+[contract]
+# document =                      # default. The OpenAPI document (3.0 or 3.1, JSON) in the deliverable. Not set: there is no contract.
+caller = "User-Agent"             # default. The header field whose first word tells callers apart.
+window = "24h"                    # default. What was called within this time is taken to be in use.
 "###);
     let full = show(FULL).unwrap();
     assert_eq!(

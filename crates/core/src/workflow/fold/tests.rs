@@ -12,6 +12,7 @@ fn request(number: u64, version: &str) -> Event {
         version: version.parse().unwrap(),
         source: "/releases/x".to_owned(),
         strategy: Strategy::Rolling(RollingSpec::default()),
+        break_contract: false,
     })
 }
 

@@ -15,7 +15,7 @@ use tar::{Archive, Entry, EntryType};
 
 use super::meter::{Gauges, Hashing, Metered, USED_UP};
 use super::sink::{Sink, inside, too_large};
-use super::{Limits, Refused};
+use super::{Limits, Refused, content};
 
 /// What may be read between two entries: long names and further attributes.
 const BETWEEN: u64 = 1 << 20;
@@ -49,6 +49,34 @@ pub(crate) fn unpack(source: &Path, sink: &mut Sink, limits: &Limits) -> Result<
         }
     }
     .map_err(Refused::Reading)
+}
+
+/// The content of one file of the archive.
+pub(crate) fn file(
+    source: &Path,
+    path: &Path,
+    most: u64,
+    limits: &Limits,
+) -> Result<Option<Vec<u8>>, Refused> {
+    let (mut file, path) = (BufReader::new(open(source)?), inside(path)?);
+    let gauges = Rc::new(Gauges::default());
+    let reader: Box<dyn Read> = match kind(io::BufRead::fill_buf(&mut file).map_err(Refused::Reading)?)? {
+        Kind::Gzip => Box::new(MultiGzDecoder::new(file)),
+        Kind::Plain => Box::new(file),
+    };
+    let damaged = |error: io::Error| Refused::Because(format!("the archive is damaged: {error}"));
+    let mut archive = Archive::new(Metered::new(reader, Rc::clone(&gauges)));
+    gauges.allowance.set(BETWEEN);
+    for entry in archive.entries().map_err(damaged)? {
+        let mut entry = entry.map_err(damaged)?;
+        gauges.allowance.set(limits.bytes);
+        if entry.header().entry_type().is_file() && inside(&entry.path().map_err(damaged)?)? == path {
+            return content(entry, &path, most).map(Some);
+        }
+        io::copy(&mut entry, &mut io::sink()).map_err(damaged)?;
+        gauges.allowance.set(BETWEEN);
+    }
+    Ok(None)
 }
 
 fn open(source: &Path) -> Result<File, Refused> {

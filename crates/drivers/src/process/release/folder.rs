@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use tandem_core::base::Digest;
 
-use super::Refused;
 use super::meter::{Hashing, to_digest};
 use super::sink::Sink;
+use super::{Refused, content};
 
 /// Passes the folder's entries to the sink. `state`, Tandem's own folder, is left out if it is inside.
 pub(crate) fn walk(source: &Path, state: &Path, sink: &mut Sink) -> Result<Digest, Refused> {
@@ -30,6 +30,15 @@ pub(crate) fn walk(source: &Path, state: &Path, sink: &mut Sink) -> Result<Diges
         open.append(&mut within);
     }
     to_digest(hash.into_inner()).map_err(Refused::Reading)
+}
+
+/// The content of one file of the folder.
+pub(crate) fn file(source: &Path, path: &Path, most: u64) -> Result<Option<Vec<u8>>, Refused> {
+    let full = source.join(path);
+    if !full.is_file() {
+        return Ok(None);
+    }
+    content(File::open(full).map_err(Refused::Reading)?, path, most).map(Some)
 }
 
 struct Listing<'a> {

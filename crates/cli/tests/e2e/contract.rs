@@ -1,0 +1,89 @@
+//! Versions that promise their clients something else than the version before.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tandem_trial::until;
+
+use crate::sessions::ask;
+use crate::stage::Stage;
+
+/// The shop's contract: its product page gives a price of that type, and there are these other operations.
+fn document(price: &str, more: &[&str]) -> Value {
+    let product = json!({
+        "parameters": [{ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }],
+        "get": { "responses": { "200": { "content": { "application/json": { "schema": {
+            "$ref": "#/components/schemas/Product"
+        } } } } } }
+    });
+    let mut paths = json!({ "/product/{id}": product });
+    for path in more {
+        paths[*path] = json!({ "get": { "responses": { "200": { "description": "there" } } } });
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "shop", "version": "1.0.0" },
+        "paths": paths,
+        "components": { "schemas": { "Product": {
+            "type": "object", "required": ["price"], "properties": { "price": { "type": price } }
+        } } }
+    })
+}
+
+/// A release of the shop with a contract; the path of its folder.
+fn deliverable(stage: &Stage, release: &str, label: &str, document: &Value) -> String {
+    let folder = stage.shop.deliverable(release, label, None).unwrap();
+    fs::write(folder.join("openapi.json"), document.to_string()).unwrap();
+    folder.to_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_called_is_not_broken_unawares() {
+    let stage = Stage::empty(|setup| {
+        setup.instances = 1;
+        setup.more = "[contract]\ndocument = \"openapi.json\"\n".to_owned();
+    })
+    .await;
+    let tandem = async |command: &[&str]| stage.daemon.tandem(command).await;
+    let v1 = deliverable(&stage, "v1", "v1", &document("number", &["/api/stock"]));
+    let said = tandem(&["deploy", &v1]).await;
+    assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&said.err));
+    for _ in 0..12 {
+        ask(&stage, "/product/1", "User-Agent: checkout/3.1 (linux)\r\n").await;
+    }
+
+    // Planned, refused, and nothing has happened.
+    let v2 = deliverable(&stage, "v2", "v2", &document("string", &["/api/stock", "/events"]));
+    let broken =
+        "GET /product/{id}: response property `price` is string, not number; called 12 times in the last ";
+    let plan = tandem(&["plan", &v2]).await;
+    assert_eq!(plan.code, Some(5), "{}", stage.daemon.with_log(&plan.err));
+    for told in [broken, "by checkout/3.1 (12)", "GET /events is not there yet", "--break-contract"] {
+        assert!(plan.out.contains(told), "{told}: {}", plan.out);
+    }
+    let refused = tandem(&["deploy", &v2]).await;
+    assert_eq!(refused.code, Some(1), "{}", stage.daemon.with_log(&refused.err));
+    assert!(refused.out.contains(broken) && refused.out.contains("v1 serves on, untouched"), "{refused:?}");
+
+    // Meant: it is done, and the receipt tells. The calls so far outlive the controller.
+    let [controller] = stage.daemon.pids(tandem_trial::Kind::Controller)[..] else {
+        panic!("one controller")
+    };
+    assert!(tandem_trial::kill(controller));
+    let answers = async || (tandem(&["status"]).await.code == Some(0)).then_some(());
+    until(Duration::from_secs(60), answers).await.expect("another controller");
+    let meant = tandem(&["deploy", &v2, "--version", "v2b", "--break-contract"]).await;
+    assert_eq!(meant.code, Some(0), "{}", stage.daemon.with_log(&meant.err));
+    assert!(meant.out.contains("1 operation in use broken"), "{}", meant.out);
+
+    // What came later and nobody called may go; what cannot be read is refused.
+    let v3 = deliverable(&stage, "v3", "v3", &document("string", &["/api/stock"]));
+    let said = tandem(&["deploy", &v3]).await;
+    assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&said.err));
+    let odd = deliverable(&stage, "v3", "odd", &json!({ "openapi": "3.1.0", "info": {} }));
+    let said = tandem(&["deploy", &odd]).await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.out.contains("openapi.json: #/info: `version` is missing"), "{said:?}");
+    stage.daemon.stop().await.unwrap();
+}

@@ -1,0 +1,28 @@
+//! The contract with clients, and how its calls are counted: the checked values.
+//!
+//! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests.rs`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Millis;
+
+/// What versions promise to their clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContractSpec {
+    /// The OpenAPI document in the deliverable. None: there is no contract, and nothing is counted.
+    pub document: Option<String>,
+    /// The header field by which callers are told apart: its first word.
+    pub caller: String,
+    /// What was called within this time is taken to be in use.
+    pub window: Millis,
+}
+
+impl Default for ContractSpec {
+    fn default() -> Self {
+        ContractSpec {
+            document: None,
+            caller: "User-Agent".to_owned(),
+            window: Millis::from_secs(24 * 60 * 60),
+        }
+    }
+}
