@@ -17,12 +17,13 @@ struct Shop {
     data: tempfile::TempDir,
 }
 
-/// A port below those that the system hands out to outgoing connections: one of theirs could take it before the shop does.
+/// A port below those that the system hands out to outgoing connections (one of theirs could take it before the shop does), and
+/// below those of the servers of other tests.
 fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let number = std::process::id().wrapping_mul(64).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 10_000 + (number % 9_000) as u16;
+        let port = 10_000 + (number % 6_000) as u16;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
