@@ -24,7 +24,7 @@ use tandem_schema::planner::{self, Ends};
 use tandem_schema::source::{Mark, Migration, Place, Statement};
 use tandem_schema::{placement, text};
 
-use self::rehearsal::{Undo, rehearse};
+use self::rehearsal::{Undone, rehearse};
 use crate::connection::connect;
 use crate::error::Error;
 use crate::reading::schema;
@@ -132,7 +132,7 @@ pub fn prepare(wanted: &Wanted<'_>) -> Result<Prepared, Unprepared> {
     let to = wanted.migrations.last().map_or(wanted.from, |migration| migration.name.as_str());
     options.again = migration::was_undone(&mut real, to)?;
     let planned = plan(wanted, &pristine, (&copied, &first), &sizes, &options)
-        .and_then(|plan| rehearse(&pristine, plan, Undo::Known, &wanted.statements));
+        .and_then(|plan| rehearse(&pristine, plan, Undone::Known, &wanted.statements));
     let (mut plan, broken) = match planned {
         Err(Unprepared::Refused(_) | Unprepared::Rehearsal { .. }) if is_blank(&first, wanted) => {
             fresh(wanted, &pristine, &first)?
@@ -176,7 +176,7 @@ fn fresh(
         copy: (&before, &after),
         books: &books,
     });
-    rehearse(pristine, plan, Undo::Found, &wanted.statements)
+    rehearse(pristine, plan, Undone::Found, &wanted.statements)
 }
 
 /// Runs the migrations in a copy and lets the plan be made from the catalogs on the way.

@@ -26,7 +26,7 @@ impl Watch for Nobody {
 
 /// Whether it is known before where an undo leads.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Undo {
+pub(super) enum Undone {
     /// To the plan's `undone`.
     Known,
     /// It is what the rehearsal finds.
@@ -38,7 +38,7 @@ pub(super) enum Undo {
 pub(super) fn rehearse(
     pristine: &Scratch,
     mut plan: Plan,
-    undo: Undo,
+    undone: Undone,
     statements: &Statements,
 ) -> Result<(Plan, Vec<Broken>), Unprepared> {
     let copy = pristine.again()?;
@@ -69,10 +69,10 @@ pub(super) fn rehearse(
     execution.undo(&mut Nobody).map_err(failed("its undo failed"))?;
     locking::complete(&mut plan.undo, execution.taken());
     here.before = Fingerprint::of(&schema(&mut copy.connect()?)?);
-    match undo {
-        Undo::Known if whole => differ("its undo did not lead back", &plan.undone, &here.before)?,
-        Undo::Known => {}
-        Undo::Found => plan.undone = here.before.clone(),
+    match undone {
+        Undone::Known if whole => differ("its undo did not lead back", &plan.undone, &here.before)?,
+        Undone::Known => {}
+        Undone::Found => plan.undone = here.before.clone(),
     }
     execution.start(&here, &mut Nobody).map_err(failed("could not be begun again after an undo"))?;
     proof.mixed()?;
