@@ -115,3 +115,8 @@ fn folder() -> Result<tempfile::TempDir, String> {
     let made = tempfile::Builder::new().prefix("tandem-trial-").tempdir();
     made.map_err(|why| format!("no folder: {why}"))
 }
+
+/// Writes a file of a trial.
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|why| format!("can't write {}: {why}", path.display()))
+}

@@ -16,7 +16,7 @@ use tandem_database::Server;
 use tandem_trial::{Daemon, free_port, until};
 use tokio::process::{Child, Command};
 
-use super::{Stage, folder};
+use super::{Stage, folder, write};
 use crate::machine;
 use application::{APPLICATIONS, Application};
 
@@ -102,7 +102,7 @@ struct Load(Child);
 impl Load {
     fn start(application: &Application, folder: &Path, port: u16, rate: f64) -> Result<Load, String> {
         let script = folder.join("load.py");
-        fs::write(&script, application.load).map_err(|why| format!("{}: {why}", script.display()))?;
+        write(&script, application.load)?;
         let mut python = Command::new("python3");
         python.arg(script).args([port.to_string(), rate.to_string()]);
         python.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::machine;
+use crate::trial::write;
 
 /// An application from PyPI.
 pub(super) struct Application {
@@ -52,7 +53,7 @@ impl Application {
             let mut pip = Command::new(place.join("bin/pip"));
             pip.args(["install", "--quiet"]).arg(format!("{}=={}", self.name, self.versions[at]));
             machine::run(pip.args(self.beside))?;
-            fs::write(&whole, "").map_err(|why| format!("{}: {why}", whole.display()))?;
+            write(&whole, "")?;
         }
         Ok(())
     }
@@ -107,10 +108,6 @@ keep    = "20s"
         }
         Ok(())
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|why| format!("can't write {}: {why}", path.display()))
 }
 
 #[cfg(test)]

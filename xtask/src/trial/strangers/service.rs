@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::machine::Need;
+use crate::trial::write;
 
 /// A service that knows nothing of Tandem.
 pub(super) struct Service {
@@ -104,10 +105,6 @@ warm = "300ms"
         self.files.iter().try_for_each(|(name, text)| write(&made.join(name), text))?;
         Ok(made)
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|why| format!("can't write {}: {why}", path.display()))
 }
 
 #[cfg(test)]
