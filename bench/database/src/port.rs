@@ -4,11 +4,13 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use rustix::process::getuid;
+
 /// Where ports are looked for: below those that the system hands out to outgoing connections, and apart from those of
 /// the daemons of tests (18 000 to 19 999).
 const PORTS: std::ops::Range<u16> = 16_000..18_000;
 
-/// A port of 127.0.0.1 that no other value has, in whatever process, as long as this one lives: a server that is killed
+/// A port of 127.0.0.1 that no other value of this user has, in whatever process, as long as this one lives: a server that is killed
 /// finds it free when it comes again.
 #[derive(Debug)]
 pub struct Port {
@@ -21,7 +23,7 @@ impl Port {
     /// One that nobody listens on now.
     pub(crate) fn claim() -> Result<Port, String> {
         static NEXT: AtomicU16 = AtomicU16::new(0);
-        let folder = std::env::temp_dir().join("tandem-ports");
+        let folder = std::env::temp_dir().join(format!("tandem-ports-{}", getuid().as_raw()));
         let told = |why: std::io::Error| format!("{}: {why}", folder.display());
         fs::create_dir_all(&folder).map_err(told)?;
         let count = PORTS.end - PORTS.start;
