@@ -95,6 +95,7 @@ mod tests {
             listening().into_iter().filter(|(inode, _)| held.contains(inode)).map(|(_, at)| at).collect();
         assert!(wanted.iter().all(|at| found.contains(at)), "{wanted:?} in {found:?}");
     }
+
     #[test]
     fn both_ends_of_an_own_connection_are_found() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
