@@ -74,9 +74,12 @@ impl<'d> Document<'d> {
     /// # Errors
     /// It is not JSON; the place is a line and a column.
     pub fn parse(text: &str) -> Result<Value, DocumentError> {
-        serde_json::from_str(text).map_err(|error| DocumentError {
-            place: format!("line {}, column {}", error.line(), error.column()),
-            what: format!("this is not JSON: {error}"),
+        serde_json::from_str(text).map_err(|error| {
+            let (place, told) =
+                (format!("line {}, column {}", error.line(), error.column()), error.to_string());
+            // It ends in the place.
+            let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
+            DocumentError { place, what: format!("this is not JSON: {what}") }
         })
     }
 

@@ -20,8 +20,8 @@ pub struct Ledger {
     heard: BTreeMap<Operation, Calls>,
     /// When counting began.
     began: Option<Timestamp>,
-    /// When each operation was first heard of.
-    since: BTreeMap<Operation, Timestamp>,
+    /// When each operation was heard of, for the first and for the last time.
+    times: BTreeMap<Operation, (Timestamp, Timestamp)>,
     /// The oldest first.
     spans: Vec<Span>,
 }
@@ -57,13 +57,10 @@ impl Ledger {
             });
         }
         for operation in report.keys() {
-            self.since.entry(operation.clone()).or_insert(now);
+            self.times.entry(operation.clone()).or_insert((now, now)).1 = now;
         }
-        let spans = &self.spans;
-        let lives = |operation: &Operation| {
-            report.contains_key(operation) || spans.iter().any(|span| span.calls.contains_key(operation))
-        };
-        self.since.retain(|operation, _| lives(operation));
+        // One that comes back within the window (a rollback) is not taken for one that is new.
+        self.times.retain(|_, (_, last)| *last + length + window > now);
         self.heard.clone_from(report);
     }
 
@@ -71,7 +68,7 @@ impl Ledger {
     pub fn counted(&self, operation: &Operation, window: Millis, now: Timestamp) -> Counted {
         let mut calls = Calls::default();
         self.spans.iter().filter_map(|span| span.calls.get(operation)).for_each(|more| calls.add(more));
-        let since = self.since.get(operation).copied();
+        let since = self.times.get(operation).map(|(first, _)| *first);
         let over = since.map_or(Millis::ZERO, |since| now.since(since)).min(window);
         // What was not there when counting began has never been called uncounted.
         let later = since.zip(self.began).is_some_and(|(since, began)| since > began);
@@ -128,6 +125,14 @@ mod tests {
         assert_eq!(a.to_string(), "counted for 3h only, not called since");
         assert_eq!(b.to_string(), "not called in the last 2h");
         assert!(counted(&ledger, "/a", 24).complete);
+        // Gone for a while, which a version was that had no such operation: it is no newer than it was.
+        let mut back = Ledger::default();
+        for (hour, paths) in
+            [&[("/a", 0), ("/b", 0)][..], &[("/b", 0)], &[("/a", 0), ("/b", 0)]].iter().enumerate()
+        {
+            back.take(1, &report(paths), DAY, now(hour as u64));
+        }
+        assert!(!counted(&back, "/a", 3).complete);
         // Gone from the proxy and back again: it counts from zero, and nothing is counted twice.
         ledger.take(1, &report(&[("/a", 5), ("/b", 7)]), DAY, now(4));
         ledger.take(1, &report(&[("/a", 5)]), DAY, now(5));
