@@ -15,8 +15,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tandem_core::base::{Generation, InstanceId};
-use tandem_core::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
-use tandem_core::traffic::{Member, Role, Route, Sessions, Table};
+use tandem_core::traffic::{Member, Role, Route, Table};
 use tandem_proxy::control::Client;
 use tandem_proxy::handover::{self, Listeners};
 use tandem_proxy::process::{self, ProcessOptions};
@@ -63,17 +62,12 @@ fn serve(folder: &Path, backends: &[&str]) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)?;
     let table = table(backends)?;
     let control = folder.join("proxy.sock");
-    let told = control.clone();
     std::thread::spawn(move || {
-        if let Err(why) = tell(&told, &table) {
+        if let Err(why) = tell(&control, &table) {
             eprintln!("tandem-bench-proxy: {why}");
         }
     });
-    Ok(process::run(ProcessOptions {
-        control,
-        table: folder.join("table.json"),
-        shelf: folder.join("shelf"),
-    })?)
+    Ok(process::run(ProcessOptions::in_folder(folder))?)
 }
 
 /// Gives the proxy its table as soon as it listens for it.
@@ -94,17 +88,6 @@ fn table(backends: &[&str]) -> Result<Table, Failure> {
         let (version, address) = ("v1".parse()?, backend.parse()?);
         members.push(Member { instance: InstanceId(number), version, address, role: Role::Serve });
     }
-    let route = Route {
-        service: "bench".parse()?,
-        hosts: Vec::new(),
-        probe: HttpProbe::default(),
-        drain: DrainSpec::default(),
-        timeouts: TimeoutSpec::default(),
-        limits: LimitSpec::default(),
-        sessions: Sessions::default(),
-        assets: Vec::new(),
-        contract: None,
-        members,
-    };
-    Ok(Table { generation: Generation(1), routes: vec![route] })
+    let routes = vec![Route::new("bench".parse()?, members)];
+    Ok(Table { generation: Generation(1), listeners: Vec::new(), routes })
 }

@@ -219,7 +219,7 @@ pub(crate) fn stands(standing: &Standing) -> String {
 mod tests {
     use super::*;
     use tandem_core::base::{DeploymentId, Generation};
-    use tandem_core::traffic::{Member, Route, Sessions};
+    use tandem_core::traffic::{Member, Route};
 
     fn table(members: &[(u64, &str, Role)]) -> Event {
         let members = members.iter().map(|&(id, version, role)| Member {
@@ -228,24 +228,11 @@ mod tests {
             address: ([127, 0, 0, 1], 20_000).into(),
             role,
         });
-        let spec = tandem_core::spec::read(
-            "service = \"shop\"\nrun.command = [\"a\"]\nlisten = [{ address = \"[::]:80\" }]",
-        )
-        .unwrap();
-        let route = Route {
-            service: spec.service,
-            hosts: Vec::new(),
-            probe: spec.run.ready,
-            drain: spec.run.stop.drain,
-            timeouts: spec.timeouts,
-            limits: spec.limits,
-            sessions: Sessions::default(),
-            assets: Vec::new(),
-            contract: None,
-            members: members.collect(),
-        };
+        let route = Route::new("shop".parse().unwrap(), members.collect());
         Event::Begun {
-            action: Action::Route { table: Table { generation: Generation(1), routes: vec![route] } },
+            action: Action::Route {
+                table: Table { generation: Generation(1), listeners: Vec::new(), routes: vec![route] },
+            },
         }
     }
 

@@ -17,7 +17,9 @@ mod service;
 mod session;
 mod show;
 mod text;
+mod tls;
 mod value;
+mod word;
 
 pub use check::{read, read_database};
 pub use contract::ContractSpec;
@@ -25,9 +27,10 @@ pub use database::{DatabaseSpec, Names, Naming};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{
-    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange, RestartSpec,
-    RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
+    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange, Protocol,
+    RestartSpec, RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
 };
 pub use session::{AssetSpec, Pin, SessionSpec};
 pub use show::show;
 pub use text::like_a_name;
+pub use tls::{ClientCertificate, Speaks, TlsSpec, TlsVersion};

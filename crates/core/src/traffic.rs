@@ -1,18 +1,20 @@
 //! How requests find an instance: the route table and what is observed of the traffic.
 //!
-//! `table` is what the controller tells the proxy, `report` is what the proxy tells the controller; `matching`, `asset`,
+//! `table` and `listener` are what the controller tells the proxy, `report` is what the proxy tells the controller; `matching`, `asset`,
 //! `session`, `balance`, `health` and `retry` are the rules by which the proxy acts. Must not know deployments: it is
 //! given pools and answers. Tested in place, rule by rule.
 
 pub mod asset;
 pub mod balance;
 pub mod health;
+pub mod listener;
 pub mod matching;
 pub mod report;
 pub mod retry;
 pub mod session;
 pub mod table;
 
+pub use listener::{Certificate, Challenge, ClientCheck, Encryption, Listener, Secret};
 pub use report::{Counts, Health, InFlight, InstanceReport, SessionReport, TrafficReport};
 pub use session::{LiveVersion, Sessions};
 pub use table::{Member, Role, Route, RouteContract, Table};

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use tandem_core::base::{Generation, InstanceId};
-use tandem_core::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
-use tandem_core::traffic::{Member, Role, Route, Sessions, Table};
+use tandem_core::spec::HttpProbe;
+use tandem_core::traffic::{Member, Role, Route, Table};
 use tandem_proxy::control::Client;
 use tandem_proxy::handover;
 use tandem_proxy::process::{ProcessOptions, run};
@@ -23,11 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.as_slice() {
         [verb, folder] if verb == "proxy" => {
             let folder = PathBuf::from(folder);
-            Ok(run(ProcessOptions {
-                control: folder.join("proxy.sock"),
-                table: folder.join("table"),
-                shelf: folder.join("shelf"),
-            })?)
+            Ok(run(ProcessOptions::in_folder(&folder))?)
         }
         [listen, threads, upstreams @ ..] => supervise(listen.parse()?, threads.parse()?, upstreams),
         _ => Err("usage: alone LISTEN THREADS UPSTREAM…".into()),
@@ -50,20 +46,11 @@ fn supervise(listen: SocketAddr, threads: usize, upstreams: &[String]) -> Result
         let (instance, version) = (InstanceId(at as u64 + 1), "v1".parse()?);
         Ok(Member { instance, version, address: address.parse()?, role: Role::Serve })
     };
-    let route = Route {
-        service: "alone".parse()?,
-        hosts: Vec::new(),
-        probe: HttpProbe { path: "/".to_owned(), ..HttpProbe::default() },
-        drain: DrainSpec::default(),
-        timeouts: TimeoutSpec::default(),
-        limits: LimitSpec::default(),
-        sessions: Sessions::default(),
-        assets: Vec::new(),
-        contract: None,
-        members: upstreams.iter().enumerate().map(member).collect::<Result<_, _>>()?,
-    };
+    let members = upstreams.iter().enumerate().map(member).collect::<Result<_, _>>()?;
+    let probe = HttpProbe { path: "/".to_owned(), ..HttpProbe::default() };
+    let route = Route { probe, ..Route::new("alone".parse()?, members) };
     let mut client = Client::connect(&folder.path().join("proxy.sock"))?;
-    client.apply(&Table { generation: Generation(1), routes: vec![route] })?;
+    client.apply(&Table { generation: Generation(1), listeners: Vec::new(), routes: vec![route] })?;
     println!("pid {} folder {}", child.id(), folder.path().display());
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     child.kill()?;

@@ -163,6 +163,11 @@ impl Decoder {
         Ok(())
     }
 
+    /// The trailers as they came, with their empty line. None: there are none.
+    pub(crate) fn trailer(&self) -> Option<&[u8]> {
+        (self.trailer.len() > 2).then_some(&self.trailer)
+    }
+
     /// Appends the last chunk, with the trailers that may be forwarded.
     pub(crate) fn write_end(&self, out: &mut Vec<u8>) -> Result<(), BadChunk> {
         out.extend_from_slice(b"0\r\n");

@@ -5,22 +5,22 @@
 use std::rc::Rc;
 
 use tandem_core::spec::TimeoutSpec;
-use tokio::net::TcpStream;
 
 use crate::buffer::Buffer;
 use crate::deadline::{Limits, Side, Stop};
 use crate::request::Client;
 use crate::search::Search;
+use crate::stream::ClientStream;
 use crate::worker::Worker;
 
 /// A client's connection.
 pub(crate) struct Connection {
     pub(crate) worker: Rc<Worker>,
     pub(crate) limits: Rc<Limits>,
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: ClientStream,
     /// What arrived and was not used yet.
     pub(crate) buffer: Buffer,
-    pub(crate) client: Client,
+    pub(crate) client: Rc<Client>,
     pub(crate) timeouts: TimeoutSpec,
     /// Where else the file may be that the request under way asks for.
     pub(crate) search: Option<Search>,
@@ -35,6 +35,8 @@ pub(crate) enum Next {
     Close,
     /// It ends once the client had time to read the answer.
     Linger,
+    /// It goes on in HTTP/2.
+    Http2,
 }
 
 impl Connection {
@@ -49,7 +51,7 @@ impl Connection {
 
     /// The connection will end with a reset: for answers whose end is the end of the connection, where anything else
     /// would look complete.
-    pub(crate) fn reset_on_close(&self) {
-        let _best_effort = self.stream.set_zero_linger();
+    pub(crate) fn reset_on_close(&mut self) {
+        self.stream.abort();
     }
 }

@@ -12,10 +12,14 @@ use tokio::net::TcpStream;
 
 use crate::buffer::Buffer;
 use crate::client::{Connection, Next};
-use crate::deadline::{Side, Stop};
+use crate::deadline::{Limits, Side, Stop};
 use crate::forward::forward;
+use crate::handshake::{self, Shaken};
+use crate::http2;
+use crate::multiplex;
 use crate::request::{Client, Door, Refusal, Request, admit};
 use crate::respond::Own;
+use crate::stream::ClientStream;
 use crate::worker::{View, Worker};
 
 /// How long, and how much, a client may go on sending after the last answer.
@@ -29,16 +33,39 @@ const NAP_MILLIS: u64 = 1000;
 enum Absent {
     /// The client is done, or was silent between requests for too long.
     Ended,
+    /// The client goes on in HTTP/2.
+    Http2,
     /// What came is refused.
     Refused(Refusal),
 }
 
 /// Serves a client until its connection ends.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, listener: SocketAddr) {
+pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, address: SocketAddr) {
     let limits = worker.limits().await;
-    let timeouts =
-        worker.view().snapshot.table.routes.first().map_or_else(TimeoutSpec::default, |r| r.timeouts);
-    let client = Client::new(peer, listener);
+    let view = worker.view();
+    let timeouts = view.snapshot.table.routes.first().map_or_else(TimeoutSpec::default, |r| r.timeouts);
+    let listeners = &view.snapshot.table.listeners;
+    let listener = listeners.iter().find(|listener| listener.address == address);
+    let client = Rc::new(Client::new(peer, address, listener, listeners));
+    drop(view);
+    let stream = match client.secure {
+        false => ClientStream::Tcp(stream),
+        true => {
+            limits.set(Side::Request, timeouts.head.0);
+            let shaken = Box::pin(shake(&worker, &limits, stream)).await;
+            limits.clear(Side::Request);
+            match shaken {
+                Shaken::Http1(stream) => ClientStream::Tls(stream),
+                Shaken::Http2(stream) => {
+                    let stream = ClientStream::Tls(stream);
+                    let serving =
+                        multiplex::serve(worker, limits, stream, Buffer::default(), client, timeouts);
+                    return Box::pin(serving).await;
+                }
+                Shaken::Done => return,
+            }
+        }
+    };
     let buffer = Buffer::default();
     let mut connection = Connection { worker, limits, stream, buffer, client, timeouts, search: None };
     while connection.wait(u64::MAX).await.is_ok() {
@@ -48,7 +75,20 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
             Next::Continue => {}
             Next::Close => return,
             Next::Linger => return Box::pin(connection.linger()).await,
+            Next::Http2 => {
+                let Connection { worker, limits, stream, buffer, client, timeouts, .. } = connection;
+                return Box::pin(multiplex::serve(worker, limits, stream, buffer, client, timeouts)).await;
+            }
         }
+    }
+}
+
+/// Shakes hands with a client that wants to be spoken to in secret.
+async fn shake(worker: &Worker, limits: &Rc<Limits>, stream: TcpStream) -> Shaken {
+    match worker.shared.tls.load_full() {
+        Some(tls) => handshake::shake(&tls, limits, stream).await,
+        // Nothing could be said that it would understand.
+        None => Shaken::Done,
     }
 }
 
@@ -57,7 +97,7 @@ impl Connection {
     async fn wait(&mut self, at_most: u64) -> Result<(), Stop> {
         self.limits.set(Side::Request, self.timeouts.idle.0.min(at_most));
         self.limits.set_idle(true);
-        let readable = self.limits.readable(Side::Request, &self.stream).await;
+        let readable = self.limits.readable(Side::Request, &mut self.stream).await;
         self.limits.set_idle(false);
         readable?;
         self.buffer = self.worker.buffers.small();
@@ -86,7 +126,7 @@ impl Connection {
     }
 
     /// Takes one request and answers it.
-    async fn exchange(&mut self, out: &mut Vec<u8>) -> Next {
+    pub(crate) async fn exchange(&mut self, out: &mut Vec<u8>) -> Next {
         self.limits.set(Side::Request, self.timeouts.head.0);
         let admitted = self.admit(out).await;
         self.limits.clear(Side::Request);
@@ -95,9 +135,13 @@ impl Connection {
                 if let Some((route, _)) = view.route(request.route) {
                     self.timeouts = route.timeouts;
                 }
+                if let Some(next) = self.answer_itself(&request, out).await {
+                    return next;
+                }
                 forward(self, view, &request, out).await
             }
             Err(Absent::Ended) => Next::Close,
+            Err(Absent::Http2) => Next::Http2,
             Err(Absent::Refused(refusal)) => {
                 self.refuse(refusal, out).await;
                 Next::Linger
@@ -118,7 +162,11 @@ impl Connection {
             if self.buffer.filled().starts_with(b"\r\n") {
                 self.buffer.consume(2);
             }
-            if !self.buffer.is_empty() {
+            let preface = is_preface(self.buffer.filled());
+            if preface == Some(true) {
+                return Err(Absent::Http2);
+            }
+            if preface == Some(false) {
                 out.clear();
                 let door = Door {
                     hosts: &view.snapshot.hosts,
@@ -187,5 +235,15 @@ impl Connection {
             }
         }
         self.worker.buffers.put(buffer);
+    }
+}
+
+/// Whether a client begins to speak HTTP/2. None: nobody can tell yet.
+fn is_preface(bytes: &[u8]) -> Option<bool> {
+    match bytes.first() {
+        None => None,
+        Some(b'P') if bytes.starts_with(http2::PREFACE) => Some(true),
+        Some(b'P') if http2::PREFACE.starts_with(bytes) => None,
+        _ => Some(false),
     }
 }

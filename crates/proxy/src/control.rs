@@ -9,4 +9,4 @@ mod message;
 mod server;
 
 pub use client::{Client, ControlError};
-pub(crate) use server::serve;
+pub(crate) use server::{Places, serve};

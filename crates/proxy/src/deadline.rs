@@ -13,7 +13,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::buffer::Buffer;
 use crate::inflight::Class;
@@ -26,6 +25,12 @@ pub(crate) enum Side {
     Request,
     /// The answer, from the instance to the client.
     Answer,
+}
+
+/// What can be waited for without a buffer at hand.
+pub(crate) trait Readable {
+    /// Ready once something can be read, the end included; or once it is worth trying.
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
 /// Why reading or writing ended.
@@ -156,8 +161,8 @@ impl Limits {
     }
 
     /// Waits until something can be read, the end included, without holding a buffer meanwhile.
-    pub(crate) async fn readable(&self, side: Side, stream: &TcpStream) -> Result<(), Stop> {
-        self.within(side, |cx| stream.poll_read_ready(cx)).await
+    pub(crate) async fn readable(&self, side: Side, stream: &mut impl Readable) -> Result<(), Stop> {
+        self.within(side, |cx| stream.poll_readable(cx)).await
     }
 
     /// Reads once into the room of the buffer. 0: the other side has ended, or there is no room.
@@ -201,6 +206,7 @@ impl Limits {
             *progress += count;
             IoSlice::advance_slices(&mut parts, count);
         }
-        Ok(())
+        // What encrypts or frames may have taken it without having sent it.
+        self.within(side, |cx| Pin::new(&mut *to).poll_flush(cx)).await
     }
 }

@@ -17,6 +17,8 @@ pub(crate) enum Field {
     Upgrade,
     /// `Expect`
     Expect,
+    /// `TE`
+    Te,
     /// `Accept`
     Accept,
     /// `X-Request-ID`
@@ -42,7 +44,7 @@ pub(crate) fn classify(name: &str) -> Field {
     }
     let is = |known: &str| known.as_bytes().first() == Some(&first) && name.eq_ignore_ascii_case(known);
     match name.len() {
-        2 if is("te") => Field::Dropped,
+        2 if is("te") => Field::Te,
         4 if is("host") => Field::Host,
         6 if is("accept") => Field::Accept,
         6 if is("expect") => Field::Expect,

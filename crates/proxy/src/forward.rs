@@ -12,7 +12,7 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 
-use tandem_core::spec::TimeoutSpec;
+use tandem_core::spec::{Protocol, TimeoutSpec};
 use tandem_core::traffic::Route;
 use tandem_core::traffic::retry::{Attempt, Progress, may_retry};
 use tokio::net::TcpStream;
@@ -21,11 +21,13 @@ use crate::buffer::Buffer;
 use crate::client::{Connection, Next};
 use crate::counts::{Count, ServiceCounts};
 use crate::deadline::{Side, Stop};
+use crate::http2;
 use crate::inflight::Class;
 use crate::pool::Member;
 use crate::request::{Framing, Outcome, Request};
 use crate::respond::Own;
 use crate::search::Search;
+use crate::stream::InstanceStream;
 use crate::upgrade::{self, Ended};
 use crate::worker::{Choice, View, Worker};
 
@@ -185,10 +187,16 @@ async fn attempt(
     head: &[u8],
 ) -> Result<Next, Failure> {
     let (timeouts, most) = (&route.timeouts, route.limits.body);
-    // A request that must not be sent twice gets a connection that is surely open.
-    let (mut upstream, reused) = match member.take_idle(!request.idempotent) {
-        Some(stream) => (stream, true),
-        None => (connect(connection, member, timeouts).await?, false),
+    let (mut upstream, reused) = match route.protocol {
+        // A client that wants to change the protocol can do that in HTTP/1.1 only.
+        Protocol::Http2 if request.upgrade.is_none() => {
+            Box::pin(stream(connection, request, member, timeouts)).await?
+        }
+        // A request that must not be sent twice gets a connection that is surely open.
+        _ => match member.take_idle(!request.idempotent) {
+            Some(stream) => (InstanceStream::Tcp(stream), true),
+            None => (InstanceStream::Tcp(connect(connection, member, timeouts).await?), false),
+        },
     };
     let worker = Rc::clone(&connection.worker);
     let mut buffer = Buffer::default();
@@ -224,8 +232,11 @@ async fn attempt(
     worker.buffers.put(buffer);
     match outcome {
         Ok(done) => {
-            if done.reusable && clean {
-                member.put_idle(upstream, worker.now());
+            if let InstanceStream::Tcp(stream) = upstream
+                && done.reusable
+                && clean
+            {
+                member.put_idle(stream, worker.now());
             }
             Ok(done.next)
         }
@@ -262,11 +273,35 @@ async fn connect(
     }
 }
 
+/// A stream on a connection to the instance that speaks HTTP/2; and whether the connection was there already.
+async fn stream(
+    connection: &Connection,
+    request: &Request,
+    member: &Member,
+    timeouts: &TimeoutSpec,
+) -> Result<(InstanceStream, bool), Failure> {
+    let now = connection.worker.now();
+    let (shared, reused) = match member.http2.take(now).await {
+        Some(shared) => (shared, true),
+        None => {
+            let stream = connect(connection, member, timeouts).await?;
+            let opened = member.http2.open(stream, now).await.map_err(|error| Failure {
+                progress: Progress::NothingSent,
+                replayable: true,
+                answered: false,
+                cause: Cause::from_instance(Stop::Io(error)),
+            })?;
+            (opened, false)
+        }
+    };
+    Ok((InstanceStream::Http2(Box::new(shared.stream(request.trailers))), reused))
+}
+
 /// Sends a request whose body is at hand as a whole, and carries the answer back.
 async fn exchange(
     connection: &mut Connection,
     request: &Request,
-    upstream: &mut TcpStream,
+    upstream: &mut InstanceStream,
     buffer: &mut Buffer,
     timeouts: &TimeoutSpec,
     body: usize,
@@ -285,7 +320,9 @@ async fn exchange(
         }
     };
     if let Err(stop) = sent {
-        let progress = if progress == 0 { Progress::NothingSent } else { Progress::SentOnReused };
+        let untouched = matches!(&stop, Stop::Io(error) if http2::is_untouched(error));
+        let nothing = progress == 0 || untouched;
+        let progress = if nothing { Progress::NothingSent } else { Progress::SentOnReused };
         return Err(Failure {
             progress,
             replayable: true,
@@ -307,6 +344,9 @@ impl Cause {
     /// What a stop while talking to an instance means.
     fn from_instance(stop: Stop) -> Self {
         match stop {
+            Stop::Io(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                Cause::Refused(400, "the request can't be said in HTTP/2")
+            }
             Stop::Io(error) => Cause::Instance(told(&error)),
             Stop::Elapsed => Cause::Silent("it did not answer in time"),
             Stop::Cut => Cause::Cut,

@@ -1,8 +1,8 @@
 //! The data plane: takes requests in, finds each an instance, streams both ways.
 //!
 //! `forward` is read first: it is the life of one request. Around it, per thread: `worker`, `listener`, `connection`,
-//! `pool`, `deadline`; the message format: `request`, `response`, `field`, `chunked`, `body`; shared between threads:
-//! `snapshot`, `instance`, `inflight`, `counts`, `calls`, `audience`; beside the path: `search` and `shelf`, `prober`, `control`, `table_file`,
+//! `stream`, `tls`, `handshake`, `multiplex`, `http2`, `pool`, `deadline`; the message format: `request`, `response`, `field`, `chunked`, `body`; shared between threads:
+//! `snapshot`, `instance`, `inflight`, `counts`, `calls`, `audience`; beside the path: `search` and `shelf`, `prober`, `control`, `saved`,
 //! `handover`.
 //! Must not know deployments: it is told a table and reports counts and health. Decisions that can be made without
 //! sockets are in `tandem_core::traffic`. Tested on real sockets (`tests/proxy`) and in place.
@@ -22,17 +22,22 @@ mod counts;
 mod deadline;
 mod field;
 mod forward;
+mod handshake;
+mod http2;
 mod inflight;
 mod instance;
 mod listener;
+mod multiplex;
 mod pool;
 mod prober;
 mod request;
 mod respond;
 mod response;
+mod saved;
 mod search;
 mod shelf;
 mod snapshot;
-mod table_file;
+mod stream;
+mod tls;
 mod upgrade;
 mod worker;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::net::RecvFlags;
 use tokio::net::TcpStream;
 
+use crate::http2;
 use crate::inflight::Class;
 use crate::instance::Instance;
 use crate::snapshot::Shared;
@@ -25,6 +26,8 @@ pub(crate) struct Member {
     pub(crate) thread: usize,
     shared: Arc<Shared>,
     idle: RefCell<Vec<Idle>>,
+    /// For an instance that speaks HTTP/2.
+    pub(crate) http2: http2::Pool,
 }
 
 #[derive(Debug)]
@@ -41,6 +44,7 @@ impl Member {
             thread,
             shared: Arc::clone(shared),
             idle: RefCell::default(),
+            http2: http2::Pool::default(),
         })
     }
 
@@ -81,11 +85,13 @@ impl Member {
         self.idle
             .borrow_mut()
             .retain(|idle| now.saturating_sub(idle.since) < oldest && is_quiet(&idle.stream, false));
+        self.http2.prune(now, oldest);
     }
 
     /// Closes all idle connections.
     pub(crate) fn close_idle(&self) {
         self.idle.borrow_mut().clear();
+        self.http2.clear();
     }
 
     /// A request on it failed in a way that says nothing of its health.

@@ -11,15 +11,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tandem_core::base::{InstanceId, Millis};
-use tandem_core::spec::HttpProbe;
+use tandem_core::spec::{HttpProbe, Protocol};
 use tandem_core::traffic::Role;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::forward::told;
+use crate::http2;
 use crate::instance::{Instance, lock};
 use crate::snapshot::Shared;
+use crate::stream::InstanceStream;
 
 /// A new instance is asked at least this often until it is up for the first time.
 const EAGER: Duration = Duration::from_millis(100);
@@ -42,24 +44,25 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         for (route, state) in snapshot.table.routes.iter().zip(&snapshot.routes) {
             for (member, instance) in route.members.iter().zip(&state.instances) {
                 if member.role != Role::Drain {
-                    wanted.insert(member.instance, (instance, &route.probe));
+                    wanted.insert(member.instance, (instance, &route.probe, route.protocol));
                 }
             }
         }
         checks.retain(|id, check| {
-            let stays = wanted.get(id).is_some_and(|(instance, _)| Arc::ptr_eq(instance, &check.instance));
+            let stays = wanted.get(id).is_some_and(|(instance, ..)| Arc::ptr_eq(instance, &check.instance));
             if !stays {
                 check.task.abort();
             }
             stays
         });
-        for (id, (instance, probe)) in wanted {
+        for (id, (instance, probe, protocol)) in wanted {
             match checks.get(&id) {
                 Some(check) => lock(&check.probe).clone_from(probe),
                 None => {
                     let probe = Arc::new(Mutex::new(probe.clone()));
                     let instance = Arc::clone(instance);
-                    let task = check(Arc::clone(&shared), Arc::clone(&instance), Arc::clone(&probe));
+                    let task =
+                        check(Arc::clone(&shared), Arc::clone(&instance), Arc::clone(&probe), protocol);
                     checks.insert(id, Check { instance, probe, task: tokio::task::spawn_local(task) });
                 }
             }
@@ -72,11 +75,16 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 /// Checks one instance for as long as it is wanted; one check never overlaps the next.
-async fn check(shared: Arc<Shared>, instance: Arc<Instance>, probe: Arc<Mutex<HttpProbe>>) {
+async fn check(
+    shared: Arc<Shared>,
+    instance: Arc<Instance>,
+    probe: Arc<Mutex<HttpProbe>>,
+    protocol: Protocol,
+) {
     loop {
         let spec = lock(&probe).clone();
         let Millis(limit) = spec.timeout;
-        let asked = tokio::time::timeout(Duration::from_millis(limit), ask(&instance, &spec)).await;
+        let asked = tokio::time::timeout(Duration::from_millis(limit), ask(&instance, &spec, protocol)).await;
         let outcome = asked.unwrap_or_else(|_| Err(format!("no answer within {}", spec.timeout)));
         if instance.checked(outcome, &spec) {
             shared.change();
@@ -88,9 +96,16 @@ async fn check(shared: Arc<Shared>, instance: Arc<Instance>, probe: Arc<Mutex<Ht
 }
 
 /// One check: what the instance answers to its ready path.
-async fn ask(instance: &Instance, spec: &HttpProbe) -> Result<(), String> {
+async fn ask(instance: &Instance, spec: &HttpProbe, protocol: Protocol) -> Result<(), String> {
     let failed = |error: io::Error| told(&error);
-    let mut stream = TcpStream::connect(instance.address).await.map_err(failed)?;
+    let stream = TcpStream::connect(instance.address).await.map_err(failed)?;
+    let mut stream = match protocol {
+        Protocol::Http1 => InstanceStream::Tcp(stream),
+        Protocol::Http2 => {
+            let opened = http2::Pool::default().open(stream, 0).await.map_err(failed)?;
+            InstanceStream::Http2(Box::new(opened.stream(true)))
+        }
+    };
     let host = spec.host.clone().unwrap_or_else(|| instance.address.to_string());
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tandem-check\r\nAccept: */*\r\nConnection: close\r\n\r\n",

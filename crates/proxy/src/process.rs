@@ -18,10 +18,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
+use crate::control::Places;
 use crate::handover::{self, HandoverError, Listeners};
 use crate::snapshot::Shared;
 use crate::worker::Worker;
-use crate::{control, listener, prober, table_file};
+use crate::{control, listener, prober, saved};
 
 /// What a proxy needs to know.
 #[derive(Debug, Clone)]
@@ -30,8 +31,22 @@ pub struct ProcessOptions {
     pub control: PathBuf,
     /// Where the last table is kept.
     pub table: PathBuf,
+    /// Where the last certificates are kept.
+    pub encryption: PathBuf,
     /// Where the files are that instances may lack.
     pub shelf: PathBuf,
+}
+
+impl ProcessOptions {
+    /// Everything in one folder.
+    pub fn in_folder(folder: &Path) -> ProcessOptions {
+        ProcessOptions {
+            control: folder.join("proxy.sock"),
+            table: folder.join("table.json"),
+            encryption: folder.join("encryption.json"),
+            shelf: folder.join("shelf"),
+        }
+    }
 }
 
 /// Why a proxy could not start.
@@ -61,6 +76,7 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     let threads = listeners.iter().map(|(_, sockets)| sockets.len()).max().unwrap_or_default().max(1);
     let shared = Arc::new(Shared::new(threads, run_number(), options.shelf));
     load_table(&shared, &options.table);
+    load_encryption(&shared, &options.encryption);
     let socket = open_control(&options.control)
         .map_err(|why| ProcessError::Control { path: options.control.clone(), why })?;
     let mut workers = Vec::new();
@@ -72,8 +88,9 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     }
     let (checked, runtime) = (Arc::clone(&shared), runtime()?);
     spawn("prober".to_owned(), move || LocalSet::new().block_on(&runtime, prober::run(checked)))?;
-    let (asked, table) = (Arc::clone(&shared), options.table);
-    spawn("control".to_owned(), move || control::serve(asked, &socket, listeners, table))?;
+    let places = Places { table: options.table, encryption: options.encryption };
+    let asked = Arc::clone(&shared);
+    spawn("control".to_owned(), move || control::serve(asked, &socket, listeners, places))?;
     // Nobody may be listening any more; that is no reason not to serve.
     let _orphaned = (&parent).write_all(b"ready\n");
     wait_for_end(&shared)?;
@@ -100,14 +117,25 @@ fn runtime() -> io::Result<Runtime> {
 
 /// Puts the table of the last run in force; a damaged one is told and left alone.
 fn load_table(shared: &Shared, path: &Path) {
-    match table_file::read(path) {
-        Ok(None) => {}
-        Ok(Some(table)) => {
-            if let Err(error) = shared.apply(table, true) {
-                tracing::warn!(path = %path.display(), %error, "the saved table is not used");
-            }
-        }
-        Err(error) => tracing::warn!(path = %path.display(), %error, "the saved table is not used"),
+    let applied = match saved::read(path) {
+        Ok(None) => return,
+        Ok(Some(table)) => shared.apply(table, true).map(drop).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = applied {
+        tracing::warn!(path = %path.display(), %error, "the saved table is not used");
+    }
+}
+
+/// Uses the certificates of the last run; damaged ones are told and left alone.
+fn load_encryption(shared: &Shared, path: &Path) {
+    let used = match saved::read(path) {
+        Ok(None) => return,
+        Ok(Some(encryption)) => shared.encrypt(&encryption).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = used {
+        tracing::warn!(path = %path.display(), %error, "the saved certificates are not used");
     }
 }
 

@@ -10,8 +10,9 @@ mod tests;
 
 use std::net::SocketAddr;
 
-use tandem_core::traffic::Route;
+use tandem_core::spec::Speaks;
 use tandem_core::traffic::matching::HostIndex;
+use tandem_core::traffic::{Listener, Route};
 
 pub(crate) use door::admit;
 pub(crate) use session::{Outcome, Session};
@@ -127,6 +128,8 @@ pub(crate) struct Request {
     pub(crate) upgrade: Option<Protocol>,
     /// The client waits for `100 Continue` before it sends the body.
     pub(crate) expects: bool,
+    /// The client takes trailers.
+    pub(crate) trailers: bool,
     /// The client prefers JSON.
     pub(crate) wants_json: bool,
     /// Its id.
@@ -180,7 +183,7 @@ impl Protocol {
     }
 }
 
-/// Header fields that are the same for all requests of one connection.
+/// What is the same for all requests of one connection.
 #[derive(Debug)]
 pub(crate) struct Client {
     /// The fields that tell of the client.
@@ -189,18 +192,39 @@ pub(crate) struct Client {
     forwarded: Vec<u8>,
     /// The host of requests that name none (HTTP/1.0).
     listener: String,
+    /// The connection is encrypted.
+    pub(crate) secure: bool,
+    /// The port of `https` to which requests are sent instead of being answered.
+    pub(crate) redirect: Option<u16>,
 }
 
 impl Client {
-    /// The fields for a client at `peer` that came in by `listener`.
-    pub(crate) fn new(peer: SocketAddr, listener: SocketAddr) -> Self {
+    /// What is said of a client at `peer` that came in at `address`.
+    pub(crate) fn new(
+        peer: SocketAddr,
+        address: SocketAddr,
+        listener: Option<&Listener>,
+        all: &[Listener],
+    ) -> Self {
+        let speaks = listener.map(|listener| listener.speaks).unwrap_or_default();
+        let secure = speaks == Speaks::Https;
+        let scheme = if secure { "https" } else { "http" };
         let ip = peer.ip().to_canonical();
         let node = if ip.is_ipv6() { format!("\"[{ip}]\"") } else { ip.to_string() };
         let fields = format!(
-            "X-Forwarded-For: {ip}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: {}\r\n",
-            listener.port()
+            "X-Forwarded-For: {ip}\r\nX-Forwarded-Proto: {scheme}\r\nX-Forwarded-Port: {}\r\n",
+            address.port()
         );
-        let forwarded = format!("Forwarded: for={node};proto=http;host=\"");
-        Client { fields: fields.into(), forwarded: forwarded.into(), listener: listener.to_string() }
+        let forwarded = format!("Forwarded: for={node};proto={scheme};host=\"");
+        let redirects = speaks == Speaks::Redirect;
+        let secure_port =
+            all.iter().find(|other| other.speaks == Speaks::Https).map_or(443, |other| other.address.port());
+        Client {
+            fields: fields.into(),
+            forwarded: forwarded.into(),
+            listener: address.to_string(),
+            secure,
+            redirect: redirects.then_some(secure_port),
+        }
     }
 }

@@ -11,18 +11,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tandem_core::base::{Generation, InstanceId, ServiceName, VersionLabel};
 use tandem_core::contract::{CallReport, Operation, Templates};
 use tandem_core::spec::LimitSpec;
 use tandem_core::traffic::matching::{HostIndex, RouteError};
-use tandem_core::traffic::{Role, Route, SessionReport, Table, TrafficReport};
+use tandem_core::traffic::{Encryption, Role, Route, SessionReport, Table, TrafficReport};
 use tokio::sync::Notify;
 
 use crate::audience::Audience;
 use crate::calls::{self, Callers, OperationCalls, RouteCalls};
 use crate::counts::ServiceCounts;
 use crate::instance::{Instance, lock};
+use crate::tls::{BadCertificate, Tls};
 
 /// The table in force with all that belongs to it.
 #[derive(Debug)]
@@ -75,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) ended: AtomicBool,
     /// Connections from clients, of all threads.
     pub(crate) connections: AtomicUsize,
+    /// What encrypted connections need.
+    pub(crate) tls: ArcSwapOption<Tls>,
     run: u64,
     known: Mutex<Known>,
     changes: Mutex<u64>,
@@ -108,6 +111,7 @@ impl Shared {
             closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            tls: ArcSwapOption::empty(),
             run,
             known: Mutex::default(),
             changes: Mutex::new(1),
@@ -158,6 +162,15 @@ impl Shared {
         self.wakers.iter().for_each(Notify::notify_one);
         self.change();
         Ok(offered)
+    }
+
+    /// Has handshakes that begin from now on use this.
+    ///
+    /// # Errors
+    /// Something in it can't be used: what is in force stays.
+    pub(crate) fn encrypt(&self, encryption: &Encryption) -> Result<(), BadCertificate> {
+        self.tls.store(Some(Arc::new(Tls::new(encryption)?)));
+        Ok(())
     }
 
     /// Something that a report shows has changed.
@@ -308,8 +321,7 @@ fn widest(table: &Table) -> LimitSpec {
 
 #[cfg(test)]
 mod tests {
-    use tandem_core::spec::{DrainSpec, HttpProbe, TimeoutSpec};
-    use tandem_core::traffic::{Member, Sessions};
+    use tandem_core::traffic::Member;
 
     use super::*;
 
@@ -320,19 +332,9 @@ mod tests {
             address: "127.0.0.1:1".parse().unwrap(),
             role: *role,
         };
-        let route = Route {
-            service: "shop".parse().unwrap(),
-            hosts: Vec::new(),
-            probe: HttpProbe::default(),
-            drain: DrainSpec::default(),
-            timeouts: TimeoutSpec::default(),
-            limits: LimitSpec::default(),
-            sessions: Sessions::default(),
-            assets: Vec::new(),
-            contract: None,
-            members: roles.iter().enumerate().map(member).collect(),
-        };
-        Table { generation: Generation(generation), routes: vec![route] }
+        let members = roles.iter().enumerate().map(member).collect();
+        let route = Route::new("shop".parse().unwrap(), members);
+        Table { generation: Generation(generation), listeners: Vec::new(), routes: vec![route] }
     }
 
     #[test]

@@ -6,21 +6,20 @@
 
 mod frames;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::IoSlice;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
-use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::buffer::{Buffer, Buffers};
 use crate::client::{Connection, Next};
-use crate::deadline::{Limits, Side, Stop};
+use crate::deadline::{Limits, Readable, Side, Stop};
 use crate::inflight::Class;
 use crate::request::Request;
+use crate::stream::{InstanceStream, halves};
 use frames::Frames;
 
 /// `1001 going away`, as a server sends it.
@@ -47,7 +46,7 @@ pub(crate) enum Ended {
 /// Relays until it is over. What arrived together with the heads goes first.
 pub(crate) async fn relay(
     connection: &mut Connection,
-    upstream: &mut TcpStream,
+    upstream: &mut InstanceStream,
     from_instance: &mut Buffer,
     request: &Request,
 ) -> (Next, Ended) {
@@ -58,8 +57,9 @@ pub(crate) async fn relay(
     let (to_client, to_instance) = (Frames::new(), Frames::new());
     let silence = Cell::new(SILENCE_MILLIS);
     let ended = {
-        let (mut client_read, mut client_write) = connection.stream.split();
-        let (mut instance_read, mut instance_write) = upstream.split();
+        let (client, instance) = (RefCell::new(&mut connection.stream), RefCell::new(&mut *upstream));
+        let (mut client_read, mut client_write) = halves(&client);
+        let (mut instance_read, mut instance_write) = halves(&instance);
         let up = Direction { limits, buffers, side: Side::Request, silence: &silence, frames: &to_instance };
         let down = Direction { limits, buffers, side: Side::Answer, silence: &silence, frames: &to_client };
         let mut up = pin!(up.run(&mut client_read, &mut connection.buffer, &mut instance_write));
@@ -122,9 +122,9 @@ impl Direction<'_> {
     /// Carries bytes over until their sender ends; then tells the receiver so.
     async fn run(
         &self,
-        from: &mut ReadHalf<'_>,
+        from: &mut (impl AsyncRead + Readable + Unpin),
         buffer: &mut Buffer,
-        to: &mut WriteHalf<'_>,
+        to: &mut (impl AsyncWrite + Unpin),
     ) -> Result<(), Stop> {
         loop {
             if !buffer.is_empty() {
@@ -137,8 +137,7 @@ impl Direction<'_> {
             }
             self.buffers.put(std::mem::take(buffer));
             self.limits.set(self.side, self.silence.get());
-            let stream: &TcpStream = from.as_ref();
-            self.limits.readable(self.side, stream).await?;
+            self.limits.readable(self.side, from).await?;
             *buffer = self.buffers.small();
             if self.limits.read(self.side, from, buffer).await? == 0 {
                 break;

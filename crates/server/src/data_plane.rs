@@ -24,6 +24,7 @@ pub fn run(options: &DataPlaneOptions) -> Result<(), ProcessError> {
     process::run(process::ProcessOptions {
         control: state.proxy_socket(),
         table: state.table(),
+        encryption: state.encryption(),
         shelf: state.shelf(),
     })
 }

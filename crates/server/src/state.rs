@@ -154,6 +154,11 @@ impl StateFolder {
         self.path.join("table.json")
     }
 
+    /// The last good certificates, kept by the proxy.
+    pub fn encryption(&self) -> PathBuf {
+        self.path.join("encryption.json")
+    }
+
     /// The database of the store.
     pub fn database(&self) -> PathBuf {
         self.path.join("tandem.db")

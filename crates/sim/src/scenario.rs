@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use tandem_core::base::{Amount, Millis, Revision, VersionLabel};
 use tandem_core::deploy::Command;
-use tandem_core::spec::{
-    AssetSpec, ContractSpec, DatabaseSpec, DeploySpec, DrainSpec, FlipSpec, HttpProbe, ListenSpec,
-    RestartSpec, RollingSpec, RunSpec, ServiceSpec, SessionSpec, StopSpec, Strategy,
-};
+use tandem_core::spec::{DrainSpec, FlipSpec, RollingSpec, ServiceSpec, Strategy};
 
 use crate::random::Random;
 
@@ -66,35 +63,18 @@ pub struct Scenario {
 
 /// A service of `instances` with times that make runs short.
 pub fn service(instances: u32) -> ServiceSpec {
-    ServiceSpec {
-        service: "shop".parse().expect("a name"),
-        run: RunSpec {
-            command: vec!["shop".to_owned()],
-            instances,
-            env: BTreeMap::new(),
-            ports: tandem_core::spec::PortRange::default(),
-            ready: HttpProbe { within: Millis::from_secs(8), ..HttpProbe::default() },
-            stop: StopSpec {
-                drain: DrainSpec {
-                    requests: Millis::from_secs(3),
-                    uploads: Millis::from_secs(3),
-                    streams: Millis::from_secs(3),
-                    websockets: Millis::from_secs(3),
-                },
-                grace: Millis::from_secs(2),
-                ..StopSpec::default()
-            },
-            restart: RestartSpec { longest: Millis::from_secs(2), ..RestartSpec::default() },
-        },
-        listen: vec![ListenSpec { address: "127.0.0.1:80".parse().expect("an address"), hosts: Vec::new() }],
-        deploy: DeploySpec { bake: Millis::from_secs(2), ..DeploySpec::default() },
-        timeouts: tandem_core::spec::TimeoutSpec::default(),
-        limits: tandem_core::spec::LimitSpec::default(),
-        sessions: SessionSpec::default(),
-        assets: AssetSpec::default(),
-        contract: ContractSpec::default(),
-        database: DatabaseSpec { keep: Millis::from_secs(3), ..DatabaseSpec::default() },
-    }
+    let second = Millis::from_secs;
+    let address = "127.0.0.1:80".parse().expect("an address");
+    let mut spec = ServiceSpec::new("shop".parse().expect("a name"), vec!["shop".to_owned()], address);
+    spec.run.instances = instances;
+    spec.run.ready.within = second(8);
+    spec.run.stop.drain =
+        DrainSpec { requests: second(3), uploads: second(3), streams: second(3), websockets: second(3) };
+    spec.run.stop.grace = second(2);
+    spec.run.restart.longest = second(2);
+    spec.deploy.bake = second(2);
+    spec.database.keep = second(3);
+    spec
 }
 
 /// A label for tests.

@@ -6,10 +6,10 @@ use crate::base::{Generation, InstanceId, VersionLabel};
 use crate::contract::Operation;
 use crate::deploy::Input;
 use crate::deploy::strategy::Moves;
-use crate::spec::{AssetSpec, Pin, ServiceSpec, Strategy};
+use crate::spec::{AssetSpec, Pin, ServiceSpec, Speaks, Strategy};
 use crate::traffic::asset::CONVENTIONS;
 use crate::traffic::session::shares;
-use crate::traffic::{LiveVersion, Member, Role, Route, RouteContract, Sessions, Table};
+use crate::traffic::{Listener, LiveVersion, Member, Role, Route, RouteContract, Sessions, Table};
 use crate::workflow::{Instance, Phase, Stage};
 
 /// The table that ought to be in force after `moves`. None: the one that is in force is right.
@@ -20,13 +20,20 @@ pub(super) fn table(input: &Input<'_>, moves: &Moves) -> Option<Table> {
     let sessions = sessions(input, &members);
     let contract = contract(input, &members);
     let routes = vec![Route { contract, ..route(input.spec, sessions, members) }];
+    let listeners = listeners(input.spec);
     let known = &input.state.table;
-    if routes == known.routes && report.generation <= known.generation {
+    if routes == known.routes && listeners == known.listeners && report.generation <= known.generation {
         return (report.generation < known.generation).then(|| known.clone());
     }
     // A proxy that knows of a newer table than the journal does was told so by a journal that is lost.
     let generation: Generation = input.state.last_generation.max(report.generation).next();
-    Some(Table { generation, routes })
+    Some(Table { generation, listeners, routes })
+}
+
+/// What is done at each address; those where nothing but HTTP is spoken need no word.
+fn listeners(spec: &ServiceSpec) -> Vec<Listener> {
+    let special = spec.listen.iter().filter(|listen| listen.speaks != Speaks::Http);
+    special.map(|listen| Listener { address: listen.address, speaks: listen.speaks }).collect()
 }
 
 fn member(id: InstanceId, instance: &Instance, moves: &Moves) -> Option<Member> {
@@ -128,6 +135,7 @@ fn route(spec: &ServiceSpec, sessions: Sessions, members: Vec<Member>) -> Route 
         limits: spec.limits,
         sessions,
         assets: assets(&spec.assets),
+        protocol: spec.run.protocol,
         contract: None,
         members,
     }

@@ -11,6 +11,7 @@ use super::found::Found;
 use super::problem::{Problem, ProblemCode};
 use super::service::{ListenSpec, ServiceSpec, StrategyKind};
 use super::session::Pin;
+use super::tls::Speaks;
 
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,7 @@ pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
     rolling_can_move(&spec, &mut found);
     database_has_its_variable(&spec, &mut found);
     sessions_can_stay(&spec, &mut found);
+    https_has_certificates(&spec, &mut found);
     if found.problems.is_empty() {
         return Ok(Checked { spec, found });
     }
@@ -110,6 +112,26 @@ fn addresses_differ(spec: &ServiceSpec, found: &mut Found) {
             let message = format!("`listen.address` {} is there twice", listen.address);
             contradiction(found, &path, message, "put all `hosts` of one address into one [[listen]]");
         }
+    }
+}
+
+fn https_has_certificates(spec: &ServiceSpec, found: &mut Found) {
+    let secure = |listen: &ListenSpec| listen.speaks == Speaks::Https;
+    if let Some(at) = spec.listen.iter().position(secure)
+        && spec.tls.certificates.is_empty()
+        && found.value("tls.certificates").is_none()
+    {
+        let path = format!("listen[{at}].speaks");
+        let message = "`listen.speaks` is https, and there is no certificate".to_owned();
+        let help = "write for example [tls] certificates = { \"certs/shop.pem\" = \"certs/shop.key\" }";
+        contradiction(found, &path, message, help);
+    }
+    if let Some(at) = spec.listen.iter().position(|listen| listen.speaks == Speaks::Redirect)
+        && !spec.listen.iter().any(secure)
+    {
+        let path = format!("listen[{at}].speaks");
+        let message = "`listen.speaks` is redirect, and no address speaks https".to_owned();
+        contradiction(found, &path, message, "add a [[listen]] with speaks = \"https\"");
     }
 }
 

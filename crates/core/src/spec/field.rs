@@ -10,9 +10,10 @@ use crate::base::{Amount, Millis, ServiceName};
 
 use super::contract::ContractSpec;
 use super::database::{DatabaseSpec, Names, Naming};
-use super::service::{DrainSpec, PortRange, ServiceSpec, Signal, StrategyKind};
+use super::service::{DrainSpec, PortRange, Protocol, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
 use super::text;
+use super::tls::{ClientCertificate, Speaks, TlsVersion};
 use super::value::Value;
 
 /// A field that can be set from a value and written as one.
@@ -30,6 +31,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("run.command", &mut run.command);
     each("run.instances", &mut run.instances);
     each("run.env", &mut run.env);
+    each("run.protocol", &mut run.protocol);
     each("run.ports", &mut run.ports);
     each("run.ready.http", &mut run.ready.path);
     each("run.ready.host", &mut run.ready.host);
@@ -51,6 +53,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     for (at, listen) in spec.listen.iter_mut().enumerate() {
         each(&format!("listen[{at}].address"), &mut listen.address);
         each(&format!("listen[{at}].hosts"), &mut listen.hosts);
+        each(&format!("listen[{at}].speaks"), &mut listen.speaks);
     }
     let deploy = &mut spec.deploy;
     each("deploy.strategy", &mut deploy.strategy);
@@ -84,6 +87,11 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("assets.keep", &mut assets.keep);
     visit_database(&mut spec.database, each);
     visit_contract(&mut spec.contract, each);
+    let tls = &mut spec.tls;
+    each("tls.certificates", &mut tls.certificates);
+    each("tls.oldest", &mut tls.oldest);
+    each("tls.client_ca", &mut tls.client_ca);
+    each("tls.client", &mut tls.client);
 }
 
 fn visit_database(database: &mut DatabaseSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
@@ -298,4 +306,8 @@ from_text!(Signal, Signal::named, |signal| signal.name().to_owned());
 from_text!(StrategyKind, StrategyKind::named, |kind| kind.name().to_owned());
 from_text!(Pin, Pin::named, |pin| pin.name().to_owned());
 from_text!(Names, Names::named, |names| names.name().to_owned());
+from_text!(Protocol, Protocol::named, |protocol| protocol.name().to_owned());
+from_text!(Speaks, Speaks::named, |speaks| speaks.name().to_owned());
+from_text!(TlsVersion, TlsVersion::named, |version| version.name().to_owned());
+from_text!(ClientCertificate, ClientCertificate::named, |client| client.name().to_owned());
 from_text!(Naming, Naming::named, |naming| naming.name().to_owned());

@@ -6,8 +6,11 @@
 use crate::base::Millis;
 
 use super::database::{Names, Naming};
+use super::service::Protocol;
 use super::session::Pin;
 use super::text::{self, Check};
+use super::tls::{ClientCertificate, Speaks, TlsVersion};
+use super::word;
 
 /// One key that may be written in a table.
 pub(super) struct Key {
@@ -36,6 +39,8 @@ pub(super) enum Kind {
     Environment,
     /// From paths in URLs to folders.
     Folders,
+    /// From files to files.
+    Files,
     /// A whole number, both ends included.
     Number(u64, u64),
     /// A number of bytes, both ends included.
@@ -119,6 +124,8 @@ pub(super) static FILE: &[Key] = &[
     ),
     key("database", Kind::Table(DATABASE), "", "The database whose schema goes along with the versions."),
     key("contract", Kind::Table(CONTRACT), "", "What versions promise to their clients."),
+    key("tls", Kind::Table(TLS), "", "Certificates, for addresses where https is spoken.")
+        .also(&["ssl", "https"]),
     not_yet("source", "watching for deliverables"),
 ];
 
@@ -140,6 +147,12 @@ static RUN: &[Key] = &[
         "More environment for the instances; env:NAME is read from the environment of `tandem up`.",
     )
     .also(&["environment"]),
+    key(
+        "protocol",
+        Kind::OneOf(Protocol::ALL, word::protocol),
+        "\"http2\"",
+        "What instances speak: http1, or http2 in clear text, as gRPC servers do.",
+    ),
     key("ports", Kind::Text(text::ports), "\"20000-29999\"", "From which ports instances get theirs.")
         .also(&["port"]),
     key("ready", Kind::Table(READY), "{ http = \"/up\" }", "When an instance counts as ready.").also(&[
@@ -224,7 +237,13 @@ static LISTEN: &[Key] = &[
         "Host names that are served; *.example.com matches one label. Empty: all.",
     )
     .also(&["host", "domains", "domain", "server_name"]),
-    not_yet("tls", "TLS"),
+    key(
+        "speaks",
+        Kind::OneOf(Speaks::ALL, word::speaks),
+        "\"https\"",
+        "http, https (with the certificates of [tls]), or redirect, which sends clients to https.",
+    )
+    .also(&["scheme", "tls", "ssl", "protocol"]),
 ];
 
 static DEPLOY: &[Key] = &[
@@ -405,6 +424,35 @@ static DATABASE: &[Key] = &[
         UP_TO_A_DAY,
         "\"10m\"",
         "How long after a deployment the old revision is kept, so that going back is possible.",
+    ),
+];
+
+static TLS: &[Key] = &[
+    key(
+        "certificates",
+        Kind::Files,
+        "{ \"certs/shop.pem\" = \"certs/shop.key\" }",
+        "From the file with a certificate and its chain to the file with its key. The first one serves unknown names.",
+    )
+    .also(&["certificate", "cert"]),
+    key(
+        "oldest",
+        Kind::OneOf(TlsVersion::ALL, word::tls_version),
+        "\"1.3\"",
+        "The oldest version of TLS that is spoken.",
+    )
+    .also(&["min_version", "minimum"]),
+    key(
+        "client_ca",
+        Kind::Text(text::file),
+        "\"certs/clients.pem\"",
+        "A file with the authorities that vouch for clients. Not set: clients are not asked for a certificate.",
+    ),
+    key(
+        "client",
+        Kind::OneOf(ClientCertificate::ALL, word::client_certificate),
+        "\"optional\"",
+        "With client_ca: whether clients must show a certificate (required) or may (optional).",
     ),
 ];
 

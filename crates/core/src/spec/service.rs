@@ -11,6 +11,7 @@ use crate::base::{Amount, Millis, ServiceName};
 use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
 use super::session::{AssetSpec, SessionSpec};
+use super::tls::{Speaks, TlsSpec};
 
 /// One service, as its team wants it to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,22 +40,26 @@ pub struct ServiceSpec {
     /// What versions promise to their clients.
     #[serde(default)]
     pub contract: ContractSpec,
+    /// What encrypted connections need.
+    #[serde(default)]
+    pub tls: TlsSpec,
 }
 
 impl ServiceSpec {
+    /// The defaults with what has none.
+    pub fn new(service: ServiceName, command: Vec<String>, address: SocketAddr) -> ServiceSpec {
+        let mut spec = ServiceSpec::draft();
+        spec.service = service;
+        spec.run.command = command;
+        spec.listen = vec![ListenSpec { address, ..ListenSpec::draft() }];
+        spec
+    }
+
     /// The defaults, with the parts that have none left empty: to be filled before anyone sees it.
     pub(super) fn draft() -> ServiceSpec {
         ServiceSpec {
             service: ServiceName::unnamed(),
-            run: RunSpec {
-                command: Vec::new(),
-                instances: 2,
-                env: BTreeMap::new(),
-                ports: PortRange::default(),
-                ready: HttpProbe::default(),
-                stop: StopSpec::default(),
-                restart: RestartSpec::default(),
-            },
+            run: RunSpec::default(),
             listen: Vec::new(),
             deploy: DeploySpec::default(),
             timeouts: TimeoutSpec::default(),
@@ -63,7 +68,37 @@ impl ServiceSpec {
             assets: AssetSpec::default(),
             database: DatabaseSpec::default(),
             contract: ContractSpec::default(),
+            tls: TlsSpec::default(),
         }
+    }
+}
+
+/// What an instance speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 in clear text, without asking first: what gRPC servers speak.
+    Http2,
+}
+
+impl Protocol {
+    /// All of them, as the configuration has them.
+    pub(super) const ALL: &'static [&'static str] = &["http1", "http2"];
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Http1 => "http1",
+            Protocol::Http2 => "http2",
+        }
+    }
+
+    /// The one of that word.
+    pub fn named(name: &str) -> Option<Protocol> {
+        [Protocol::Http1, Protocol::Http2].into_iter().find(|protocol| protocol.name() == name)
     }
 }
 
@@ -76,6 +111,9 @@ pub struct RunSpec {
     pub instances: u32,
     /// More environment for the instance. A value `env:NAME` is read from the environment of `tandem up`.
     pub env: BTreeMap<String, String>,
+    /// What it speaks.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// From which ports instances get theirs.
     pub ports: PortRange,
     /// When an instance counts as ready.
@@ -84,6 +122,22 @@ pub struct RunSpec {
     pub stop: StopSpec,
     /// How a crashed instance is replaced.
     pub restart: RestartSpec,
+}
+
+impl Default for RunSpec {
+    /// Two instances of nothing: what is run has no default.
+    fn default() -> Self {
+        RunSpec {
+            command: Vec::new(),
+            instances: 2,
+            env: BTreeMap::new(),
+            protocol: Protocol::default(),
+            ports: PortRange::default(),
+            ready: HttpProbe::default(),
+            stop: StopSpec::default(),
+            restart: RestartSpec::default(),
+        }
+    }
 }
 
 /// Ports for instances, both ends included.
@@ -252,12 +306,15 @@ pub struct ListenSpec {
     pub address: SocketAddr,
     /// Host names, without port, lower case; `*.example.com` matches one label. Empty: all hosts.
     pub hosts: Vec<String>,
+    /// What is spoken there.
+    #[serde(default)]
+    pub speaks: Speaks,
 }
 
 impl ListenSpec {
     /// All hosts, at an address that is still to be filled in.
     pub(super) fn draft() -> ListenSpec {
-        ListenSpec { address: SocketAddr::from(([0, 0, 0, 0], 0)), hosts: Vec::new() }
+        ListenSpec { address: SocketAddr::from(([0, 0, 0, 0], 0)), hosts: Vec::new(), speaks: Speaks::Http }
     }
 }
 

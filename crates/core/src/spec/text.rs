@@ -93,7 +93,8 @@ pub(super) fn strategy(text: &str) -> Result<String, Wrong> {
     }
 }
 
-fn one_of(text: &str, name: &str, known: &'static [&'static str]) -> Result<String, Wrong> {
+/// The canonical word, if it is one of the known ones.
+pub(super) fn one_of(text: &str, name: &str, known: &'static [&'static str]) -> Result<String, Wrong> {
     if known.contains(&name) {
         return Ok(name.to_owned());
     }
@@ -370,6 +371,15 @@ pub(super) fn cookie(text: &str) -> Result<String, Wrong> {
             format!("is {}, which can't be the name of a cookie", quoted(text)),
             "use letters, digits, '_', '-' and '.', at most 64 of them",
         ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A file of the machine.
+pub(super) fn file(text: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() || text.contains('\0') || text.ends_with('/') {
+        let what = format!("is {}, which is not a file", quoted(text));
+        return Err(Wrong::new(what, "write for example \"certs/shop.pem\""));
     }
     Ok(text.to_owned())
 }

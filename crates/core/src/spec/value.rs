@@ -53,6 +53,7 @@ pub(super) fn read(key: &Key, found: &DeValue<'_>) -> Result<Value, Complaint> {
         (Kind::Command, DeValue::Array(list)) => command(key, list),
         (Kind::Environment, DeValue::Table(table)) => environment(table),
         (Kind::Folders, DeValue::Table(table)) => folders(table),
+        (Kind::Files, DeValue::Table(table)) => files(key, table),
         (Kind::Number(least, most) | Kind::Size(least, most), DeValue::Integer(_)) => {
             number(found, *least, *most).map(Value::Number)
         }
@@ -109,6 +110,7 @@ fn expected(kind: &Kind) -> &'static str {
         Kind::Command => "a list of program and arguments",
         Kind::Environment => "a table of names and texts",
         Kind::Folders => "a table of paths and folders",
+        Kind::Files => "a table of files and files",
         Kind::Number(..) => "a whole number",
         Kind::Size(..) => "a number of bytes, or a text such as \"16MiB\",",
         Kind::Length(..) => "a length of time in quotes",
@@ -297,6 +299,21 @@ fn folders(table: &DeTable<'_>) -> Result<Value, Complaint> {
             });
         };
         all.insert(path.trim_end_matches('/').to_owned() + "/", text::inner_folder(folder)?);
+    }
+    Ok(Value::Texts(all))
+}
+
+fn files(key: &Key, table: &DeTable<'_>) -> Result<Value, Complaint> {
+    let mut all = BTreeMap::new();
+    for (from, to) in table.iter() {
+        let from = text::file(from.get_ref())?;
+        let DeValue::String(to) = to.get_ref() else {
+            let shown = describe(to.get_ref());
+            let what = format!("holds {}, which is {shown}, but a file in quotes is expected", quoted(&from));
+            let help = Some(format!("write for example {} = {}", key.name, key.example));
+            return Err(Complaint { code: ProblemCode::WrongType, what, help });
+        };
+        all.insert(from, text::file(to)?);
     }
     Ok(Value::Texts(all))
 }

@@ -79,22 +79,10 @@ impl HostIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
-    use crate::traffic::Sessions;
 
     fn route(service: &str, hosts: &[&str]) -> Route {
-        Route {
-            service: service.parse().unwrap(),
-            hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
-            probe: HttpProbe::default(),
-            drain: DrainSpec::default(),
-            timeouts: TimeoutSpec::default(),
-            limits: LimitSpec::default(),
-            sessions: Sessions::default(),
-            assets: Vec::new(),
-            contract: None,
-            members: Vec::new(),
-        }
+        let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+        Route { hosts, ..Route::new(service.parse().unwrap(), Vec::new()) }
     }
 
     #[test]

@@ -9,14 +9,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Generation, InstanceId, ServiceName, VersionLabel};
 use crate::contract::Operation;
-use crate::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
-use crate::traffic::Sessions;
+use crate::spec::{DrainSpec, HttpProbe, LimitSpec, Protocol, TimeoutSpec};
+use crate::traffic::{Listener, Sessions};
 
 /// Everything by which the proxy routes, under one generation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Table {
     /// Grows with each table; the proxy refuses one that is not newer than its own.
     pub generation: Generation,
+    /// What is done with the connections of each address.
+    #[serde(default)]
+    pub listeners: Vec<Listener>,
     /// One entry per service.
     pub routes: Vec<Route>,
 }
@@ -42,11 +45,33 @@ pub struct Route {
     /// Paths below which files have names that tell their content: what one version lacks, another has.
     #[serde(default)]
     pub assets: Vec<String>,
+    /// What the instances speak.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Whose calls are counted by operation. None: there is no contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<RouteContract>,
     /// The instances, in the order of their ids.
     pub members: Vec<Member>,
+}
+
+impl Route {
+    /// A route for all hosts with every default.
+    pub fn new(service: ServiceName, members: Vec<Member>) -> Route {
+        Route {
+            service,
+            hosts: Vec::new(),
+            probe: HttpProbe::default(),
+            drain: DrainSpec::default(),
+            timeouts: TimeoutSpec::default(),
+            limits: LimitSpec::default(),
+            sessions: Sessions::default(),
+            assets: Vec::new(),
+            protocol: Protocol::default(),
+            contract: None,
+            members,
+        }
+    }
 }
 
 /// What is counted of a service's requests, beside their number.

@@ -1,6 +1,5 @@
 //! A process driver on a folder of its own, with a deliverable made of small scripts. All that it started ends with it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tandem_core::base::{InstanceId, Millis, VersionLabel};
 use tandem_core::fleet::{Exit, RunStatus};
-use tandem_core::spec::{HttpProbe, PortRange, RestartSpec, RunSpec, Signal, StopSpec};
+use tandem_core::spec::{RunSpec, Signal, StopSpec};
 use tandem_drivers::process::ProcessDriver;
 use tandem_drivers::process::keeper::KeeperCommand;
 use tandem_drivers::{Driver, DriverError, LogPosition, StartInstance};
@@ -192,11 +191,8 @@ pub(crate) fn run(command: &[&str]) -> RunSpec {
     RunSpec {
         command: command.iter().map(|&argument| argument.to_owned()).collect(),
         instances: 1,
-        env: BTreeMap::new(),
-        ports: PortRange::default(),
-        ready: HttpProbe::default(),
         stop: StopSpec { signal: Signal::Term, grace: Millis(300), ..StopSpec::default() },
-        restart: RestartSpec::default(),
+        ..RunSpec::default()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tandem_core::base::{Generation, Millis};
 use tandem_core::contract::CallReport;
-use tandem_core::traffic::{Table, TrafficReport};
+use tandem_core::traffic::{Encryption, Table, TrafficReport};
 
 use super::message::{Answer, LONGEST_WATCH, Question, read, write};
 use crate::handover::{self, HandoverError, Listeners};
@@ -27,7 +27,7 @@ pub enum ControlError {
         /// The generation in force.
         current: Generation,
     },
-    /// The table makes no sense.
+    /// The table makes no sense, or a certificate can't be used.
     #[error("{0}")]
     Invalid(String),
     /// It answered something else.
@@ -67,6 +67,15 @@ impl Client {
         match self.ask(&Question::Apply(table.clone()), PATIENCE)? {
             Answer::Applied(generation) => Ok(generation),
             Answer::Fenced { current } => Err(ControlError::Fenced { current }),
+            Answer::Invalid(why) => Err(ControlError::Invalid(why)),
+            _ => Err(ControlError::Confused),
+        }
+    }
+
+    /// Has handshakes that begin from now on use these certificates. What can't be used is refused, and those in force stay.
+    pub fn encrypt(&mut self, encryption: &Encryption) -> Result<(), ControlError> {
+        match self.ask(&Question::Encrypt(encryption.clone()), PATIENCE)? {
+            Answer::Encrypted => Ok(()),
             Answer::Invalid(why) => Err(ControlError::Invalid(why)),
             _ => Err(ControlError::Confused),
         }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tandem_core::base::{Generation, Millis};
 use tandem_core::contract::CallReport;
-use tandem_core::traffic::{Table, TrafficReport};
+use tandem_core::traffic::{Encryption, Table, TrafficReport};
 
 /// The longest line, in bytes: a table of tens of thousands of instances.
 const LONGEST_LINE: u64 = 32 * 1024 * 1024;
@@ -20,6 +20,8 @@ pub(super) const LONGEST_WATCH: Duration = Duration::from_secs(60);
 pub(super) enum Question {
     /// Put this table in force.
     Apply(Table),
+    /// Use these certificates from now on.
+    Encrypt(Encryption),
     /// Tell when something differs from what was seen.
     Watch { seen: u64, at_most: Millis },
     /// Tell how often operations were called. A question of its own: there may be thousands of them.
@@ -35,6 +37,7 @@ pub(super) enum Question {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
     Applied(Generation),
+    Encrypted,
     Fenced { current: Generation },
     Invalid(String),
     Report { change: u64, report: TrafficReport },

@@ -2,36 +2,46 @@
 
 use std::io::BufReader;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
+use tandem_core::traffic::Encryption;
+
 use super::message::{Answer, LONGEST_WATCH, Question, read, write};
 use crate::handover::{self, Listeners};
 use crate::instance::lock;
+use crate::saved;
 use crate::snapshot::{ApplyError, Shared};
-use crate::table_file;
 
 /// So many connections there may be.
 const MOST_CONNECTIONS: usize = 64;
 /// How long a write may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Where is kept what is in force.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) table: PathBuf,
+    pub(crate) encryption: PathBuf,
+}
+
 /// What the server answers from.
 struct Server {
     shared: Arc<Shared>,
     listeners: Listeners,
-    table: PathBuf,
-    /// Held while a table is applied and written, so that the file never falls behind the table in force.
+    places: Places,
+    /// Held while something is put in force and written, so that the file never falls behind what is in force.
     writing: std::sync::Mutex<()>,
     connections: AtomicUsize,
 }
 
 /// Answers on the control socket for as long as the process lives.
-pub(crate) fn serve(shared: Arc<Shared>, socket: &UnixListener, listeners: Listeners, table: PathBuf) {
+pub(crate) fn serve(shared: Arc<Shared>, socket: &UnixListener, listeners: Listeners, places: Places) {
     let writing = std::sync::Mutex::new(());
-    let server = Arc::new(Server { shared, listeners, table, writing, connections: AtomicUsize::new(0) });
+    let server = Arc::new(Server { shared, listeners, places, writing, connections: AtomicUsize::new(0) });
     loop {
         let Ok((stream, _)) = socket.accept() else {
             // Out of descriptors, most likely: wait for some to come back.
@@ -62,6 +72,7 @@ impl Server {
         while let Some(question) = read(&mut lines)? {
             let answer = match question {
                 Question::Apply(table) => self.apply(table),
+                Question::Encrypt(encryption) => self.encrypt(&encryption),
                 Question::Watch { seen, at_most } => {
                     let (change, report) = self.shared.watch(seen, at_most.to_std().min(LONGEST_WATCH));
                     Answer::Report { change, report }
@@ -83,13 +94,28 @@ impl Server {
         match self.shared.apply(table.clone(), false) {
             Ok(generation) => {
                 // The table is in force; a disk that fails costs only the next restart its head start.
-                if let Err(error) = table_file::write(&self.table, &table) {
-                    tracing::warn!(path = %self.table.display(), %error, "the table could not be saved");
-                }
+                keep(&self.places.table, &table);
                 Answer::Applied(generation)
             }
             Err(ApplyError::Fenced { current, .. }) => Answer::Fenced { current },
             Err(error @ ApplyError::Invalid { .. }) => Answer::Invalid(error.to_string()),
         }
+    }
+
+    fn encrypt(&self, encryption: &Encryption) -> Answer {
+        let _one_at_a_time = lock(&self.writing);
+        match self.shared.encrypt(encryption) {
+            Ok(()) => {
+                keep(&self.places.encryption, encryption);
+                Answer::Encrypted
+            }
+            Err(error) => Answer::Invalid(error.to_string()),
+        }
+    }
+}
+
+fn keep(path: &Path, value: &impl Serialize) {
+    if let Err(error) = saved::write(path, value) {
+        tracing::warn!(path = %path.display(), %error, "what is in force could not be saved");
     }
 }

@@ -13,6 +13,7 @@ use super::{Cause, Failure, Next, class_of};
 use crate::body::{Body, BodyError, Way};
 use crate::buffer::Buffer;
 use crate::deadline::{Limits, Side, Stop};
+use crate::http2;
 use crate::request::{Framing, Request};
 use crate::response::{LARGEST_HEAD, Response, translate};
 use crate::search::Search;
@@ -177,6 +178,10 @@ impl<'a> Answer<'a> {
                 // The instance does not ask for the body, perhaps because it never does: it is asked for here.
                 Err(Stop::Elapsed) if self.upload.get() == Upload::Waiting => {
                     self.interim(100, to, out).await?;
+                }
+                Err(Stop::Io(error)) if http2::is_untouched(&error) => {
+                    let cause = Cause::from_instance(Stop::Io(error));
+                    return Err(self.failure(Progress::NothingSent, cause));
                 }
                 Err(stop @ Stop::Io(_)) => return Err(self.failure(progress, Cause::from_instance(stop))),
                 Err(stop) => return Err(self.failure(Progress::Begun, Cause::from_instance(stop))),

@@ -5,10 +5,60 @@ use std::io::IoSlice;
 use super::Next;
 use crate::client::Connection;
 use crate::deadline::Side;
-use crate::request::{Outcome, Request};
+use crate::request::{Framing, Outcome, Request};
 use crate::shelf::{self, Shelved};
 
+/// Where certificate authorities ask for a token (RFC 8555, section 8.3).
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
+
 impl Connection {
+    /// Answers what needs no service at all: the question of a certificate authority, and what belongs to `https`. `out`
+    /// holds the request's head.
+    pub(crate) async fn answer_itself(&mut self, request: &Request, out: &mut Vec<u8>) -> Option<Next> {
+        if self.client.secure {
+            return None;
+        }
+        let line = out.split(|&b| b == b'\r').next().and_then(|line| std::str::from_utf8(line).ok())?;
+        let target = line.split(' ').nth(1)?;
+        if let Some(token) = target.strip_prefix(CHALLENGES)
+            && let Some(tls) = self.worker.shared.tls.load_full()
+            && let Some((_, answer)) = tls.answers.iter().find(|(known, _)| known == token)
+        {
+            let head =
+                format!("Content-Type: application/octet-stream\r\nContent-Length: {}\r\n", answer.len());
+            return Some(self.say(request, "200 OK", &head, answer, out).await);
+        }
+        let port = self.client.redirect?;
+        let host = std::str::from_utf8(out.get(request.host.0..request.host.1)?).ok()?;
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => name,
+            _ => host,
+        };
+        let port = if port == 443 { String::new() } else { format!(":{port}") };
+        let target = if target.starts_with('/') { target } else { "/" };
+        let head = format!("Location: https://{name}{port}{target}\r\nContent-Length: 0\r\n");
+        Some(self.say(request, "308 Permanent Redirect", &head, "", out).await)
+    }
+
+    async fn say(
+        &mut self,
+        request: &Request,
+        status: &str,
+        fields: &str,
+        body: &str,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        let keep_alive = request.body == Framing::None && request.keep_alive && !request.http10;
+        let end = if keep_alive { "\r\n" } else { "Connection: close\r\n\r\n" };
+        let body = if request.is_head { "" } else { body };
+        out.clear();
+        out.extend_from_slice(format!("HTTP/1.1 {status}\r\n{fields}{end}{body}").as_bytes());
+        match self.send(out).await {
+            Ok(()) if keep_alive => Next::Continue,
+            _ => Next::Linger,
+        }
+    }
+
     /// Answers with a file of the shelf.
     pub(super) async fn send_shelved(
         &mut self,

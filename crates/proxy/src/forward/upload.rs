@@ -3,6 +3,7 @@
 //! Both directions run in one task. The answer decides when it is over: an early answer is delivered although the
 //! body is not complete, and the client's connection ends after it. Tested through the whole proxy.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io::IoSlice;
 use std::pin::pin;
@@ -10,7 +11,6 @@ use std::task::Poll;
 
 use tandem_core::spec::TimeoutSpec;
 use tandem_core::traffic::retry::Progress;
-use tokio::net::TcpStream;
 
 use super::answer::{Answer, Delivered, Upload};
 use super::{Cause, Failure, class_of};
@@ -20,6 +20,7 @@ use crate::client::Connection;
 use crate::deadline::{Side, Stop};
 use crate::inflight::Class;
 use crate::request::Request;
+use crate::stream::{InstanceStream, halves};
 
 /// How the way up ended.
 enum Up {
@@ -33,7 +34,7 @@ enum Up {
 pub(super) async fn exchange(
     connection: &mut Connection,
     request: &Request,
-    upstream: &mut TcpStream,
+    upstream: &mut InstanceStream,
     buffer: &mut Buffer,
     timeouts: &TimeoutSpec,
     most: u64,
@@ -54,8 +55,9 @@ pub(super) async fn exchange(
         let cause = Cause::from_instance(stop);
         return Err(Failure { progress, replayable: true, answered: false, cause });
     }
-    let (mut client_read, mut client_write) = connection.stream.split();
-    let (mut instance_read, mut instance_write) = upstream.split();
+    let (client, instance) = (RefCell::new(&mut connection.stream), RefCell::new(upstream));
+    let (mut client_read, mut client_write) = halves(&client);
+    let (mut instance_read, mut instance_write) = halves(&instance);
     let (mut text_up, mut text_down) = (worker.buffers.text(), worker.buffers.text());
     let way = Way { limits, buffers: &worker.buffers, side: Side::Request, silence: timeouts.body.0 };
     let arriving = &mut connection.buffer;

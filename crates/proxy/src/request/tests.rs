@@ -1,25 +1,13 @@
 use proptest::prelude::*;
-use tandem_core::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
+use tandem_core::traffic::Route;
 use tandem_core::traffic::matching::HostIndex;
-use tandem_core::traffic::{Route, Sessions};
 
 use super::{Client, Door, Framing, Refusal, Request, RequestId, admit};
 
 fn look(bytes: &[u8]) -> (Result<Option<Request>, Refusal>, Vec<u8>) {
-    let route = Route {
-        service: "a".parse().unwrap(),
-        hosts: Vec::new(),
-        probe: HttpProbe::default(),
-        drain: DrainSpec::default(),
-        timeouts: TimeoutSpec::default(),
-        limits: LimitSpec::default(),
-        sessions: Sessions::default(),
-        assets: Vec::new(),
-        contract: None,
-        members: Vec::new(),
-    };
+    let route = Route::new("a".parse().unwrap(), Vec::new());
     let hosts = HostIndex::build(&[route]).unwrap();
-    let client = Client::new("10.0.0.1:5000".parse().unwrap(), "127.0.0.1:80".parse().unwrap());
+    let client = Client::new("10.0.0.1:5000".parse().unwrap(), "127.0.0.1:80".parse().unwrap(), None, &[]);
     let mut out = Vec::new();
     let door = Door { hosts: &hosts, routes: &[], client: &client, fields: 100, random: [1, u64::MAX] };
     (admit(bytes, &door, &mut out), out)

@@ -57,7 +57,7 @@ fn a_killed_proxy_serves_again_from_its_file_before_anyone_tells_it() {
     assert_ne!(first.run, second.run);
     assert_eq!(second.generation, Generation(1));
     // A damaged file is told and ignored.
-    let path = proxy.folder.path().join("table");
+    let path = proxy.folder.path().join("table.json");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("shop", "ship")).unwrap();
     proxy.restart();

@@ -9,8 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tandem_core::base::{Generation, InstanceId, Millis};
-use tandem_core::spec::{DrainSpec, HttpProbe, LimitSpec, TimeoutSpec};
-use tandem_core::traffic::{InstanceReport, Member, Role, Route, Sessions, Table, TrafficReport};
+use tandem_core::spec::HttpProbe;
+use tandem_core::traffic::{InstanceReport, Listener, Member, Role, Route, Table, TrafficReport};
 use tandem_proxy::control::Client;
 use tandem_proxy::handover;
 use tandem_proxy::process::{ProcessOptions, run};
@@ -24,12 +24,7 @@ const FOLDER: &str = "TANDEM_TEST_PROXY_FOLDER";
 fn child() {
     if let Some(folder) = std::env::var_os(FOLDER) {
         let folder = PathBuf::from(folder);
-        run(ProcessOptions {
-            control: folder.join("proxy.sock"),
-            table: folder.join("table"),
-            shelf: folder.join("shelf"),
-        })
-        .unwrap();
+        run(ProcessOptions::in_folder(&folder)).unwrap();
     }
 }
 
@@ -38,6 +33,7 @@ pub struct Proxy {
     pub folder: tempfile::TempDir,
     pub route: Route,
     pub child: Child,
+    pub listeners: Vec<Listener>,
     sockets: Vec<TcpListener>,
     generation: u64,
 }
@@ -58,20 +54,10 @@ impl Proxy {
         let members =
             instances.iter().enumerate().map(|(at, address)| member(at as u64 + 1, *address, Role::Serve));
         let probe = HttpProbe { every: Millis(100), timeout: Millis(1000), ..HttpProbe::default() };
-        let mut route = Route {
-            service: "shop".parse().unwrap(),
-            hosts: Vec::new(),
-            probe,
-            drain: DrainSpec::default(),
-            timeouts: TimeoutSpec::default(),
-            limits: LimitSpec::default(),
-            sessions: Sessions::default(),
-            assets: Vec::new(),
-            contract: None,
-            members: members.collect(),
-        };
+        let mut route = Route { probe, ..Route::new("shop".parse().unwrap(), members.collect()) };
         change(&mut route);
-        let mut proxy = Proxy { address, folder, route, child, sockets, generation: 0 };
+        let listeners = Vec::new();
+        let mut proxy = Proxy { address, folder, route, child, listeners, sockets, generation: 0 };
         proxy.apply();
         proxy
     }
@@ -87,7 +73,11 @@ impl Proxy {
     }
 
     pub fn table(&self) -> Table {
-        Table { generation: Generation(self.generation), routes: vec![self.route.clone()] }
+        Table {
+            generation: Generation(self.generation),
+            listeners: self.listeners.clone(),
+            routes: vec![self.route.clone()],
+        }
     }
 
     pub fn set_role(&mut self, instance: u64, role: Role) {

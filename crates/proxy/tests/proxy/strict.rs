@@ -49,7 +49,7 @@ fn requests_that_can_be_read_in_two_ways_are_refused_and_never_reach_an_instance
         (400, "GET  / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned()),
         (400, "GET /\r\n".to_owned()),
         (505, "GET / HTTP/2.0\r\nHost: a\r\n\r\n".to_owned()),
-        (505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned()),
+        (505, "PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n".to_owned()),
         (414, format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n")),
         (431, format!("GET / HTTP/1.1\r\nHost: a\r\nA: {long}\r\nB: {long}\r\n\r\n")),
         (431, format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "A: b\r\n".repeat(150))),

@@ -11,34 +11,15 @@ use crate::base::{InstanceId, Millis, Revision, Timestamp, VersionLabel};
 use crate::database::{Job, ObservedDatabase, Standing, Work};
 use crate::deploy::{Command, Input, Observed, Preparation, accept, check, decide, forecast};
 use crate::fleet::{Exit, ObservedInstance, RunStatus};
-use crate::spec::{FlipSpec, HttpProbe, RollingSpec, ServiceSpec, Strategy};
+use crate::spec::{FlipSpec, RollingSpec, ServiceSpec, Strategy};
 use crate::traffic::{Health, InFlight, InstanceReport, TrafficReport};
 use crate::workflow::{Action, Event, Outcome, State};
 
 fn spec(instances: u32) -> ServiceSpec {
-    ServiceSpec {
-        service: "shop".parse().unwrap(),
-        run: crate::spec::RunSpec {
-            command: vec!["bin/shop".to_owned()],
-            instances,
-            env: BTreeMap::new(),
-            ports: Default::default(),
-            ready: HttpProbe::default(),
-            stop: Default::default(),
-            restart: Default::default(),
-        },
-        listen: vec![crate::spec::ListenSpec {
-            address: "127.0.0.1:8080".parse().unwrap(),
-            hosts: Vec::new(),
-        }],
-        deploy: Default::default(),
-        timeouts: Default::default(),
-        limits: Default::default(),
-        sessions: Default::default(),
-        assets: Default::default(),
-        contract: Default::default(),
-        database: Default::default(),
-    }
+    let address = "127.0.0.1:8080".parse().unwrap();
+    let mut spec = ServiceSpec::new("shop".parse().unwrap(), vec!["bin/shop".to_owned()], address);
+    spec.run.instances = instances;
+    spec
 }
 
 fn version(label: &str) -> VersionLabel {

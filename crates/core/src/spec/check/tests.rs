@@ -25,6 +25,7 @@ command = ["bin/shop", "--port", "$PORT"]
 instances = 5
 env = { A = "1", B = "env:B" }
 ports = "21000 - 21999"
+protocol = "http2"
 restart = { first = "1s", longest = "5m", forget = "2m" }
 stop.signal = "sigint"
 stop.grace = "10s"
@@ -47,6 +48,7 @@ fall = 5
 [[listen]]
 address = "0.0.0.0:8080"
 hosts = ["Shop.Example.com", "*.shop.example.com"]
+speaks = "https"
 
 [[listen]]
 address = "[::1]:8081"
@@ -105,6 +107,12 @@ keep = "1h"
 document = "api/openapi.json"
 caller = "X-Client"
 window = "1h"
+
+[tls]
+certificates = { "shop.pem" = "shop.key" }
+oldest = "TLSv1.3"
+client_ca = "clients.pem"
+client = "optional"
 "#;
 
 /// The problems of a text as they are printed without a terminal.
@@ -206,6 +214,7 @@ service = "shop"                  # The name of the service.
 command = ["bin/shop"]            # Program and arguments, without a shell. $PORT stands for the instance's port.
 instances = 2                     # default. How many instances serve.
 env = {}                          # default. More environment for the instances; env:NAME is read from the environment of `tandem up`.
+protocol = "http1"                # default. What instances speak: http1, or http2 in clear text, as gRPC servers do.
 ports = "20000-29999"             # default. From which ports instances get theirs.
 
 [run.ready]
@@ -235,6 +244,7 @@ forget = "1m"                     # default. A run of this length begins the cou
 [[listen]]
 address = "0.0.0.0:8080"          # The address and port to listen on.
 hosts = []                        # default. Host names that are served; *.example.com matches one label. Empty: all.
+speaks = "http"                   # default. http, https (with the certificates of [tls]), or redirect, which sends clients to https.
 
 [deploy]
 strategy = "rolling"              # default. The strategy of deployments that name none.
@@ -294,13 +304,15 @@ keep = "10m"                      # default. How long after a deployment the old
 # document =                      # default. The OpenAPI document (3.0 or 3.1, JSON) in the deliverable. Not set: there is no contract.
 caller = "User-Agent"             # default. The header field whose first word tells callers apart.
 window = "24h"                    # default. What was called within this time is taken to be in use.
+
+[tls]
+certificates = {}                 # default. From the file with a certificate and its chain to the file with its key. The first one serves unknown names.
+oldest = "1.2"                    # default. The oldest version of TLS that is spoken.
+# client_ca =                     # default. A file with the authorities that vouch for clients. Not set: clients are not asked for a certificate.
+client = "required"               # default. With client_ca: whether clients must show a certificate (required) or may (optional).
 "###);
     let full = show(FULL).unwrap();
-    assert_eq!(
-        full.matches("default. ").count(),
-        1,
-        "only the hosts of the second address are not written: {full}"
-    );
+    assert_eq!(full.matches("default. ").count(), 2, "only the second address is not wholly written: {full}");
 }
 
 #[test]

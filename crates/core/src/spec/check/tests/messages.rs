@@ -56,9 +56,9 @@ batch = 0
 "#;
     insta::assert_snapshot!(problems(text), @r###"
 tandem.toml:2:1: unknown key `servce` at the top
-  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract
+  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract, tls
 tandem.toml:3:1: unknown key `instances` at the top
-  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract
+  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract, tls
 tandem.toml:5:11: `run.command` is the text "bin/shop --port $PORT", but a list of program and arguments is expected
   help: write command = ["bin/shop", "--port", "$PORT"]
 tandem.toml:6:13: `run.instances` is the text "four", but a whole number is expected
@@ -70,7 +70,7 @@ tandem.toml:7:33: `run.ready.every` is "1 fortnight", which is not a length of t
 tandem.toml:7:58: `run.ready.timeout` is the number 5, but a length of time in quotes is expected
   help: add a unit: timeout = "5s" or "5ms"
 tandem.toml:9:1: unknown key `port` in [[listen]]
-  help: did you mean `address`? Known here: address, hosts
+  help: did you mean `address`? Known here: address, hosts, speaks
 tandem.toml:11:12: `deploy.strategy` is "rollling", which is not known here
   help: did you mean "rolling"? Possible are "rolling", "flip"
 "###);
@@ -89,17 +89,15 @@ tandem.toml:2:1: this is not TOML: duplicate key
 #[test]
 fn later_parts_are_announced() {
     let text = format!(
-        "{SMALL}tls = {{ acme = \"ops@example.com\" }}\n[source]\n\
+        "{SMALL}[source]\n\
          watch = \"*.tar.gz\"\n[deploy]\nstrategy = \"canary\"\nguard.errors = \"< 1%\"\n"
     );
     insta::assert_snapshot!(problems(&text), @r###"
-tandem.toml:6:1: `listen.tls`: TLS is not part of this version of Tandem yet
+tandem.toml:6:2: `source`: watching for deliverables is not part of this version of Tandem yet
   help: leave it out for now, or put x- before the key: such keys are ignored
-tandem.toml:7:2: `source`: watching for deliverables is not part of this version of Tandem yet
-  help: leave it out for now, or put x- before the key: such keys are ignored
-tandem.toml:10:12: `deploy.strategy` is "canary", which is not part of this version of Tandem yet
+tandem.toml:9:12: `deploy.strategy` is "canary", which is not part of this version of Tandem yet
   help: use "rolling" or "flip"
-tandem.toml:11:7: `deploy.guard.errors`: a guard on the share of errors is not part of this version of Tandem yet
+tandem.toml:10:7: `deploy.guard.errors`: a guard on the share of errors is not part of this version of Tandem yet
   help: leave it out for now, or put x- before the key: such keys are ignored
 "###);
 }
@@ -336,7 +334,7 @@ ready = "/up"
 
 replicas = 3
 5:1: unknown key `replicas` in [run]
-  help: did you mean `instances`? Known here: command, instances, env, ports, ready, stop, restart
+  help: did you mean `instances`? Known here: command, instances, env, protocol, ports, ready, stop, restart
 
 strategy = "blue-green"
 7:12: `deploy.strategy` is "blue-green", another name

@@ -1,17 +1,19 @@
-//! The last table that was in force, kept on disk so that a restarted proxy serves at once.
+//! What was last in force, kept on disk so that a restarted proxy serves at once: the table, the certificates.
 //!
-//! One line with a checksum, one with the table. Written beside and renamed, so that it is whole or the one before.
-//! Must not know what a table means. Tested in place.
+//! One line with a checksum, one with the value. Written beside and renamed, so that it is whole or the one before; only its
+//! owner can read it. Must not know what a value means. Tested in place.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use tandem_core::traffic::Table;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// Why there is no usable table.
+/// Why there is no usable value.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TableFileError {
+pub(crate) enum SavedError {
     /// It could not be read.
     #[error("it could not be read: {0}")]
     Io(#[from] io::Error),
@@ -20,11 +22,11 @@ pub(crate) enum TableFileError {
     Damaged(String),
 }
 
-/// Writes the table so that it survives a crash of the machine at any moment.
-pub(crate) fn write(path: &Path, table: &Table) -> io::Result<()> {
-    let text = serde_json::to_string(table)?;
+/// Writes the value so that it survives a crash of the machine at any moment.
+pub(crate) fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let text = serde_json::to_string(value)?;
     let beside = path.with_extension("new");
-    let mut file = File::create(&beside)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(format!("{:016x}\n{text}\n", checksum(text.as_bytes())).as_bytes())?;
     file.sync_all()?;
     drop(file);
@@ -35,23 +37,23 @@ pub(crate) fn write(path: &Path, table: &Table) -> io::Result<()> {
     }
 }
 
-/// Reads the table; `None` if none was written yet.
-pub(crate) fn read(path: &Path) -> Result<Option<Table>, TableFileError> {
+/// Reads the value; `None` if none was written yet.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, SavedError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Err(TableFileError::Damaged("it is not text".to_owned()));
+            return Err(SavedError::Damaged("it is not text".to_owned()));
         }
         Err(error) => return Err(error.into()),
     };
-    let damaged = |why: &str| TableFileError::Damaged(why.to_owned());
-    let (sum, table) = text.split_once('\n').ok_or_else(|| damaged("it has no checksum"))?;
-    let table = table.strip_suffix('\n').ok_or_else(|| damaged("its end is missing"))?;
-    if u64::from_str_radix(sum, 16).ok() != Some(checksum(table.as_bytes())) {
+    let damaged = |why: &str| SavedError::Damaged(why.to_owned());
+    let (sum, value) = text.split_once('\n').ok_or_else(|| damaged("it has no checksum"))?;
+    let value = value.strip_suffix('\n').ok_or_else(|| damaged("its end is missing"))?;
+    if u64::from_str_radix(sum, 16).ok() != Some(checksum(value.as_bytes())) {
         return Err(damaged("its checksum does not fit"));
     }
-    serde_json::from_str(table).map(Some).map_err(|e| TableFileError::Damaged(e.to_string()))
+    serde_json::from_str(value).map(Some).map_err(|e| SavedError::Damaged(e.to_string()))
 }
 
 /// FNV-1a: finds accidents, not forgers; whoever can write the file can do worse.
@@ -62,6 +64,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use tandem_core::base::Generation;
+    use tandem_core::traffic::Table;
 
     use super::*;
 
@@ -69,18 +72,18 @@ mod tests {
     fn every_damage_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table");
-        assert!(read(&path).unwrap().is_none());
-        let table = Table { generation: Generation(7), routes: Vec::new() };
+        assert!(read::<Table>(&path).unwrap().is_none());
+        let table = Table { generation: Generation(7), listeners: Vec::new(), routes: Vec::new() };
         write(&path, &table).unwrap();
         assert_eq!(read(&path).unwrap(), Some(table));
         let good = fs::read(&path).unwrap();
         for at in 0..good.len() {
             fs::write(&path, &good[..at]).unwrap();
-            assert!(read(&path).is_err(), "cut at {at}");
+            assert!(read::<Table>(&path).is_err(), "cut at {at}");
             let mut flipped = good.clone();
             flipped[at] ^= 1;
             fs::write(&path, flipped).unwrap();
-            assert!(read(&path).is_err(), "flipped at {at}");
+            assert!(read::<Table>(&path).is_err(), "flipped at {at}");
         }
     }
 }

@@ -1,0 +1,113 @@
+//! Encrypted connections: the checked values.
+//!
+//! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests.rs`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What encrypted connections need.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TlsSpec {
+    /// From files with certificates (the chain, its own first) to files with their keys. The first one, in the order of the
+    /// names of the files, serves unknown names.
+    pub certificates: BTreeMap<String, String>,
+    /// The oldest version that is spoken.
+    pub oldest: TlsVersion,
+    /// A file with the authorities that vouch for clients. None: clients are not asked for a certificate.
+    pub client_ca: Option<String>,
+    /// Whether clients must show one.
+    pub client: ClientCertificate,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum TlsVersion {
+    /// 1.2 and newer.
+    #[default]
+    #[serde(rename = "1.2")]
+    V1_2,
+    /// 1.3 and newer.
+    #[serde(rename = "1.3")]
+    V1_3,
+}
+
+impl TlsVersion {
+    /// All of them, as the configuration has them.
+    pub(super) const ALL: &'static [&'static str] = &["1.2", "1.3"];
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            TlsVersion::V1_2 => "1.2",
+            TlsVersion::V1_3 => "1.3",
+        }
+    }
+
+    /// The one of that word.
+    pub fn named(name: &str) -> Option<TlsVersion> {
+        [TlsVersion::V1_2, TlsVersion::V1_3].into_iter().find(|version| version.name() == name)
+    }
+}
+
+/// Whether clients must show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificate {
+    /// Who shows none is turned away.
+    #[default]
+    Required,
+    /// Who shows none is served all the same.
+    Optional,
+}
+
+impl ClientCertificate {
+    /// All of them, as the configuration has them.
+    pub(super) const ALL: &'static [&'static str] = &["required", "optional"];
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            ClientCertificate::Required => "required",
+            ClientCertificate::Optional => "optional",
+        }
+    }
+
+    /// The one of that word.
+    pub fn named(name: &str) -> Option<ClientCertificate> {
+        let all = [ClientCertificate::Required, ClientCertificate::Optional];
+        all.into_iter().find(|client| client.name() == name)
+    }
+}
+
+/// What is spoken at a listening address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Speaks {
+    /// HTTP in clear text.
+    #[default]
+    Http,
+    /// HTTP, encrypted.
+    Https,
+    /// HTTP in clear text, only to send clients to `https`.
+    Redirect,
+}
+
+impl Speaks {
+    /// All of them, as the configuration has them.
+    pub(super) const ALL: &'static [&'static str] = &["http", "https", "redirect"];
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Speaks::Http => "http",
+            Speaks::Https => "https",
+            Speaks::Redirect => "redirect",
+        }
+    }
+
+    /// The one of that word.
+    pub fn named(name: &str) -> Option<Speaks> {
+        [Speaks::Http, Speaks::Https, Speaks::Redirect].into_iter().find(|speaks| speaks.name() == name)
+    }
+}
