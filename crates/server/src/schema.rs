@@ -18,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 
 use tandem_postgres::execution::may_change;
 use tandem_postgres::preparation::{self, Prepared, Wanted};
-use tandem_postgres::{Error, connect};
+use tandem_postgres::{Error, connect, role};
 
 pub use self::access::{Form, url};
 pub use self::adoption::{adopt, adopt_as};
@@ -140,14 +140,13 @@ impl Site {
         let mut client = connect(&self.url)?;
         let row = client.query_one("SELECT current_database()::text", &[]).map_err(Error::from)?;
         let database: String = row.try_get(0).map_err(Error::from)?;
-        let role = access::Role { revision, home: &self.home, database: &database, member_of, login };
+        let name = lens(revision);
+        let (home, verifier) = (&self.home, None);
+        let role =
+            access::Role { name: &name, revision, home, database: &database, member_of, login, verifier };
         let statements = access::role(&role);
         if make {
-            for statement in &statements {
-                client
-                    .batch_execute(statement)
-                    .map_err(|error| Error::from(error).in_statement(statement))?;
-            }
+            role::make(&mut client, &statements)?;
         }
         Ok(statements)
     }
