@@ -5,7 +5,7 @@
 
 use crate::base::Millis;
 
-use super::database::{Names, Naming};
+use super::database::{Access, Names, Naming};
 use super::session::Pin;
 use super::text::{self, Check};
 
@@ -381,6 +381,12 @@ static DATABASE: &[Key] = &[
         Kind::OneOf(Names::ALL, text::names),
         "\"qualified\"",
         "How the app writes the names of tables: bare, or qualified with the schema of its URL, as Prisma does.",
+    ),
+    key(
+        "access",
+        Kind::OneOf(Access::ALL, text::access),
+        "\"role\"",
+        "How an instance is told its revision: by its url, or by a role of each revision's own, for poolers that share sessions.",
     ),
     key(
         "application_name",

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use crate::base::ServiceName;
 
-use super::database::{Names, Naming};
+use super::database::{Access, Names, Naming};
 use super::service::PortRange;
 use super::session::Pin;
 
@@ -377,6 +377,11 @@ pub(super) fn cookie(text: &str) -> Result<String, Wrong> {
 /// How the app writes the names of tables.
 pub(super) fn names(text: &str) -> Result<String, Wrong> {
     one_of(text, text.trim(), Names::ALL)
+}
+
+/// How an instance is told its revision.
+pub(super) fn access(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), Access::ALL)
 }
 
 /// Who says what the app's sessions are called.
