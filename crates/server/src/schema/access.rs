@@ -43,6 +43,32 @@ pub fn url(database: &str, revision: &str, home: &str, form: Form) -> Result<Str
     })
 }
 
+/// As whom an app of a revision connects. Both are plain words.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// The role.
+    pub(crate) role: String,
+    /// Its password.
+    pub(crate) password: String,
+}
+
+/// The same for an app that is told its revision by a role: but for the login, the URL is as it was.
+pub(crate) fn role_url(database: &str, revision: &str, login: &Login, form: Form) -> Result<String, String> {
+    let (scheme, before, mut pairs) = parts(database)?;
+    let place = before.rsplit_once('@').map_or(before, |(_, place)| place);
+    let before = format!("{}:{}@{place}", login.role, login.password);
+    let lens = lens(revision);
+    pairs.retain(|(key, _)| !matches!(*key, "user" | "password" | "schema"));
+    match form {
+        Form::Jdbc => return Ok(jdbc(&before, &pairs, None)),
+        Form::Prisma => pairs.push(("schema", &lens)),
+        Form::Libpq => {}
+    }
+    let query: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let mark = if query.is_empty() { "" } else { "?" };
+    Ok(format!("{scheme}://{before}{mark}{}", query.join("&")))
+}
+
 fn libpq(scheme: &str, before: &str, pairs: &[(&str, &str)], lens: &str, path: &str) -> String {
     let written = |key: &str| pairs.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
     // A blank would end the option: one in a name is kept by a backslash.
@@ -237,5 +263,27 @@ mod tests {
         let here = "ALTER ROLE \"tandem_1_a_c0ffee00\" IN DATABASE \"shop\"";
         assert_eq!(made[5], format!("{here} SET role = \"App\""));
         assert_eq!(made[6], format!("{here} SET search_path = \"tandem_1_a\", \"my \"\"home\""));
+    }
+
+    #[test]
+    fn a_role_takes_the_place_of_the_login_and_of_nothing_else() {
+        let login = Login { role: "tandem_1_a_c0ffee00".to_owned(), password: "5e".to_owned() };
+        let of = |url, form| role_url(url, "1_a", &login, form).unwrap();
+        let url = "postgres://app:old%40@db:6432/shop?sslmode=require&schema=public&application_name=web";
+        assert_eq!(
+            of(url, Form::Libpq),
+            "postgres://tandem_1_a_c0ffee00:5e@db:6432/shop?sslmode=require&application_name=web"
+        );
+        assert_eq!(
+            of("postgresql://db/shop?user=app&password=old", Form::Libpq),
+            "postgresql://tandem_1_a_c0ffee00:5e@db/shop"
+        );
+        assert!(
+            of(url, Form::Prisma).ends_with("/shop?sslmode=require&application_name=web&schema=tandem_1_a")
+        );
+        assert_eq!(
+            of(url, Form::Jdbc),
+            "jdbc:postgresql://db:6432/shop?user=tandem_1_a_c0ffee00&password=5e&sslmode=require&ApplicationName=web"
+        );
     }
 }
