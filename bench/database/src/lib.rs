@@ -9,6 +9,7 @@
 //! `tests/database`.
 
 mod cluster;
+mod pooler;
 mod port;
 mod processes;
 mod programs;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use postgres::{Client, NoTls};
 
 use crate::cluster::Cluster;
+pub use crate::pooler::Pooler;
 pub use crate::port::Port;
 pub use crate::programs::program;
 

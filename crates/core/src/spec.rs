@@ -23,7 +23,7 @@ mod word;
 
 pub use check::{read, read_database};
 pub use contract::ContractSpec;
-pub use database::{DatabaseSpec, Names, Naming};
+pub use database::{Access, DatabaseSpec, Names, Naming};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{

@@ -9,14 +9,17 @@ use postgres::{GenericClient, Row};
 
 use crate::failure::Failure;
 
-/// Sessions of clients in this database other than this one, as `a`. The server hides from most roles what kind the sessions of
-/// others are: those are taken for clients.
+/// Sessions of clients in this database, as `a`: not Tandem's own, which a pooler may keep open after it. The server hides from most
+/// roles what kind the sessions of others are: those are taken for clients.
 pub(crate) const SESSIONS: &str = "pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() \
-     AND coalesce(a.backend_type, 'client backend') = 'client backend'";
+     AND coalesce(a.application_name, '') <> 'tandem' AND coalesce(a.backend_type, 'client backend') = 'client backend'";
 
-/// Whether a session is of `lens`: its role or application has the name, or it uses its relations at this moment. (The server
-/// does not show the search paths of others.)
+/// Whether a session is of `lens`: its role or application has the name, its role finds names there from its login on, or it uses
+/// its relations at this moment. (The server does not show the search paths of others.)
 pub(crate) const OF_LENS: &str = "(a.usename = lens \
+     OR EXISTS (SELECT FROM pg_db_role_setting s, unnest(s.setconfig) AS setting \
+                WHERE s.setrole = a.usesysid AND s.setdatabase = a.datid \
+                  AND split_part(setting, ',', 1) = 'search_path=' || lens) \
      OR regexp_split_to_array(a.application_name, '[^A-Za-z0-9_]+') @> ARRAY[lens] \
      OR EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
                 JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -59,7 +62,7 @@ pub fn connected(client: &mut impl GenericClient, lenses: &[&str]) -> Result<Cli
            host(a.client_addr) AS address, a.client_port AS port,
            coalesce(extract(epoch FROM clock_timestamp() - a.backend_start) * 1000, 0)::int8 AS age,
            (SELECT lens FROM unnest($1::text[]) AS lens WHERE {OF_LENS} LIMIT 1) AS lens
-         FROM {SESSIONS} AND coalesce(a.application_name, '') <> 'tandem' ORDER BY a.pid"
+         FROM {SESSIONS} ORDER BY a.pid"
     );
     let port: i32 = client.query_one("SELECT current_setting('port')::int4", &[])?.try_get(0)?;
     let rows = client.query(&query, &[&lenses])?;

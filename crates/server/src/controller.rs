@@ -18,6 +18,7 @@ use tandem_engine::EngineError;
 
 use crate::api;
 use crate::config::{self, ConfigError};
+use crate::schema::Trouble;
 use crate::state::{Part, StateError, StateFolder};
 use crate::store::StoreError;
 
@@ -46,6 +47,9 @@ pub enum ControllerError {
     /// The store can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database can't be used.
+    #[error(transparent)]
+    Database(#[from] Trouble),
     /// The driver can't be used.
     #[error(transparent)]
     Driver(#[from] DriverError),

@@ -9,6 +9,7 @@ mod examination;
 mod folder;
 mod interrupt;
 mod recorded;
+mod roles;
 mod standing;
 mod statements;
 mod trouble;
@@ -18,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 
 use tandem_postgres::execution::may_change;
 use tandem_postgres::preparation::{self, Prepared, Wanted};
-use tandem_postgres::{Error, connect};
+use tandem_postgres::{Error, connect, role};
 
 pub use self::access::{Form, url};
 pub use self::adoption::{adopt, adopt_as};
@@ -26,6 +27,7 @@ pub use self::examination::Examined;
 pub use self::folder::{Folder, text};
 pub use self::interrupt::interrupted;
 pub use self::recorded::MigrationCommand;
+pub(crate) use self::roles::Roles;
 pub use self::standing::{Odd, Standing};
 pub use self::statements::statements;
 pub use self::trouble::{Remark, Trouble};
@@ -140,14 +142,13 @@ impl Site {
         let mut client = connect(&self.url)?;
         let row = client.query_one("SELECT current_database()::text", &[]).map_err(Error::from)?;
         let database: String = row.try_get(0).map_err(Error::from)?;
-        let role = access::Role { revision, home: &self.home, database: &database, member_of, login };
+        let name = lens(revision);
+        let (home, verifier) = (&self.home, None);
+        let role =
+            access::Role { name: &name, revision, home, database: &database, member_of, login, verifier };
         let statements = access::role(&role);
         if make {
-            for statement in &statements {
-                client
-                    .batch_execute(statement)
-                    .map_err(|error| Error::from(error).in_statement(statement))?;
-            }
+            role::make(&mut client, &statements)?;
         }
         Ok(statements)
     }

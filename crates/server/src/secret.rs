@@ -1,7 +1,9 @@
-//! The secret by which the keys of versions are made. It stands in a file of its own, for its owner alone, and is made when
-//! it is not there; with another one all links and cookies are void.
+//! The secret by which the keys of versions and the passwords of roles are made. It stands in a file of its own, for its owner
+//! alone, and is made when it is not there; with another one all links and cookies are void, and roles get other names.
 //!
 //! Tested in place.
+
+pub(crate) mod verifier;
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,7 +18,10 @@ use crate::state::{StateError, StateFolder, write_file};
 const LENGTH: usize = 32;
 const KEY_LENGTH: usize = 16;
 
-/// By which the keys of versions are made.
+/// How many digits of a code tell the roles of one secret from those of another.
+const MARK_DIGITS: usize = 8;
+
+/// By which the keys of versions and the passwords of roles are made.
 #[derive(Clone)]
 pub(crate) struct Secret([u8; LENGTH]);
 
@@ -35,13 +40,34 @@ impl Secret {
         Ok(Secret(made))
     }
 
-    /// The key of a version: HMAC-SHA-256 (RFC 2104) of its name, cut to 128 bits, in hexadecimal digits.
+    /// The key of a version: a code of its name, cut to 128 bits, in hexadecimal digits.
     pub(crate) fn key(&self, service: &ServiceName, version: &VersionLabel) -> Option<VersionKey> {
+        let code = self.code(&format!("{service}\0{version}"))?;
+        code.get(..2 * KEY_LENGTH)?.parse().ok()
+    }
+
+    /// What the names of roles end in: those of a service, in a database.
+    pub(crate) fn mark(&self, service: &ServiceName, database: &str) -> Option<String> {
+        let mut code = self.code(&format!("role\0mark\0{service}\0{database}"))?;
+        code.truncate(MARK_DIGITS);
+        Some(code)
+    }
+
+    /// The password of a role.
+    pub(crate) fn password(&self, role: &str) -> Option<String> {
+        self.code(&format!("role\0password\0{role}"))
+    }
+
+    /// With what its verifier is salted: always the same, so that one that is set again is no other.
+    pub(crate) fn salt(&self, role: &str) -> Option<String> {
+        self.code(&format!("role\0salt\0{role}"))
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) in hexadecimal digits. Texts for different uses have different numbers of parts.
+    fn code(&self, text: &str) -> Option<String> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-        mac.update(format!("{service}\0{version}").as_bytes());
-        let code = mac.finalize().into_bytes();
-        let digits: String = code.iter().take(KEY_LENGTH).map(|byte| format!("{byte:02x}")).collect();
-        digits.parse().ok()
+        mac.update(text.as_bytes());
+        Some(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
 

@@ -1,12 +1,14 @@
 //! The orders in the database that `DATABASE_URL` names; a shop without one has no ledger.
 //!
-//! Each release knows one schema and no other: its statements are prepared once and kept, as a connection pool would.
+//! Each release knows one schema and no other: its statements are prepared once and kept, as a connection pool would. Behind a
+//! pooler that hands out sessions by transactions (`SHOP_POOLED`) nothing can be kept, and each is sent whole.
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use tokio::sync::{Mutex, OnceCell};
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use crate::Shared;
@@ -18,6 +20,7 @@ pub(crate) struct Ledger {
     url: String,
     schema: Schema,
     version: String,
+    pooled: bool,
     /// None: not connected, or not any more.
     line: Mutex<Option<Line>>,
 }
@@ -45,8 +48,8 @@ impl Astray {
 /// A connection, and what is prepared on it.
 struct Line {
     client: Client,
-    insert: Statement,
-    select: Statement,
+    /// To insert, and to select. None: nothing can be kept.
+    prepared: Option<(Statement, Statement)>,
 }
 
 /// An order as it stands in the ledger, told in the same words by every release.
@@ -89,7 +92,8 @@ impl Ledger {
     /// The ledger that the environment names. It is connected when it is first needed.
     pub(crate) fn read(schema: Schema, version: &str) -> Option<Ledger> {
         let url = std::env::var("DATABASE_URL").ok()?;
-        Some(Ledger { url, schema, version: version.to_owned(), line: Mutex::new(None) })
+        let pooled = std::env::var_os("SHOP_POOLED").is_some();
+        Some(Ledger { url, schema, version: version.to_owned(), pooled, line: Mutex::new(None) })
     }
 
     /// Writes an order down, once.
@@ -98,16 +102,28 @@ impl Ledger {
         let (product, count) = (i64::from(order.product), i32::try_from(order.count).unwrap_or(i32::MAX));
         let mut line = self.line.lock().await;
         let open = self.connected(&mut line).await?;
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-            [&order.id, &product, &count, &customer, &self.version];
-        let written = open.client.execute(&open.insert, &values).await;
+        let values: [(&(dyn ToSql + Sync), Type); 5] = [
+            (&order.id, Type::TEXT),
+            (&product, Type::INT8),
+            (&count, Type::INT4),
+            (&customer, Type::TEXT),
+            (&self.version, Type::TEXT),
+        ];
+        let written = match &open.prepared {
+            Some((insert, _)) => open.client.execute(insert, &values.map(|(value, _)| value)).await,
+            None => open.client.execute_typed(self.schema.insert(), &values).await,
+        };
         written.map(drop).map_err(|why| told(&why))
     }
 
     async fn find(&self, id: &str) -> Result<Option<Entry>, String> {
         let mut line = self.line.lock().await;
         let open = self.connected(&mut line).await?;
-        let row = open.client.query_opt(&open.select, &[&id]).await.map_err(|why| told(&why))?;
+        let found = match &open.prepared {
+            Some((_, select)) => open.client.query_opt(select, &[&id]).await,
+            None => open.client.query_typed_opt(self.schema.select(), &[(&id, Type::TEXT)]).await,
+        };
+        let row = found.map_err(|why| told(&why))?;
         row.map(|row| entry(&row)).transpose().map_err(|why| told(&why))
     }
 
@@ -116,9 +132,13 @@ impl Ledger {
             let failed = |why| format!("no connection to the database: {}", told(&why));
             let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.map_err(failed)?;
             tokio::spawn(connection);
-            let insert = client.prepare(self.schema.insert()).await.map_err(failed)?;
-            let select = client.prepare(self.schema.select()).await.map_err(failed)?;
-            *line = Some(Line { client, insert, select });
+            let prepared = if self.pooled {
+                None
+            } else {
+                let insert = client.prepare(self.schema.insert()).await.map_err(failed)?;
+                Some((insert, client.prepare(self.schema.select()).await.map_err(failed)?))
+            };
+            *line = Some(Line { client, prepared });
         }
         line.as_ref().ok_or_else(|| "no connection to the database".to_owned())
     }

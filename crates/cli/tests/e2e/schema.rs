@@ -23,7 +23,7 @@ async fn status(stage: &Stage) -> Value {
 }
 
 /// Waits until the status is as `is` says.
-async fn stands(stage: &Stage, what: &str, is: impl Fn(&Value) -> bool) {
+pub(crate) async fn stands(stage: &Stage, what: &str, is: impl Fn(&Value) -> bool) {
     let stood = until(PATIENCE, async || is(&status(stage).await).then_some(())).await;
     let status = status(stage).await;
     assert!(stood.is_some(), "{}", stage.daemon.with_log(&format!("not {what}: {status:#}")));

@@ -100,7 +100,11 @@ impl Stage {
 
     /// The shop's orders in a database.
     pub(crate) fn ledger(&self, database: &tandem_database::Database<'_>) -> Ledger {
-        Ledger::new(&root(), &database.url())
+        self.ledger_at(&database.url())
+    }
+
+    pub(crate) fn ledger_at(&self, url: &str) -> Ledger {
+        Ledger::new(&root(), url)
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -7,7 +7,7 @@
 use crate::base::{InstanceId, Millis, Timestamp};
 use crate::database::Session;
 use crate::deploy::{Input, Wait};
-use crate::spec::Naming;
+use crate::spec::{Access, Naming};
 use crate::workflow::{Deployment, Instance, Kind, Phase, Stage, State, Stray};
 
 /// Some clients say who they are only after they have connected: so long a session is given for it.
@@ -101,11 +101,10 @@ fn said(input: &Input<'_>, id: InstanceId, instance: &Instance) -> Said {
         return Said::Unseen;
     };
     let sessions = seen.sessions.get(&id).map(Vec::as_slice).unwrap_or_default();
-    let own = |session: &&Session| match &session.revision {
-        Some(other) => other == revision,
-        // The name that would tell is the app's own: only that of another revision says anything.
-        None => input.spec.database.application_name == Naming::Own,
-    };
+    let database = &input.spec.database;
+    // The name that would tell is the app's own: only that of another revision says anything. A role is never the app's own.
+    let untold = database.application_name == Naming::Own && database.access == Access::Url;
+    let own = |session: &&Session| session.revision.as_ref().map_or(untold, |other| other == revision);
     if sessions.is_empty() || sessions.iter().any(|session| own(&session)) {
         return Said::Nothing;
     }
@@ -114,6 +113,7 @@ fn said(input: &Input<'_>, id: InstanceId, instance: &Instance) -> Said {
         let oldest = sessions.iter().map(|session| session.age).max().unwrap_or_default();
         return Said::Settling(seen.at + Millis(SETTLING.0.saturating_sub(oldest.0)));
     }
-    let (version, variable) = (instance.version.clone(), input.spec.database.variable.clone());
-    Said::Otherwise(Stray { instance: id, version, revision: revision.clone(), variable, sessions: settled })
+    let (version, revision) = (instance.version.clone(), revision.clone());
+    let (variable, access) = (database.variable.clone(), database.access);
+    Said::Otherwise(Stray { instance: id, version, revision, variable, access, sessions: settled })
 }

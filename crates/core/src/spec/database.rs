@@ -28,6 +28,9 @@ pub struct DatabaseSpec {
     /// How instances write the names of tables.
     #[serde(default)]
     pub names: Names,
+    /// How an instance is told its revision.
+    #[serde(default)]
+    pub access: Access,
     /// Who says what instances call themselves at the server.
     #[serde(default)]
     pub application_name: Naming,
@@ -52,6 +55,7 @@ impl Default for DatabaseSpec {
             within: Millis::from_secs(600),
             home: "public".to_owned(),
             names: Names::Bare,
+            access: Access::Url,
             application_name: Naming::Url,
             wal: 0,
             scratch_url: None,
@@ -86,6 +90,36 @@ impl Names {
     /// The one of that word.
     pub fn named(name: &str) -> Option<Names> {
         [Names::Bare, Names::Qualified].into_iter().find(|names| names.name() == name)
+    }
+}
+
+/// How an instance is told which revision is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// By its URL, which says where names are found.
+    #[default]
+    Url,
+    /// By a role of the revision's own, of which the server knows where its names are found: poolers that share sessions
+    /// forget what a URL says.
+    Role,
+}
+
+impl Access {
+    /// All of them, as the configuration has them.
+    pub(super) const ALL: &'static [&'static str] = &["url", "role"];
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Access::Url => "url",
+            Access::Role => "role",
+        }
+    }
+
+    /// The one of that word.
+    pub fn named(name: &str) -> Option<Access> {
+        [Access::Url, Access::Role].into_iter().find(|access| access.name() == name)
     }
 }
 

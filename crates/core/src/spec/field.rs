@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use crate::base::{Amount, Millis, ServiceName};
 
 use super::contract::ContractSpec;
-use super::database::{DatabaseSpec, Names, Naming};
+use super::database::{Access, DatabaseSpec, Names, Naming};
 use super::service::{DrainSpec, PortRange, Protocol, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
 use super::text;
@@ -104,6 +104,7 @@ fn visit_database(database: &mut DatabaseSpec, each: &mut dyn FnMut(&str, &mut d
     each("database.within", &mut database.within);
     each("database.home", &mut database.home);
     each("database.names", &mut database.names);
+    each("database.access", &mut database.access);
     each("database.application_name", &mut database.application_name);
     each("database.wal", &mut database.wal);
     each("database.scratch_url", &mut database.scratch_url);
@@ -310,4 +311,5 @@ from_text!(Protocol, Protocol::named, |protocol| protocol.name().to_owned());
 from_text!(Speaks, Speaks::named, |speaks| speaks.name().to_owned());
 from_text!(TlsVersion, TlsVersion::named, |version| version.name().to_owned());
 from_text!(ClientCertificate, ClientCertificate::named, |client| client.name().to_owned());
+from_text!(Access, Access::named, |access| access.name().to_owned());
 from_text!(Naming, Naming::named, |naming| naming.name().to_owned());

@@ -5,7 +5,7 @@
 
 use crate::base::Millis;
 
-use super::database::{Names, Naming};
+use super::database::{Access, Names, Naming};
 use super::service::Protocol;
 use super::session::Pin;
 use super::text::{self, Check};
@@ -195,7 +195,7 @@ static READY: &[Key] = &[
 static STOP: &[Key] = &[
     key(
         "signal",
-        Kind::OneOf(text::SIGNALS, text::signal),
+        Kind::OneOf(word::SIGNALS, word::signal),
         "\"TERM\"",
         "The signal that asks the app to stop.",
     ),
@@ -249,7 +249,7 @@ static LISTEN: &[Key] = &[
 static DEPLOY: &[Key] = &[
     key(
         "strategy",
-        Kind::OneOf(text::STRATEGIES, text::strategy),
+        Kind::OneOf(word::STRATEGIES, word::strategy),
         "\"rolling\"",
         "The strategy of deployments that name none.",
     ),
@@ -318,7 +318,7 @@ static LIMITS: &[Key] = &[
 static SESSIONS: &[Key] = &[
     key(
         "pin",
-        Kind::OneOf(Pin::NAMES, text::pin),
+        Kind::OneOf(Pin::NAMES, word::pin),
         "\"forward\"",
         "none, forward (never back to the old version), or stay (after a flip with it, too).",
     )
@@ -397,13 +397,19 @@ static DATABASE: &[Key] = &[
     key("home", Kind::Text(text::home), "\"public\"", "The schema where the tables live.").also(&["schema"]),
     key(
         "names",
-        Kind::OneOf(Names::ALL, text::names),
+        Kind::OneOf(Names::ALL, word::names),
         "\"qualified\"",
         "How the app writes the names of tables: bare, or qualified with the schema of its URL, as Prisma does.",
     ),
     key(
+        "access",
+        Kind::OneOf(Access::ALL, word::access),
+        "\"role\"",
+        "How an instance is told its revision: by its url, or by a role of each revision's own, for poolers that share sessions.",
+    ),
+    key(
         "application_name",
-        Kind::OneOf(Naming::ALL, text::naming),
+        Kind::OneOf(Naming::ALL, word::naming),
         "\"own\"",
         "Who says what the app's sessions are called: url, by which each is known, or own, where the app sets a name itself.",
     ),

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::key::{FILE, Key, Kind};
-use super::text::SIGNALS;
+use super::word::SIGNALS;
 
 /// The schema (draft 2020-12) as indented JSON, with a line end.
 pub fn schema() -> String {

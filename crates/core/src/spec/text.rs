@@ -7,9 +7,7 @@ use std::net::SocketAddr;
 
 use crate::base::ServiceName;
 
-use super::database::{Names, Naming};
 use super::service::PortRange;
-use super::session::Pin;
 
 /// Takes a text, gives its canonical form.
 pub(super) type Check = fn(&str) -> Result<String, Wrong>;
@@ -37,9 +35,6 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-pub(super) static SIGNALS: &[&str] = &["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"];
-pub(super) static STRATEGIES: &[&str] = &["rolling", "flip"];
-
 pub(super) fn service_name(text: &str) -> Result<String, Wrong> {
     match text.parse::<ServiceName>() {
         Ok(name) => Ok(name.into()),
@@ -66,44 +61,6 @@ pub fn like_a_name(text: &str) -> String {
         }
     }
     name.trim_end_matches('-').to_owned()
-}
-
-pub(super) fn signal(text: &str) -> Result<String, Wrong> {
-    let name = text.trim().to_ascii_uppercase();
-    let name = name.strip_prefix("SIG").unwrap_or(&name);
-    if name == "KILL" {
-        return Err(Wrong::new(
-            "is \"KILL\", which no app can catch",
-            "leave it out: Tandem itself kills an app that is still there after `grace`",
-        ));
-    }
-    one_of(text, name, SIGNALS)
-}
-
-pub(super) fn strategy(text: &str) -> Result<String, Wrong> {
-    match text.trim() {
-        "canary" => Err(Wrong::new(
-            "is \"canary\", which is not part of this version of Tandem yet",
-            "use \"rolling\" or \"flip\"",
-        )),
-        "blue-green" | "blue_green" | "bluegreen" | "atomic" | "red-black" => {
-            Err(Wrong::new(format!("is {}, another name", quoted(text)), "Tandem calls that \"flip\""))
-        }
-        name => one_of(text, name, STRATEGIES),
-    }
-}
-
-/// The canonical word, if it is one of the known ones.
-pub(super) fn one_of(text: &str, name: &str, known: &'static [&'static str]) -> Result<String, Wrong> {
-    if known.contains(&name) {
-        return Ok(name.to_owned());
-    }
-    let all: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
-    let help = match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean \"{near}\"? Possible are {}", all.join(", ")),
-        None => format!("possible are {}", all.join(", ")),
-    };
-    Err(Wrong::new(format!("is {}, which is not known here", quoted(text)), help))
 }
 
 /// The one of `known` that was probably meant.
@@ -384,26 +341,6 @@ pub(super) fn file(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-/// How the app writes the names of tables.
-pub(super) fn names(text: &str) -> Result<String, Wrong> {
-    one_of(text, text.trim(), Names::ALL)
-}
-
-/// Who says what the app's sessions are called.
-pub(super) fn naming(text: &str) -> Result<String, Wrong> {
-    one_of(text, text.trim(), Naming::ALL)
-}
-
-/// What clients are held to.
-pub(super) fn pin(text: &str) -> Result<String, Wrong> {
-    match text.trim() {
-        "sticky" | "session" | "cookie" => {
-            Err(Wrong::new(format!("is {}, another name", quoted(text)), "Tandem calls that \"stay\""))
-        }
-        name => one_of(text, name, Pin::NAMES),
-    }
-}
-
 /// A variable that an instance gets.
 pub(super) fn variable(text: &str) -> Result<String, Wrong> {
     if !is_variable(text) || text == "PORT" || text.starts_with("TANDEM_") {
@@ -461,7 +398,6 @@ mod tests {
         assert_eq!(address("[::]:80").as_deref(), Ok("[::]:80"));
         assert_eq!(host("Shop.Example.com").as_deref(), Ok("shop.example.com"));
         assert_eq!(host("*.Example.com").as_deref(), Ok("*.example.com"));
-        assert_eq!(signal("sigterm").as_deref(), Ok("TERM"));
         for bad in ["a..b", "", "*.", "a.*.b", "*", "a b", "a:80", "http://a/", "ä.de", ".a", "a."] {
             assert!(host(bad).is_err(), "{bad}");
         }

@@ -2,9 +2,16 @@
 //!
 //! Each check gives the canonical word, or says which ones there are. Tested by `check/tests.rs`.
 
+use super::database::{Access, Names, Naming};
 use super::service::Protocol;
-use super::text::{Wrong, one_of, quoted};
+use super::session::Pin;
+use super::text::{Wrong, nearest, quoted};
 use super::tls::{ClientCertificate, Speaks, TlsVersion};
+
+/// Signals by which an app may be asked to stop.
+pub(super) static SIGNALS: &[&str] = &["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"];
+/// Strategies that there are.
+pub(super) static STRATEGIES: &[&str] = &["rolling", "flip"];
 
 /// What instances speak.
 pub(super) fn protocol(text: &str) -> Result<String, Wrong> {
@@ -34,4 +41,67 @@ pub(super) fn tls_version(text: &str) -> Result<String, Wrong> {
 /// Whether clients must show a certificate.
 pub(super) fn client_certificate(text: &str) -> Result<String, Wrong> {
     one_of(text, text.trim(), ClientCertificate::ALL)
+}
+
+pub(super) fn signal(text: &str) -> Result<String, Wrong> {
+    let name = text.trim().to_ascii_uppercase();
+    let name = name.strip_prefix("SIG").unwrap_or(&name);
+    if name == "KILL" {
+        return Err(Wrong::new(
+            "is \"KILL\", which no app can catch",
+            "leave it out: Tandem itself kills an app that is still there after `grace`",
+        ));
+    }
+    one_of(text, name, SIGNALS)
+}
+
+pub(super) fn strategy(text: &str) -> Result<String, Wrong> {
+    match text.trim() {
+        "canary" => Err(Wrong::new(
+            "is \"canary\", which is not part of this version of Tandem yet",
+            "use \"rolling\" or \"flip\"",
+        )),
+        "blue-green" | "blue_green" | "bluegreen" | "atomic" | "red-black" => {
+            Err(Wrong::new(format!("is {}, another name", quoted(text)), "Tandem calls that \"flip\""))
+        }
+        name => one_of(text, name, STRATEGIES),
+    }
+}
+
+/// The canonical word, if it is one of the known ones.
+fn one_of(text: &str, name: &str, known: &'static [&'static str]) -> Result<String, Wrong> {
+    if known.contains(&name) {
+        return Ok(name.to_owned());
+    }
+    let all: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
+    let help = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean \"{near}\"? Possible are {}", all.join(", ")),
+        None => format!("possible are {}", all.join(", ")),
+    };
+    Err(Wrong::new(format!("is {}, which is not known here", quoted(text)), help))
+}
+
+/// How the app writes the names of tables.
+pub(super) fn names(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), Names::ALL)
+}
+
+/// How an instance is told its revision.
+pub(super) fn access(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), Access::ALL)
+}
+
+/// Who says what the app's sessions are called.
+pub(super) fn naming(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), Naming::ALL)
+}
+
+/// What clients are held to.
+pub(super) fn pin(text: &str) -> Result<String, Wrong> {
+    match text.trim() {
+        "sticky" | "session" | "cookie" => {
+            Err(Wrong::new(format!("is {}, another name", quoted(text)), "Tandem calls that \"stay\""))
+        }
+        name => one_of(text, name, Pin::NAMES),
+    }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, Revision, VersionLabel};
 use crate::database::Session;
+use crate::spec::Access;
 
 /// So many sessions are named.
 const SHOWN: usize = 3;
@@ -21,6 +22,9 @@ pub struct Stray {
     pub revision: Revision,
     /// The variable in which it was given the URL of that.
     pub variable: String,
+    /// How it was told its revision.
+    #[serde(default)]
+    pub access: Access,
     /// Its sessions.
     pub sessions: Vec<Session>,
 }
@@ -34,7 +38,7 @@ impl Stray {
 
 impl fmt::Display for Stray {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stray { instance, version, revision, variable, sessions } = self;
+        let Stray { instance, version, revision, variable, access, sessions } = self;
         write!(f, "{instance} of {version} uses the database, and none of its sessions is of {revision}: ")?;
         let shown: Vec<String> = sessions.iter().take(SHOWN).map(ToString::to_string).collect();
         f.write_str(&shown.join(", "))?;
@@ -47,6 +51,7 @@ impl fmt::Display for Stray {
         )?;
         match sessions.iter().find_map(|session| session.revision.as_ref()) {
             Some(other) => write!(f, " (the one in use is of {other})"),
+            None if *access == Access::Role => Ok(()),
             None => f.write_str(
                 " (if it does so already and only calls itself something else: application_name = \"own\" in [database])",
             ),

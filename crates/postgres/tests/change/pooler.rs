@@ -1,14 +1,9 @@
 //! A role per revision behind a pooler that hands out connections transaction by transaction.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use postgres::{Client, NoTls};
-use tandem_database::{Database, Port, Server, free_port, program};
+use tandem_database::{Database, Pooler, Server};
 use tandem_schema::name::lens;
 
 use crate::stage::{operator, planned, quiet};
@@ -19,88 +14,9 @@ const BEFORE: &str = "CREATE TABLE users (id serial PRIMARY KEY, name text NOT N
 const MIGRATION: &str =
     "ALTER TABLE users RENAME COLUMN name TO full_name; ALTER TABLE users ALTER COLUMN age TYPE bigint";
 
-/// PgBouncer in front of a database; ended with the value.
-struct Pooler {
-    process: Child,
-    port: Port,
-}
-
-impl Pooler {
-    fn start(folder: &Path, server: &Server, database: &Database<'_>, roles: &[&str]) -> Pooler {
-        let port = free_port();
-        let users: String = roles.iter().map(|role| format!("\"{role}\" \"\"\n")).collect();
-        let list = folder.join("users.txt");
-        fs::write(&list, users).unwrap();
-        let config = folder.join("pgbouncer.ini");
-        let text = format!(
-            "[databases]\n{name} = host=127.0.0.1 port={server_port} dbname={name}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-             auth_type = trust\nauth_file = {list}\npool_mode = transaction\ndefault_pool_size = 3\nunix_socket_dir =\n",
-            name = database.name(),
-            port = port.number(),
-            server_port = server.port(),
-            list = list.display()
-        );
-        fs::write(&config, text).unwrap();
-        // It refuses to be root.
-        let mut command = Command::new("setpriv");
-        if !am_root() {
-            command = Command::new(bouncer());
-        } else {
-            open_for_all(folder);
-            command.args([
-                "--reuid",
-                "postgres",
-                "--regid",
-                "postgres",
-                "--clear-groups",
-                "--pdeathsig",
-                "KILL",
-            ]);
-            command.arg(bouncer());
-        }
-        let process = command.arg(&config).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut pooler = Pooler { process, port };
-        pooler.ready();
-        pooler
-    }
-
-    /// Waits until it listens.
-    fn ready(&mut self) {
-        loop {
-            match TcpStream::connect(("127.0.0.1", self.port.number())) {
-                Ok(_) => return,
-                Err(why) => assert_eq!(why.kind(), ErrorKind::ConnectionRefused),
-            }
-            assert!(self.process.try_wait().unwrap().is_none(), "pgbouncer has ended");
-            std::thread::yield_now();
-        }
-    }
-
-    fn client(&self, database: &Database<'_>, role: &str) -> Client {
-        let url =
-            format!("host=127.0.0.1 port={} user={role} dbname={}", self.port.number(), database.name());
-        Client::connect(&url, NoTls).unwrap()
-    }
-}
-
-impl Drop for Pooler {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn bouncer() -> std::path::PathBuf {
-    program("pgbouncer").unwrap_or_else(|| panic!("no pgbouncer: apt-get install pgbouncer"))
-}
-
-fn am_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-fn open_for_all(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+fn through(pooler: &Pooler, database: &Database<'_>, role: &str) -> Client {
+    let url = format!("host=127.0.0.1 port={} user={role} dbname={}", pooler.port(), database.name());
+    Client::connect(&url, NoTls).unwrap()
 }
 
 /// Runs statements in turn until told to stop; each must succeed.
@@ -137,8 +53,8 @@ fn a_role_sees_its_revision_through_a_transaction_pooler() {
         ));
     }
     let plan = planned(&database, MIGRATION, false).unwrap_or_else(|why| panic!("{why}")).plan;
-    let folder = tempfile::tempdir().unwrap();
-    let pooler = Pooler::start(folder.path(), server, &database, &[&old, &new]);
+    let settings = [("auth_type", "trust"), ("default_pool_size", "3")];
+    let pooler = Pooler::start(server, &[(&old, ""), (&new, "")], "", &settings);
     let mut operator = operator(&database);
     operator.adopt("1_old", &[]).unwrap();
 
@@ -152,11 +68,11 @@ fn a_role_sees_its_revision_through_a_transaction_pooler() {
     ];
     std::thread::scope(|scope| {
         let (stop_old, stop_new, old_rounds, new_rounds) = (&stop_old, &stop_new, &old_rounds, &new_rounds);
-        let client = pooler.client(&database, &old);
+        let client = through(&pooler, &database, &old);
         let first = scope.spawn(move || work(client, &old_texts, stop_old, old_rounds));
         more(old_rounds, &[&first]);
         operator.start(&plan, &mut quiet()).unwrap_or_else(|why| panic!("{why}"));
-        let client = pooler.client(&database, &new);
+        let client = through(&pooler, &database, &new);
         let second = scope.spawn(move || work(client, &new_texts, stop_new, new_rounds));
         more(new_rounds, &[&first, &second]);
         more(old_rounds, &[&first, &second]);

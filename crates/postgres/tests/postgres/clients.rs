@@ -40,6 +40,30 @@ fn each_session_is_told_with_its_other_end_and_its_lens() {
 }
 
 #[test]
+fn a_role_that_finds_its_names_in_a_lens_is_of_it() {
+    let database = Server::shared().database();
+    let (one, other) = (format!("one_{}", database.name()), format!("other_{}", database.name()));
+    for (role, place) in
+        [(&one, format!("IN DATABASE {} ", database.name())), (&other, "IN DATABASE postgres ".to_owned())]
+    {
+        database.execute(&format!(
+            "CREATE ROLE {role} LOGIN; ALTER ROLE {role} {place}SET search_path = \"tandem_one\", \"public\""
+        ));
+    }
+    let client = |role: &str| {
+        let url = database.url().replace("postgres@", &format!("{role}@"));
+        postgres::Client::connect(&url, postgres::NoTls).unwrap()
+    };
+    let sessions = (client(&one), client(&other));
+    let seen = seen(&database.url());
+    let told: Vec<_> = seen.iter().map(|client| (client.user.as_str(), client.lens.as_deref())).collect();
+    // What a role has set for another database says nothing of this one.
+    assert_eq!(told, [(one.as_str(), Some("tandem_one")), (other.as_str(), None)]);
+    drop(sessions);
+    database.execute(&format!("DROP ROLE {one}, {other}"));
+}
+
+#[test]
 fn a_role_that_may_not_look_at_others_still_sees_that_they_are_there() {
     let database = Server::shared().database();
     let role = format!("blind_{}", database.name());

@@ -12,5 +12,6 @@ mod reading;
 mod relay;
 mod replica;
 mod rights;
+mod role;
 mod scratch;
 mod statements;

@@ -21,7 +21,7 @@ use tandem_postgres::{Execution, Failure, Phase};
 use self::attribution::{Connections, attribute};
 use self::progress::Progress;
 use crate::clock::Clock;
-use crate::schema::{self, Examined, MigrationCommand, Site, Trouble};
+use crate::schema::{self, Examined, MigrationCommand, Roles, Site, Trouble};
 use crate::wake::Wake;
 
 /// How often the database is looked at while its schema changes, or may.
@@ -34,6 +34,8 @@ const LATER: Duration = Duration::from_secs(15);
 pub(crate) struct SchemaKeeper {
     /// The database; the folder of migrations is each deliverable's own.
     pub(crate) site: Site,
+    /// As whom the instances of each revision connect. None: as the role of the app.
+    pub(crate) roles: Option<Roles>,
     /// What a deliverable's migrations are.
     source: Source,
     driver: Arc<dyn Driver>,
@@ -96,6 +98,7 @@ pub(crate) enum Needs {
 impl SchemaKeeper {
     pub(crate) fn new(
         site: Site,
+        roles: Option<Roles>,
         source: Source,
         driver: Arc<dyn Driver>,
         clock: Clock,
@@ -103,7 +106,7 @@ impl SchemaKeeper {
     ) -> SchemaKeeper {
         let (over, stop) = (AtomicBool::new(false), AtomicBool::new(false));
         let (known, looking, changed) = (Mutex::default(), Mutex::default(), Condvar::new());
-        SchemaKeeper { site, source, driver, clock, wake, over, stop, known, looking, changed }
+        SchemaKeeper { site, roles, source, driver, clock, wake, over, stop, known, looking, changed }
     }
 
     /// Looks at the migrations of a version, and prepares the plan of those that are pending.
@@ -113,6 +116,9 @@ impl SchemaKeeper {
         self.look();
         if let (true, Examined::There(Some(revision))) = (self.site.qualified, &examined) {
             self.site.complete_lens(revision).map_err(|trouble| trouble.to_string())?;
+        }
+        if let Examined::There(Some(revision)) | Examined::Pending(revision, _) = &examined {
+            self.admit(revision).map_err(|trouble| trouble.to_string())?;
         }
         match examined {
             Examined::There(revision) => Ok(Needs::Revision(revision.as_deref().map(named).transpose()?)),
@@ -124,6 +130,14 @@ impl SchemaKeeper {
             }
             Examined::Unsettled => Ok(Needs::Settlement),
         }
+    }
+
+    /// Where instances have a role of their revision's own: makes it, and connects as they will. Nothing is left of one that
+    /// leads nowhere.
+    fn admit(&self, revision: &str) -> Result<(), Trouble> {
+        let Some(roles) = &self.roles else { return Ok(()) };
+        roles.sweep(&self.site);
+        roles.admit(&self.site, revision).inspect_err(|_| roles.sweep(&self.site))
     }
 
     fn examined(&self, version: &VersionLabel, known: Option<&Revision>) -> Result<Examined, Trouble> {
@@ -268,6 +282,9 @@ impl SchemaKeeper {
                 }
             }
             (Job::Undo { .. }, Some(_)) => execution.undo(&mut progress)?,
+        }
+        if let (Some(roles), Job::Contract { .. } | Job::Undo { .. }) = (&self.roles, job) {
+            roles.sweep(&self.site);
         }
         Ok(())
     }

@@ -156,7 +156,13 @@ impl InstanceDatabase {
         let Some(revision) = revision else { return Ok(vec![(self.variable.clone(), self.url.clone())]) };
         let home = &self.keeper.site.home;
         let own = if self.keeper.site.qualified { Form::Prisma } else { Form::Libpq };
-        let url = |form| schema::url(&self.url, revision.as_str(), home, form);
+        let url = |form| match &self.keeper.roles {
+            None => schema::url(&self.url, revision.as_str(), home, form),
+            Some(roles) => {
+                let url = roles.url(&self.keeper.site, revision.as_str(), form);
+                url.map_err(|trouble| trouble.to_string())
+            }
+        };
         Ok(vec![
             (self.variable.clone(), url(own)?),
             (format!("JDBC_{}", self.variable), url(Form::Jdbc)?),

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tandem_core::base::Timestamp;
-use tandem_core::spec::{Names, RunSpec, ServiceSpec};
+use tandem_core::spec::{Access, Names, RunSpec, ServiceSpec};
 use tandem_drivers::Driver;
 use tandem_engine::{Engine, EngineError, Message, Outside, Ports, View};
 use tokio::sync::{oneshot, watch};
@@ -23,7 +23,7 @@ use crate::config::{self, Config};
 use crate::feed::Feed;
 use crate::office::{Office, Seen};
 use crate::preparations::Preparations;
-use crate::schema::Site;
+use crate::schema::{Roles, Site};
 use crate::secret::Secret;
 use crate::shelf::Shelf;
 use crate::state::StateFolder;
@@ -70,7 +70,8 @@ impl Work {
         let mut run = spec.run.clone();
         run.env = config::environment(&spec)?;
         let service = spec.service.clone();
-        let database = database(&spec, &run, &driver, clock, &wake)?;
+        let secret = Secret::open(state)?;
+        let database = database(&spec, &run, &secret, &driver, clock, &wake)?;
         let keeper = database.as_ref().map(|database| Arc::clone(&database.keeper));
         let contract = ContractKeeper::new(&spec, &driver, state, clock).map(Arc::new);
         let instances = DriverInstances {
@@ -79,7 +80,7 @@ impl Work {
             run,
             database,
             contract: contract.clone(),
-            secret: Secret::open(state)?,
+            secret,
             shelf: Shelf::new(&state.shelf(), &service, &spec.assets),
             preparations,
             wake: wake.clone(),
@@ -175,6 +176,7 @@ impl Work {
 fn database(
     spec: &ServiceSpec,
     run: &RunSpec,
+    secret: &Secret,
     driver: &Arc<dyn Driver>,
     clock: Clock,
     wake: &Wake,
@@ -200,7 +202,11 @@ fn database(
             within: database.within.to_std(),
         }),
     };
-    let keeper = SchemaKeeper::new(site, source, Arc::clone(driver), clock, wake.clone());
+    let roles = match database.access {
+        Access::Url => None,
+        Access::Role => Some(Roles::new(&site, &place.app, &spec.service, secret.clone())?),
+    };
+    let keeper = SchemaKeeper::new(site, roles, source, Arc::clone(driver), clock, wake.clone());
     let (url, variable) = (place.app, database.variable.clone());
     Ok(Some(InstanceDatabase { keeper: Arc::new(keeper), url, variable }))
 }

@@ -16,24 +16,57 @@ pub enum Form {
     Prisma,
 }
 
+/// A URL in its parts: scheme, what stands before the question mark, and the pairs behind it.
+type Parts<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>);
+
+fn parts(url: &str) -> Result<Parts<'_>, String> {
+    let (scheme, rest) = url.split_once("://").ok_or("expected postgres://user@host/database")?;
+    if !matches!(scheme, "postgres" | "postgresql") {
+        return Err("it must begin with postgres://".to_owned());
+    }
+    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    Ok((scheme, before, query.split('&').filter_map(|pair| pair.split_once('=')).collect()))
+}
+
 /// The URL for an app of a revision.
 ///
 /// # Errors
 /// It is no URL.
 pub fn url(database: &str, revision: &str, home: &str, form: Form) -> Result<String, String> {
-    let (scheme, rest) = database.split_once("://").ok_or("expected postgres://user@host/database")?;
-    if !matches!(scheme, "postgres" | "postgresql") {
-        return Err("it must begin with postgres://".to_owned());
-    }
-    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let (scheme, before, pairs) = parts(database)?;
     let lens = lens(revision);
     let path = format!("{lens},{}", word(home));
     Ok(match form {
         Form::Libpq => libpq(scheme, before, &pairs, &lens, &path),
         Form::Prisma => format!("{}&schema={}", libpq(scheme, before, &pairs, &lens, &path), encoded(&lens)),
-        Form::Jdbc => jdbc(before, &pairs, &lens, &path),
+        Form::Jdbc => jdbc(before, &pairs, Some((&lens, &path))),
     })
+}
+
+/// As whom an app of a revision connects. Both are plain words.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// The role.
+    pub(crate) role: String,
+    /// Its password.
+    pub(crate) password: String,
+}
+
+/// The same for an app that is told its revision by a role: but for the login, the URL is as it was.
+pub(crate) fn role_url(database: &str, revision: &str, login: &Login, form: Form) -> Result<String, String> {
+    let (scheme, before, mut pairs) = parts(database)?;
+    let place = before.rsplit_once('@').map_or(before, |(_, place)| place);
+    let before = format!("{}:{}@{place}", login.role, login.password);
+    let lens = lens(revision);
+    pairs.retain(|(key, _)| !matches!(*key, "user" | "password" | "schema"));
+    match form {
+        Form::Jdbc => return Ok(jdbc(&before, &pairs, None)),
+        Form::Prisma => pairs.push(("schema", &lens)),
+        Form::Libpq => {}
+    }
+    let query: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let mark = if query.is_empty() { "" } else { "?" };
+    Ok(format!("{scheme}://{before}{mark}{}", query.join("&")))
 }
 
 fn libpq(scheme: &str, before: &str, pairs: &[(&str, &str)], lens: &str, path: &str) -> String {
@@ -55,10 +88,12 @@ fn libpq(scheme: &str, before: &str, pairs: &[(&str, &str)], lens: &str, path: &
     format!("{scheme}://{before}?{}", query.join("&"))
 }
 
-fn jdbc(before: &str, pairs: &[(&str, &str)], lens: &str, path: &str) -> String {
+/// Where no lens and no path are told, the role knows them.
+fn jdbc(before: &str, pairs: &[(&str, &str)], told: Option<(&str, &str)>) -> String {
     let (login, place) =
         before.rsplit_once('@').map_or((None, before), |(login, place)| (Some(login), place));
-    let mut query = vec![format!("currentSchema={}", encoded(path).replace("%2C", ","))];
+    let mut query = Vec::new();
+    query.extend(told.map(|(_, path)| format!("currentSchema={}", encoded(path).replace("%2C", ","))));
     if let Some(login) = login {
         let (user, password) =
             login.split_once(':').map_or((login, None), |(user, password)| (user, Some(password)));
@@ -76,7 +111,8 @@ fn jdbc(before: &str, pairs: &[(&str, &str)], lens: &str, path: &str) -> String 
             _ => {}
         }
     }
-    query.push(format!("ApplicationName={}", application(lens, name)));
+    let name = told.map(|(lens, _)| application(lens, name)).or_else(|| name.map(ToOwned::to_owned));
+    query.extend(name.map(|name| format!("ApplicationName={name}")));
     format!("jdbc:postgresql://{place}?{}", query.join("&"))
 }
 
@@ -105,7 +141,9 @@ fn encoded(text: &str) -> String {
 
 /// A role for the apps of one revision.
 #[derive(Debug, Clone, Copy)]
-pub struct Role<'a> {
+pub(crate) struct Role<'a> {
+    /// Its name.
+    pub name: &'a str,
     /// The revision.
     pub revision: &'a str,
     /// The schema where the tables live.
@@ -116,27 +154,58 @@ pub struct Role<'a> {
     pub member_of: Option<&'a str>,
     /// It may connect.
     pub login: bool,
+    /// What the server is to know of its password. None: it has none.
+    pub verifier: Option<&'a str>,
 }
 
 /// Statements that make a role, each of which can be repeated.
-pub fn role(role: &Role<'_>) -> Vec<String> {
-    let name = lens(role.revision);
-    let quoted = ident(&name);
+pub(crate) fn role(role: &Role<'_>) -> Vec<String> {
+    let quoted = ident(role.name);
+    let here = format!("ALTER ROLE {quoted} IN DATABASE {}", ident(role.database));
+    let login = if role.login { "LOGIN" } else { "NOLOGIN" };
+    let password = role.verifier.map(|verifier| format!(" PASSWORD {}", literal(verifier)));
     let mut statements = vec![
         format!(
             "DO $tandem$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {}) \
              THEN CREATE ROLE {quoted}; END IF; END $tandem$",
-            literal(&name)
+            literal(role.name)
         ),
-        format!("ALTER ROLE {quoted} {}", if role.login { "LOGIN" } else { "NOLOGIN" }),
+        format!("ALTER ROLE {quoted} {login}{}", password.unwrap_or_default()),
+        format!("{here} RESET ALL"),
     ];
-    statements.extend(role.member_of.map(|of| format!("GRANT {} TO {quoted}", ident(of))));
+    if let Some(of) = role.member_of {
+        statements.push(format!("GRANT {} TO {quoted}", ident(of)));
+        statements.push(settings_of(of, &here));
+        // From its login on it acts as the app's role: what it makes is that role's, as if there were no other.
+        statements.push(format!("{here} SET role = {}", ident(of)));
+    }
     statements.push(format!(
-        "ALTER ROLE {quoted} IN DATABASE {} SET search_path = {quoted}, {}",
-        ident(role.database),
+        "{here} SET search_path = {}, {}",
+        ident(&lens(role.revision)),
         ident(role.home)
     ));
     statements
+}
+
+/// What the app's role has set for its sessions (limits of time, say) holds for the members of it only if it is set for each.
+/// What only a superuser may set is left out where nobody may set it.
+fn settings_of(app: &str, alter: &str) -> String {
+    format!(
+        "DO $tandem$ DECLARE setting record; BEGIN \
+         FOR setting IN SELECT split_part(pair, '=', 1) AS key, substr(pair, strpos(pair, '=') + 1) AS value \
+           FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) AS pair \
+           WHERE r.rolname = {} AND s.setdatabase IN \
+             (0, (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database())) \
+           ORDER BY s.setdatabase \
+         LOOP CONTINUE WHEN setting.key IN ('role', 'search_path'); \
+           BEGIN EXECUTE {} || format(' SET %I = ', setting.key) || CASE WHEN setting.key IN \
+             ('local_preload_libraries', 'session_preload_libraries', 'temp_tablespaces') \
+             THEN setting.value ELSE quote_literal(setting.value) END; \
+           EXCEPTION WHEN insufficient_privilege THEN NULL; END; \
+         END LOOP; END $tandem$",
+        literal(app),
+        literal(alter)
+    )
 }
 
 #[cfg(test)]
@@ -180,17 +249,41 @@ mod tests {
     #[test]
     fn a_role_is_made_of_quoted_names() {
         let made = role(&Role {
+            name: "tandem_1_a_c0ffee00",
             revision: "1_a",
             home: "my \"home",
             database: "shop",
             member_of: Some("App"),
             login: true,
+            verifier: Some("SCRAM-SHA-256$…"),
         });
-        assert_eq!(made.len(), 4);
-        assert_eq!(made[2], "GRANT \"App\" TO \"tandem_1_a\"");
+        assert_eq!(made.len(), 7);
+        assert_eq!(made[1], "ALTER ROLE \"tandem_1_a_c0ffee00\" LOGIN PASSWORD 'SCRAM-SHA-256$…'");
+        assert_eq!(made[3], "GRANT \"App\" TO \"tandem_1_a_c0ffee00\"");
+        let here = "ALTER ROLE \"tandem_1_a_c0ffee00\" IN DATABASE \"shop\"";
+        assert_eq!(made[5], format!("{here} SET role = \"App\""));
+        assert_eq!(made[6], format!("{here} SET search_path = \"tandem_1_a\", \"my \"\"home\""));
+    }
+
+    #[test]
+    fn a_role_takes_the_place_of_the_login_and_of_nothing_else() {
+        let login = Login { role: "tandem_1_a_c0ffee00".to_owned(), password: "5e".to_owned() };
+        let of = |url, form| role_url(url, "1_a", &login, form).unwrap();
+        let url = "postgres://app:old%40@db:6432/shop?sslmode=require&schema=public&application_name=web";
         assert_eq!(
-            made[3],
-            "ALTER ROLE \"tandem_1_a\" IN DATABASE \"shop\" SET search_path = \"tandem_1_a\", \"my \"\"home\""
+            of(url, Form::Libpq),
+            "postgres://tandem_1_a_c0ffee00:5e@db:6432/shop?sslmode=require&application_name=web"
+        );
+        assert_eq!(
+            of("postgresql://db/shop?user=app&password=old", Form::Libpq),
+            "postgresql://tandem_1_a_c0ffee00:5e@db/shop"
+        );
+        assert!(
+            of(url, Form::Prisma).ends_with("/shop?sslmode=require&application_name=web&schema=tandem_1_a")
+        );
+        assert_eq!(
+            of(url, Form::Jdbc),
+            "jdbc:postgresql://db:6432/shop?user=tandem_1_a_c0ffee00&password=5e&sslmode=require&ApplicationName=web"
         );
     }
 }

@@ -78,6 +78,18 @@ pub enum Trouble {
     /// Statements of the version that runs would not work any more.
     #[error("statements of the version that runs would break: {}", super::examination::broken(.0))]
     Breaks(Vec<Broken>),
+    /// What instances of a revision would be given does not lead them to their schema.
+    #[error("instances of {revision} could not use {url}: {why}; {help}")]
+    NotAdmitted {
+        /// The revision.
+        revision: String,
+        /// Without its password.
+        url: String,
+        /// What happened.
+        why: String,
+        /// What to do.
+        help: String,
+    },
     /// A plan that was not made, for a reason that is nobody's file.
     #[error("{0}")]
     Unplanned(String),

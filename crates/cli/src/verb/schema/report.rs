@@ -50,7 +50,7 @@ pub(super) fn told(trouble: Trouble, terminal: &Terminal) -> Failure {
             "what has run stays as it is: bring the file back and write another migration after the last one; if the \
              database is as the folder says, say so with `tandem schema adopt --at NAME`",
         ),
-        Trouble::NotAdopted { .. } => Failure::new(Exit::Refused, message),
+        Trouble::NotAdopted { .. } | Trouble::NotAdmitted { .. } => Failure::new(Exit::Refused, message),
         Trouble::Backwards { .. } => {
             Failure::new(Exit::Refused, message).help("Tandem goes forward from where the database is")
         }

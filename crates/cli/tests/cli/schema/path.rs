@@ -125,7 +125,11 @@ fn a_database_that_another_tool_filled_is_adopted() {
 fn a_role_stands_for_a_revision() {
     let stage = Stage::new(&[("0077_roles.sql", USERS)]);
     let app = format!("app_{}", stage.database.name());
-    stage.database.execute(&format!("CREATE ROLE {app}"));
+    stage.database.execute(&format!(
+        "CREATE ROLE {app}; ALTER ROLE {app} SET lock_timeout = '7s'; GRANT CREATE ON SCHEMA public TO {app};
+         ALTER ROLE {app} IN DATABASE {} SET temp_tablespaces = pg_default, pg_global",
+        stage.database.name()
+    ));
     let role = ["role", "--revision", "0077_roles", "--member-of", &app];
     let printed = stage.done(&[&role[..], &["--print"]].concat());
     assert!(printed.contains("SET search_path = \"tandem_0077_roles\", \"public\";"), "{printed}");
@@ -135,6 +139,16 @@ fn a_role_stands_for_a_revision() {
     let mut client = postgres::Client::connect(&url, postgres::NoTls).expect("the role connects");
     let path: String = client.query_one("SHOW search_path", &[]).unwrap().get(0);
     assert_eq!(path, "tandem_0077_roles, public");
+    // It acts as the app's role, with what that has set, and so owns nothing of what it makes: also when the session is reset.
+    let seen = "SELECT concat_ws('; ', current_user, current_setting('lock_timeout'), current_setting('temp_tablespaces'))";
+    for reset in ["", "RESET ROLE", "DISCARD ALL"] {
+        client.batch_execute(reset).unwrap();
+        let seen: String = client.query_one(seen, &[]).unwrap().get(0);
+        assert_eq!(seen, format!("{app}; 7s; pg_default, pg_global"), "after `{reset}`");
+    }
+    client.batch_execute("CREATE TABLE made ()").unwrap();
+    let owner = "SELECT tableowner::text FROM pg_tables WHERE tablename = 'made'";
+    assert_eq!(client.query_one(owner, &[]).unwrap().get::<_, String>(0), app);
     drop(client);
     stage
         .database

@@ -3,7 +3,7 @@
 use super::*;
 use crate::database::{Change, ChangePhase, Session};
 use crate::deploy::Violation;
-use crate::spec::Naming;
+use crate::spec::{Access, Naming};
 use crate::traffic::Role;
 use crate::workflow::Stage;
 
@@ -86,6 +86,15 @@ fn an_app_that_names_itself_is_refused_only_for_the_name_of_another_revision() {
     story.looked(vec![session(7, 9, Some("1_a"))]);
     assert!(story.told.contains("turns back: i2 of v2 uses the database"), "{}", story.told);
     assert!(story.told.contains("(the one in use is of 1_a)"), "{}", story.told);
+}
+
+#[test]
+fn a_name_of_its_own_excuses_nobody_who_has_a_role() {
+    let mut story = flip();
+    (story.spec.database.application_name, story.spec.database.access) = (Naming::Own, Access::Role);
+    story.looked(vec![session(7, 9, None)]);
+    assert!(story.told.contains("turns back: i2 of v2 uses the database"), "{}", story.told);
+    assert!(!story.told.contains("application_name"), "{}", story.told);
 }
 
 #[test]

@@ -408,7 +408,7 @@ tandem.toml:7:7: `database.url` is not the URL of a PostgreSQL database
 tandem.toml:8:14: `database.migrations` is "", which is not a folder
   help: write for example "db/migrations"
 tandem.toml:9:1: unknown key `schema` in [database]
-  help: did you mean `home`? Known here: url, app_url, variable, migrations, migrate, texts, within, home, names, application_name, wal, scratch_url, keep
+  help: did you mean `home`? Known here: url, app_url, variable, migrations, migrate, texts, within, home, names, access, application_name, wal, scratch_url, keep
 tandem.toml:10:8: `database.home` is "tandem_x", which is Tandem's own
   help: name the schema where the app's tables are, such as "public"
 tandem.toml:11:15: `database.scratch_url` refers to the variable "1"
