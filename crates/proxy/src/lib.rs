@@ -10,6 +10,7 @@
 pub mod control;
 pub mod handover;
 pub mod process;
+pub mod tls;
 
 mod audience;
 mod body;
@@ -38,6 +39,5 @@ mod search;
 mod shelf;
 mod snapshot;
 mod stream;
-mod tls;
 mod upgrade;
 mod worker;

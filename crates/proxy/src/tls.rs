@@ -37,9 +37,19 @@ pub(crate) struct Tls {
 /// A certificate can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the certificate for {name} can't be used: {why}")]
-pub(crate) struct BadCertificate {
-    name: String,
-    why: String,
+pub struct BadCertificate {
+    /// The first name it is for.
+    pub name: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Whether handshakes could use this.
+///
+/// # Errors
+/// Something in it can't be used.
+pub fn check(encryption: &Encryption) -> Result<(), BadCertificate> {
+    Tls::new(encryption).map(drop)
 }
 
 /// The names of a certificate, and what signs for it.

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use tandem_core::spec::{self, Problem, ServiceSpec};
 
+use crate::certificates::{self, CertificateError, Certificates};
+
 /// The longest configuration that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
 
@@ -49,6 +51,9 @@ pub enum ConfigError {
         /// Their names.
         names: Vec<String>,
     },
+    /// It names a certificate that can't be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
 }
 
 fn plain(path: &Path, text: &str, problems: &[Problem]) -> String {
@@ -67,6 +72,17 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         Ok(spec) => Ok(Config { spec, text }),
         Err(problems) => Err(ConfigError::Problems { path: path.to_owned(), text, problems }),
     }
+}
+
+/// The certificates that a configuration names; relative paths begin in its folder. None: nothing is encrypted.
+///
+/// # Errors
+/// One of them can't be used.
+pub fn certificates(spec: &ServiceSpec, path: &Path) -> Result<Option<Certificates>, ConfigError> {
+    if !certificates::are_wanted(spec) {
+        return Ok(None);
+    }
+    Ok(Some(certificates::read(&spec.tls, path.parent().unwrap_or(Path::new(".")))?))
 }
 
 /// Where the database is, its references `env:NAME` resolved from our own environment. None: the service has none.

@@ -91,7 +91,7 @@ pub fn run(options: ControllerOptions) -> Result<ExitCode, ControllerError> {
     let config = config::load(&in_force)?;
     let program = KeeperCommand::this_program();
     let driver: Arc<dyn Driver> = Arc::new(ProcessDriver::open(state.path(), program)?);
-    let mut work = work::Work::begin(&state, &config, driver)?;
+    let mut work = work::Work::begin(&state, &config, &options.config, driver)?;
     let office = work.office(&options.config, config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -7,6 +7,7 @@
 
 mod adapter;
 pub mod api;
+pub mod certificates;
 pub mod clock;
 pub mod config;
 pub mod controller;

@@ -11,6 +11,7 @@ use tandem_drivers::Driver;
 use tandem_engine::{EngineError, Message, View};
 use tokio::sync::{oneshot, watch};
 
+use crate::adapter::certificates::CertificateKeeper;
 use crate::adapter::contract::ContractKeeper;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -37,6 +38,8 @@ pub(crate) struct Office {
     pub(crate) clock: Clock,
     /// What versions promise. None: nothing that is written down.
     pub(crate) contract: Option<Arc<ContractKeeper>>,
+    /// Certificates. None: nothing is encrypted.
+    pub(crate) certificates: Option<Arc<CertificateKeeper>>,
     /// The configuration as the team edits it.
     pub(crate) path: PathBuf,
     pub(crate) store: Mutex<Store>,
@@ -72,6 +75,7 @@ impl Office {
         let mut status = Status::of(&seen.view, &self.config.spec, self.clock.now());
         status.config_changed = self.config_changed();
         status.trouble = seen.trouble.clone();
+        status.remarks.extend(self.certificates.iter().flat_map(|keeper| keeper.remarks()));
         status
     }
 

@@ -99,6 +99,7 @@ pub fn run(options: SupervisorOptions) -> Result<ExitCode, SupervisorError> {
     let config = config::load(&options.config)?;
     config::environment(&config.spec)?;
     config::database(&config.spec)?;
+    config::certificates(&config.spec, &options.config)?;
     let state = StateFolder::at(&options.state);
     state.prepare()?;
     let lock = state.lock(Part::Supervisor)?;

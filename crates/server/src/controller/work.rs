@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::ControllerError;
 use super::shutdown::Stopped;
+use crate::adapter::certificates::CertificateKeeper;
 use crate::adapter::contract::ContractKeeper;
 use crate::adapter::database::{Command, DatabasePort, SchemaKeeper, Source};
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
@@ -48,16 +49,19 @@ pub(crate) struct Work {
     keeper: Option<Arc<SchemaKeeper>>,
     /// Of what versions promise. None: nothing that is written down.
     contract: Option<Arc<ContractKeeper>>,
+    /// Of certificates. None: nothing is encrypted.
+    certificates: Option<Arc<CertificateKeeper>>,
     engine: JoinHandle<()>,
     /// Becomes ready when the engine's thread is over, for whatever reason.
     over: Option<oneshot::Receiver<()>>,
 }
 
 impl Work {
-    /// Takes up the work where the journal left it.
+    /// Takes up the work where the journal left it. `path`: the configuration as the team edits it.
     pub(crate) fn begin(
         state: &StateFolder,
         config: &Config,
+        path: &Path,
         driver: Arc<dyn Driver>,
     ) -> Result<Work, ControllerError> {
         let spec = config.spec.clone();
@@ -74,6 +78,8 @@ impl Work {
         let database = database(&spec, &run, &secret, &driver, clock, &wake)?;
         let keeper = database.as_ref().map(|database| Arc::clone(&database.keeper));
         let contract = ContractKeeper::new(&spec, &driver, state, clock).map(Arc::new);
+        let base = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let certificates = CertificateKeeper::new(&spec, base, state).map(Arc::new);
         let instances = DriverInstances {
             driver: driver.clone(),
             service: service.clone(),
@@ -105,6 +111,7 @@ impl Work {
             passes,
             keeper,
             contract,
+            certificates,
             engine,
             over: Some(over),
         };
@@ -122,6 +129,7 @@ impl Work {
             wake: self.wake.clone(),
             clock: self.clock,
             contract: self.contract.clone(),
+            certificates: self.certificates.clone(),
             path: path.to_owned(),
             store: Mutex::new(Store::open(&self.state.database())?),
         })
@@ -149,6 +157,9 @@ impl Work {
         if let Some(keeper) = self.contract.clone() {
             spawn("calls", move || keeper.watch())?;
         }
+        if let Some(keeper) = self.certificates.clone() {
+            spawn("certificates", move || keeper.watch())?;
+        }
         Ok(())
     }
 
@@ -165,6 +176,9 @@ impl Work {
             keeper.end();
         }
         if let Some(keeper) = &self.contract {
+            keeper.end();
+        }
+        if let Some(keeper) = &self.certificates {
             keeper.end();
         }
         self.engine.join().map_err(|_| ControllerError::EngineEnded)?;
