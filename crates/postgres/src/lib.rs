@@ -17,6 +17,7 @@ pub mod phase;
 pub mod preparation;
 pub mod reading;
 pub mod relay;
+mod rows;
 pub mod scratch;
 pub mod session;
 mod statements;

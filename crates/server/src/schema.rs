@@ -36,7 +36,7 @@ pub use tandem_postgres::journal::{Active, ChangeState, Revision, State, StepSta
 pub use tandem_postgres::preparation::{Broken, Statements};
 pub use tandem_postgres::session::Session;
 pub use tandem_postgres::{Error as DatabaseError, Execution, Failure, Finding, Phase, Watch, shown};
-pub use tandem_schema::name::lens;
+pub use tandem_schema::name::{Name, lens};
 pub use tandem_schema::plan::{Change, Lock, Note, Plan, Seen, Step, Weight, Work};
 pub use tandem_schema::source::Migration;
 
@@ -55,6 +55,8 @@ pub struct Site {
     pub wal: Option<u64>,
     /// The folder of migrations.
     pub migrations: PathBuf,
+    /// Tables whose rows a migration command finds in the copy in which it is tried.
+    pub rows: Vec<Name>,
 }
 
 /// A step that could be begun.

@@ -114,7 +114,7 @@ fn placed(database: &Database, place: Option<&Place>, spec: DatabaseSpec) -> Res
     let by_command = spec.migrate.is_some() && database.migrations.is_none();
     let qualified = database.qualified || spec.names == Names::Qualified;
     let wal = Some(spec.wal).filter(|limit| *limit > 0);
-    Ok((Site { url, scratch_url, home, qualified, wal, migrations }, by_command))
+    Ok((Site { url, scratch_url, home, qualified, wal, migrations, rows: Vec::new() }, by_command))
 }
 
 /// A URL, or that of the variable that stands for it.

@@ -24,12 +24,13 @@ done
 async fn with_framework(database: &Database<'_>, keep: &str) -> Stage {
     let psql = program("psql").expect("psql is installed");
     let more = format!(
-        "\n[database]\nurl = \"{}\"\nkeep = \"{keep}\"\nmigrate = [\"sh\", \"migrate.sh\"]\ntexts = \"tandem.sql\"\n",
+        "\n[database]\nurl = \"{}\"\nkeep = \"{keep}\"\nmigrate = [\"sh\", \"migrate.sh\"]\ntexts = \"tandem.sql\"\nrows = [\"settings\"]\n",
         database.url()
     );
+    let real = database.url();
     Stage::empty(move |setup| {
         setup.more = more;
-        setup.env = format!(", PSQL = \"{}\"", psql.display());
+        setup.env = format!(", PSQL = \"{}\", REAL = \"{real}\"", psql.display());
     })
     .await
 }
@@ -111,5 +112,47 @@ async fn what_comes_again_after_a_rollback_finds_its_schema() {
     assert!(said.code == Some(0) && !said.out.contains("undo the schema"), "{}{}", said.out, said.err);
     let status = stage.daemon.tandem(&["status", "--json"]).await.json();
     assert_eq!(status["database"]["standing"]["change"]["to"], "0002_names", "{status}");
+    stage.daemon.stop().await.unwrap();
+}
+
+/// Goes on where the framework ends: a column is called what a setting says, and once it was looked at the app changes it.
+const LOOKING: &str = "\
+if [ \"$(q 'SELECT version_num FROM alembic_version')\" \\< 0002_rate ]; then
+  prefix=$(q 'SELECT value FROM WATCHED')
+  q \"BEGIN; ALTER TABLE orders ADD COLUMN ${prefix}_rate int; UPDATE alembic_version SET version_num = '0002_rate'; COMMIT\"
+  DATABASE_URL=$REAL q \"UPDATE WATCHED SET value = 'tax'\"
+fi
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_looks_at_rows_of_tables_that_are_named() {
+    let database = Ground::new();
+    let stage = with_framework(&database, "0s").await;
+    let folder = deliverable(&stage, "v1");
+    let tables = ["settings", "others"].map(|table| {
+        format!("CREATE TABLE {table} (key text PRIMARY KEY, value text); INSERT INTO {table} VALUES ('prefix', 'vat')")
+    });
+    std::fs::write(folder.join("versions/0001_settings.sql"), tables.join(";")).unwrap();
+    let said = stage.deploy_folder(&folder, "v1", &[]).await;
+    assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&format!("{}{}", said.out, said.err)));
+    settled(&stage, "0001_settings").await;
+
+    let looking = |table: &str| {
+        let script = format!("{FRAMEWORK}{}", LOOKING.replace("WATCHED", table));
+        std::fs::write(folder.join("migrate.sh"), script).unwrap();
+    };
+    looking("others");
+    let refused = stage.deploy_folder(&folder, "unnamed", &[]).await;
+    assert!(refused.code == Some(1) && refused.out.contains("`rows` of [database]"), "{refused:?}");
+
+    // What was tried does not fit any more when it is to begin: it is tried anew.
+    looking("settings");
+    let said = stage.deploy_folder(&folder, "named", &[]).await;
+    assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&format!("{}{}", said.out, said.err)));
+    settled(&stage, "0002_rate").await;
+    let columns = "DO $$ BEGIN ASSERT (SELECT string_agg(attname, ',') FROM pg_attribute
+        WHERE attrelid = 'orders'::regclass AND attname LIKE '%_rate') = 'tax_rate'; END $$";
+    aside(|| database.execute(columns));
+    assert!(stage.daemon.with_log("").contains("have changed since they were tried: public.settings"));
     stage.daemon.stop().await.unwrap();
 }

@@ -93,6 +93,7 @@ fn visit_database(database: &mut DatabaseSpec, each: &mut dyn FnMut(&str, &mut d
     each("database.migrations", &mut database.migrations);
     each("database.migrate", &mut database.migrate);
     each("database.texts", &mut database.texts);
+    each("database.rows", &mut database.rows);
     each("database.within", &mut database.within);
     each("database.home", &mut database.home);
     each("database.names", &mut database.names);

@@ -374,6 +374,12 @@ static DATABASE: &[Key] = &[
         "\"db/tandem.sql\"",
         "A file in the deliverable with `-- @up` and `-- @down` for what the command does.",
     ),
+    key(
+        "rows",
+        Kind::Words(text::table),
+        "[\"settings\"]",
+        "Small tables whose rows the command looks at. If they change before its work begins, it is tried anew.",
+    ),
     key("within", SOME_TIME, "\"10m\"", "How long the command may take."),
     key("home", Kind::Text(text::home), "\"public\"", "The schema where the tables live.").also(&["schema"]),
     key(

@@ -418,6 +418,19 @@ pub(super) fn home(text: &str) -> Result<String, Wrong> {
     }
 }
 
+/// The name of a table, with its schema or without.
+pub(super) fn table(text: &str) -> Result<String, Wrong> {
+    let parts: Vec<&str> = text.split('.').collect();
+    let is_name = |part: &&str| !part.is_empty() && part.len() <= 63 && !part.contains(['\0', '"']);
+    if parts.len() > 2 || !parts.iter().all(is_name) {
+        return Err(Wrong::new(
+            format!("is {}, which is no table", quoted(text)),
+            "write its name as PostgreSQL keeps it, such as \"settings\" or \"app.settings\"",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// The name of an environment variable.
 pub(super) fn is_variable(name: &str) -> bool {
     name.bytes()

@@ -23,7 +23,7 @@ use crate::config::{self, Config};
 use crate::feed::Feed;
 use crate::office::{Office, Seen};
 use crate::preparations::Preparations;
-use crate::schema::Site;
+use crate::schema::{Name, Site};
 use crate::secret::Secret;
 use crate::shelf::Shelf;
 use crate::state::StateFolder;
@@ -189,6 +189,7 @@ fn database(
         wal: Some(database.wal).filter(|limit| *limit > 0),
         // Each deliverable brings its own.
         migrations: PathBuf::new(),
+        rows: database.rows.iter().map(|table| named(table, &database.home)).collect(),
     };
     let source = match &database.migrate {
         None => Source::Folder(database.migrations.clone()),
@@ -203,6 +204,14 @@ fn database(
     let keeper = SchemaKeeper::new(site, source, Arc::clone(driver), clock, wake.clone());
     let (url, variable) = (place.app, database.variable.clone());
     Ok(Some(InstanceDatabase { keeper: Arc::new(keeper), url, variable }))
+}
+
+/// A table as it is named in the configuration: in the schema of the tables, if it names no other.
+fn named(table: &str, home: &str) -> Name {
+    match table.split_once('.') {
+        Some((schema, table)) => Name::new(schema, table),
+        None => Name::new(home, table),
+    }
 }
 
 fn spawn(

@@ -83,7 +83,7 @@ fn stopped(stop: &Stop) -> Failure {
                 .help("tandem schema resume goes on, tandem schema undo goes back")
         }
         Stop::Busy(_) => refused("tandem schema status shows what it does"),
-        Stop::Drifted(_) | Stop::Revision { .. } => {
+        Stop::Drifted(_) | Stop::Moved(_) | Stop::Revision { .. } => {
             refused("run it again: it makes a plan of what is there now")
         }
         Stop::Active { .. } => refused("tandem schema status, then tandem schema resume, contract or undo"),
