@@ -14,7 +14,7 @@ use tokio::sync::{oneshot, watch};
 use super::ControllerError;
 use super::shutdown::Stopped;
 use crate::adapter::contract::ContractKeeper;
-use crate::adapter::database::{Command, DatabasePort, SchemaKeeper, Source};
+use crate::adapter::database::{DatabasePort, SchemaKeeper};
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
 use crate::adapter::traffic::{ProxyTraffic, Reports};
@@ -23,7 +23,7 @@ use crate::config::{self, Config};
 use crate::feed::Feed;
 use crate::office::{Office, Seen};
 use crate::preparations::Preparations;
-use crate::schema::{Name, Site};
+use crate::schema::{Site, Source, tables};
 use crate::secret::Secret;
 use crate::shelf::Shelf;
 use crate::state::StateFolder;
@@ -189,29 +189,12 @@ fn database(
         wal: Some(database.wal).filter(|limit| *limit > 0),
         // Each deliverable brings its own.
         migrations: PathBuf::new(),
-        rows: database.rows.iter().map(|table| named(table, &database.home)).collect(),
+        rows: tables(&database.rows, &database.home),
     };
-    let source = match &database.migrate {
-        None => Source::Folder(database.migrations.clone()),
-        Some(words) => Source::Command(Command {
-            words: words.clone(),
-            texts: database.texts.clone(),
-            env: run.env.clone(),
-            variable: database.variable.clone(),
-            within: database.within.to_std(),
-        }),
-    };
+    let source = Source::of(database, &run.env);
     let keeper = SchemaKeeper::new(site, source, Arc::clone(driver), clock, wake.clone());
     let (url, variable) = (place.app, database.variable.clone());
     Ok(Some(InstanceDatabase { keeper: Arc::new(keeper), url, variable }))
-}
-
-/// A table as it is named in the configuration: in the schema of the tables, if it names no other.
-fn named(table: &str, home: &str) -> Name {
-    match table.split_once('.') {
-        Some((schema, table)) => Name::new(schema, table),
-        None => Name::new(home, table),
-    }
 }
 
 fn spawn(

@@ -48,7 +48,7 @@ impl Site {
         let recorded = preparation::record(&self.url, self.scratch_url.as_deref(), &self.rows, command.run);
         let recorded = recorded.map_err(|why| match why {
             NotRecorded::Server(error) => Trouble::Server(error),
-            other => Trouble::Unplanned(other.to_string()),
+            other => Trouble::Unusable(other.to_string()),
         })?;
         if recorded.statements.is_empty() && recorded.books.is_empty() {
             return Ok(Examined::There(at));
@@ -99,10 +99,11 @@ impl Site {
 
 /// What the plan rests on, for people.
 fn note(premises: &[Premise]) -> Option<Note> {
-    let tables: Vec<String> = premises
-        .iter()
-        .map(|premise| format!("{} ({} rows)", bare(&premise.table.to_string()), premise.rows))
-        .collect();
+    let told = |premise: &Premise| {
+        let s = if premise.rows == 1 { "" } else { "s" };
+        format!("{} ({} row{s})", bare(&premise.table.to_string()), premise.rows)
+    };
+    let tables: Vec<String> = premises.iter().map(told).collect();
     (!tables.is_empty()).then(|| Note {
         weight: Weight::Hint,
         code: "rests-on-rows".to_owned(),

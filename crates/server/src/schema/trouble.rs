@@ -78,6 +78,9 @@ pub enum Trouble {
     /// Statements of the version that runs would not work any more.
     #[error("statements of the version that runs would break: {}", super::examination::broken(.0))]
     Breaks(Vec<Broken>),
+    /// A deliverable, or its migration command, that can't be used as it is.
+    #[error("{0}")]
+    Unusable(String),
     /// A plan that was not made, for a reason that is nobody's file.
     #[error("{0}")]
     Unplanned(String),

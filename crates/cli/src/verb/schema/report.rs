@@ -56,6 +56,7 @@ pub(super) fn told(trouble: Trouble, terminal: &Terminal) -> Failure {
         }
         Trouble::Unplanned(_) | Trouble::Breaks(_) => Failure::new(Exit::Refused, message)
             .help("this is a case that Tandem does not know; nothing was changed. Please report it with the migration"),
+        Trouble::Unusable(_) => Failure::new(Exit::Refused, message),
         Trouble::Server(error) => database(&error),
         Trouble::Failure(stop) => stopped(&stop),
     }
