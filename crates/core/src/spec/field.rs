@@ -107,6 +107,8 @@ fn visit_contract(contract: &mut ContractSpec, each: &mut dyn FnMut(&str, &mut d
     each("contract.document", &mut contract.document);
     each("contract.caller", &mut contract.caller);
     each("contract.window", &mut contract.window);
+    each("contract.needs", &mut contract.needs);
+    each("contract.shared", &mut contract.shared);
 }
 
 /// A text in quotes, as TOML wants it.

@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Environment,
     /// From paths in URLs to folders.
     Folders,
+    /// From services to files.
+    Documents,
     /// A whole number, both ends included.
     Number(u64, u64),
     /// A number of bytes, both ends included.
@@ -434,5 +436,18 @@ static CONTRACT: &[Key] = &[
         Kind::Length(Millis::from_secs(60), WEEK),
         "\"24h\"",
         "What was called within this time is taken to be in use.",
+    ),
+    key(
+        "needs",
+        Kind::Documents,
+        "{ orders = \"contracts/orders.json\" }",
+        "From services that are called to the OpenAPI documents in the deliverable for which it was written; parts will do.",
+    )
+    .also(&["depends", "dependencies", "consumes"]),
+    key(
+        "shared",
+        Kind::Text(text::shared),
+        "\"/var/lib/tandem/contracts\"",
+        "A folder, the same for services that call each other: there each tells what its live versions promise and need.",
     ),
 ];

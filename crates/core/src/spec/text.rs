@@ -350,6 +350,17 @@ pub(super) fn document(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
+/// A folder of the machine's.
+pub(super) fn shared(text: &str) -> Result<String, Wrong> {
+    if !text.starts_with('/') || text.contains('\0') {
+        return Err(Wrong::new(
+            format!("is {}, which is not the same folder for every service", quoted(text)),
+            "write it from the root, for example \"/var/lib/tandem/contracts\"",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// The name of a header field.
 pub(super) fn field(text: &str) -> Result<String, Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');

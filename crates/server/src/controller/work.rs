@@ -146,7 +146,8 @@ impl Work {
             spawn("database", move || keeper.watch())?;
         }
         if let Some(keeper) = self.contract.clone() {
-            spawn("calls", move || keeper.watch())?;
+            let seen = self.seen.clone();
+            spawn("calls", move || keeper.watch(|| seen.borrow().view.state.live()))?;
         }
         Ok(())
     }

@@ -106,6 +106,8 @@ keep = "1h"
 document = "api/openapi.json"
 caller = "X-Client"
 window = "1h"
+needs = { orders = "contracts/orders.json" }
+shared = "/var/lib/tandem/contracts"
 "#;
 
 /// The problems of a text as they are printed without a terminal.
@@ -174,7 +176,9 @@ fn every_example_is_good() {
     examples("", FILE, &mut lines);
     for line in lines {
         let mut text = format!("{line}\nlisten = [{{ address = \"[::]:80\" }}]\n");
-        for (key, value) in [("service", "\"shop\""), ("run.command", "[\"a\"]")] {
+        for (key, value) in
+            [("service", "\"shop\""), ("run.command", "[\"a\"]"), ("contract.shared", "\"/tmp\"")]
+        {
             if !line.starts_with(key) {
                 text.push_str(&format!("{key} = {value}\n"));
             }
@@ -296,6 +300,8 @@ keep = "10m"                      # default. How long after a deployment the old
 # document =                      # default. The OpenAPI document (3.0 or 3.1, JSON) in the deliverable. Not set: there is no contract.
 caller = "User-Agent"             # default. The header field whose first word tells callers apart.
 window = "24h"                    # default. What was called within this time is taken to be in use.
+needs = {}                        # default. From services that are called to the OpenAPI documents in the deliverable for which it was written; parts will do.
+# shared =                        # default. A folder, the same for services that call each other: there each tells what its live versions promise and need.
 "###);
     let full = show(FULL).unwrap();
     assert_eq!(
