@@ -18,6 +18,8 @@ pub struct Shop {
 /// How the shop is run. The times are short, so that trials are.
 #[derive(Debug, Clone)]
 pub struct Setup {
+    /// What it is called.
+    pub service: &'static str,
     /// Where requests arrive.
     pub address: SocketAddr,
     /// How many instances.
@@ -41,6 +43,7 @@ impl Setup {
     pub fn new(address: SocketAddr) -> Setup {
         let drain = r#"{ requests = "30s", uploads = "60s", streams = "5s", websockets = "5s" }"#;
         Setup {
+            service: "shop",
             address,
             instances: 4,
             strategy: "rolling",
@@ -72,7 +75,7 @@ impl Shop {
     /// It can't be written.
     pub fn configure(&self, setup: &Setup) -> Result<(), String> {
         let text = format!(
-            r#"service = "shop"
+            r#"service = "{}"
 
 [run]
 command   = ["bin/shop"]
@@ -91,6 +94,7 @@ bake = "{}"
 [deploy.flip]
 warm = "{}"
 {}"#,
+            setup.service,
             setup.instances,
             self.folder.join("data").display(),
             setup.env,

@@ -22,4 +22,4 @@ pub use fit::Server;
 pub use ledger::Ledger;
 pub use operation::{Contract, Operation};
 pub use template::Templates;
-pub use verdict::{Break, Comparison};
+pub use verdict::{Between, Break, Comparison, Party};

@@ -68,12 +68,12 @@ pub enum Error {
         help: String,
     },
     /// More than a bound allows.
-    #[error("{what} has more than {bound} rows")]
+    #[error("{what} has more than {bound}")]
     TooMany {
         /// What.
         what: String,
-        /// The bound.
-        bound: u64,
+        /// The bound, with what it counts.
+        bound: String,
     },
     /// A program of PostgreSQL's failed.
     #[error("{program} failed: {why}")]

@@ -33,6 +33,7 @@ use crate::failure::Failure;
 use crate::finding::Finding;
 use crate::journal::{Active, Journal, Position, Turn, operate};
 use crate::phase::Phase;
+use crate::rows;
 
 pub use self::rights::may_change;
 pub use self::verification::{clients, verify};
@@ -150,6 +151,10 @@ impl<'a> Execution<'a> {
         let drift = plan.before.differences(&found);
         if !drift.is_empty() {
             return Err(Failure::Drifted(drift));
+        }
+        let moved = rows::moved(&mut self.line.guard, &plan.premises)?;
+        if !moved.is_empty() {
+            return Err(Failure::Moved(moved));
         }
         may_change(&mut self.line.guard, plan)?;
         let by = self.line.options.by.clone();

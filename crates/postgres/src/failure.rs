@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use postgres::error::SqlState;
+use tandem_schema::name::{Name, bare};
 
 use crate::error::Error;
 use crate::finding::Finding;
@@ -78,6 +79,9 @@ pub enum Failure {
     /// The schema is not what the plan was made for.
     #[error("the schema is not what the plan was made for: {}; make the plan anew", .0.join("; "))]
     Drifted(Vec<String>),
+    /// Rows that decided what the plan does are not what they were.
+    #[error("rows that decided what the migrations do have changed since they were tried: {}; make the plan anew", tables(.0))]
+    Moved(Vec<Name>),
     /// Another change is active.
     #[error("a change to `{to}` is active ({phase}); contract or undo it first")]
     Active {
@@ -136,6 +140,7 @@ impl Failure {
             }
             Failure::Blocked { .. }
             | Failure::Busy(_)
+            | Failure::Moved(_)
             | Failure::Taken
             | Failure::Stopped
             | Failure::Clients(_) => true,
@@ -159,6 +164,10 @@ fn told(error: &postgres::Error) -> String {
     let Some(said) = error.as_db_error() else { return Error::without_words(error).to_string() };
     let more = [said.detail(), said.hint()].into_iter().flatten().map(|text| format!(" ({text})"));
     format!("{}{}", said.message(), more.collect::<String>())
+}
+
+fn tables(names: &[Name]) -> String {
+    names.iter().map(|name| bare(&name.to_string())).collect::<Vec<_>>().join(", ")
 }
 
 fn within(statement: Option<&str>) -> String {

@@ -18,6 +18,7 @@ pub mod preparation;
 pub mod reading;
 pub mod relay;
 pub mod role;
+mod rows;
 pub mod scratch;
 pub mod session;
 mod statements;

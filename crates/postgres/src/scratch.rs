@@ -7,7 +7,6 @@
 
 mod dump;
 mod place;
-mod rows;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,6 +17,7 @@ use tandem_schema::name::{Name, ident, literal};
 use crate::address::{shown, with_database};
 use crate::connection::connect;
 use crate::error::Error;
+use crate::rows::{self, Rows};
 
 /// How the names of all copies begin.
 const PREFIX: &str = "tandem_scratch_";
@@ -107,7 +107,8 @@ impl Scratch {
 
     /// Copies the rows of a small table from the database to the copy, in place of those that are there.
     pub fn copy_rows(&mut self, from: &mut Client, table: &Name) -> Result<u64, Error> {
-        rows::copy(from, &mut self.connect()?, table)
+        let rows = Rows::read(&mut rows::moment(from)?, table)?;
+        rows.write(&mut self.connect()?)
     }
 
     fn make(base: String, mut owner: Client, options: &str) -> Result<Scratch, Error> {

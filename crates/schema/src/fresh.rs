@@ -67,6 +67,7 @@ pub fn plan(fresh: &Fresh<'_>) -> Plan {
         checks: Vec::new(),
         trips: Vec::new(),
         views: Vec::new(),
+        premises: Vec::new(),
     }
 }
 

@@ -53,6 +53,9 @@ pub struct Plan {
     pub trips: Vec<Trip>,
     /// Clients of each side, relation by relation: what they see.
     pub views: Vec<Seen>,
+    /// Rows that decided what is done: they must be the same when it begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub premises: Vec<Premise>,
 }
 
 /// A migration that was planned, by name and content.
@@ -62,6 +65,17 @@ pub struct MigrationRef {
     pub name: String,
     /// SHA-256 of its text, by which an edited file is noticed.
     pub checksum: String,
+}
+
+/// Rows of a table that were looked at when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Premise {
+    /// The table.
+    pub table: Name,
+    /// How many there were.
+    pub rows: u64,
+    /// By which it is known whether they are the same.
+    pub digest: String,
 }
 
 /// One step.

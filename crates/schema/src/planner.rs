@@ -88,6 +88,7 @@ pub fn plan(request: &Request<'_>, ends: &Ends<'_>) -> Result<Plan, Vec<Refusal>
         checks: draft.checks,
         trips,
         views,
+        premises: Vec::new(),
     })
 }
 

@@ -52,6 +52,8 @@ pub struct Recording {
     pub statements: Vec<String>,
     /// Tables whose rows were read, with a statement that did.
     pub reads: BTreeMap<String, String>,
+    /// Tables of whose rows something was told by a statement that writes them (`RETURNING`).
+    pub returned: BTreeSet<String>,
     /// Tables, books included, in which rows were changed or removed and not only added.
     pub changed: BTreeSet<String>,
 }
@@ -186,6 +188,9 @@ fn sort(statement: Statement, books: &BTreeSet<String>, recording: &mut Recordin
         None => return,
     };
     if let Some(data) = &statement.data {
+        if syntax::part(fields, "returning_clause").is_some() {
+            recording.returned.insert(data.table.clone());
+        }
         if data.verb != Verb::Insert {
             recording.changed.insert(data.table.clone());
         }

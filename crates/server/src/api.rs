@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 pub use crate::message::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, InstanceStatus, JournalEvent,
-    PlanRequest, Problem, ProblemCode, RollbackRequest, Scale, Status, StrategyChoice, VersionLink,
-    WaitStatus, Why,
+    PlanRequest, Problem, ProblemCode, RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice,
+    VersionLink, WaitStatus, Why,
 };
 
 use crate::office::Office;

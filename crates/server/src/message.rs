@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tandem_core::base::{
     Amount, DeploymentId, InstanceId, Millis, Revision, ServiceName, Timestamp, VersionLabel,
 };
-use tandem_core::contract::Comparison;
+use tandem_core::contract::{Break, Comparison};
 use tandem_core::database::ObservedDatabase;
 use tandem_core::deploy::Wait;
 use tandem_core::spec::StrategyKind;
@@ -205,6 +205,16 @@ pub struct RollbackRequest {
 pub struct Accepted {
     /// The deployment.
     pub id: DeploymentId,
+}
+
+/// The answer to a rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackAccepted {
+    /// The deployment.
+    pub id: DeploymentId,
+    /// What live versions of other services do not find any more, or this one does not find with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<Break>,
 }
 
 /// `POST /v1/scale`, and its answer.

@@ -5,6 +5,7 @@
 
 mod access;
 mod adoption;
+mod deliverable;
 mod examination;
 mod folder;
 mod interrupt;
@@ -18,11 +19,12 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use tandem_postgres::execution::may_change;
-use tandem_postgres::preparation::{self, Prepared, Wanted};
+use tandem_postgres::preparation::{self, Wanted};
 use tandem_postgres::{Error, connect, role};
 
 pub use self::access::{Form, url};
 pub use self::adoption::{adopt, adopt_as};
+pub use self::deliverable::{Source, Unpacked, tables};
 pub use self::examination::Examined;
 pub use self::folder::{Folder, text};
 pub use self::interrupt::interrupted;
@@ -35,10 +37,10 @@ pub use self::trouble::{Remark, Trouble};
 pub use tandem_postgres::clients::{Client, Clients, connected};
 pub use tandem_postgres::execution::{clients, verify};
 pub use tandem_postgres::journal::{Active, ChangeState, Revision, State, StepState};
-pub use tandem_postgres::preparation::{Broken, Statements};
+pub use tandem_postgres::preparation::{Broken, Prepared, Statements};
 pub use tandem_postgres::session::Session;
 pub use tandem_postgres::{Error as DatabaseError, Execution, Failure, Finding, Phase, Watch, shown};
-pub use tandem_schema::name::lens;
+pub use tandem_schema::name::{Name, lens};
 pub use tandem_schema::plan::{Change, Lock, Note, Plan, Seen, Step, Weight, Work};
 pub use tandem_schema::source::Migration;
 
@@ -57,6 +59,8 @@ pub struct Site {
     pub wal: Option<u64>,
     /// The folder of migrations.
     pub migrations: PathBuf,
+    /// Tables whose rows a migration command finds in the copy in which it is tried.
+    pub rows: Vec<Name>,
 }
 
 /// A step that could be begun.

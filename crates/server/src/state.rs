@@ -301,10 +301,18 @@ fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateEr
 
 /// Writes a file so that after a crash either the old or the new content is there, never a part.
 pub fn write_file(path: &Path, content: &[u8]) -> Result<(), StateError> {
+    write_as(path, content, 0o600)
+}
+
+/// The same for a file that others may read.
+pub(crate) fn write_shared_file(path: &Path, content: &[u8]) -> Result<(), StateError> {
+    write_as(path, content, 0o644)
+}
+
+fn write_as(path: &Path, content: &[u8], mode: u32) -> Result<(), StateError> {
     let beside = path.with_added_extension("new");
     let write = || {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;

@@ -44,9 +44,9 @@ pub(crate) async fn run(plan: &Plan, global: &Global, terminal: &Terminal) -> En
     Ok(exit)
 }
 
-/// What the migrations of a deliverable would do. Those of an archive are looked at when it is deployed.
+/// What the migrations of a deliverable would do.
 pub(crate) fn schema(plan: &Plan, global: &Global, terminal: &Terminal) -> Ending {
-    match plan.path.as_ref().filter(|path| path.is_dir() && !terminal.json) {
+    match plan.path.as_ref().filter(|_| !terminal.json) {
         Some(deliverable) => super::schema::plan_of(deliverable, global, terminal),
         None => Ok(Exit::Done),
     }

@@ -1,14 +1,14 @@
 //! `tandem rollback`: back to the version from before.
 
 use tandem_core::base::VersionLabel;
-use tandem_server::api::{Accepted, RollbackRequest, StrategyChoice};
+use tandem_server::api::{RollbackAccepted, RollbackRequest, StrategyChoice};
 
 use super::deploy::began;
 use crate::args::Global;
 use crate::client::Client;
 use crate::failure::Exit;
 use crate::follow::follow;
-use crate::terminal::Terminal;
+use crate::terminal::{CARE, Terminal, clean};
 use crate::verb::Ending;
 
 pub(crate) async fn run(
@@ -19,7 +19,10 @@ pub(crate) async fn run(
 ) -> Ending {
     let client = Client::find(global)?;
     let request = RollbackRequest { to: to.cloned(), how: StrategyChoice::default() };
-    let Accepted { id } = client.post("/v1/rollback", &request).await?;
+    let RollbackAccepted { id, broken } = client.post("/v1/rollback", &request).await?;
+    for one in &broken {
+        terminal.say(format_args!("{CARE}!{CARE:#} {}", clean(&one.to_string())));
+    }
     if detach {
         began(id, &format!("{id} goes back"), terminal);
         return Ok(Exit::Done);

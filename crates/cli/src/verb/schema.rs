@@ -14,10 +14,12 @@ mod url;
 mod verify;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tandem_core::spec::{DatabaseSpec, Names};
-use tandem_server::schema::{Folder, Site};
+use tandem_server::config::{self, ConfigError};
+use tandem_server::schema::{Folder, Site, Source, Unpacked, tables};
 
 use crate::args::Global;
 use crate::args::schema::{Database, Schema, SchemaVerb, Step};
@@ -54,28 +56,52 @@ pub(super) fn run(schema: &Schema, global: &Global, terminal: &Terminal) -> Endi
 
 /// The plan of the migrations that a deliverable brings along, if the configuration names a database and it brings any.
 pub(super) fn plan_of(deliverable: &Path, global: &Global, terminal: &Terminal) -> Ending {
-    let (place, spec) = configured(global, terminal)?;
-    let migrations = deliverable.join(&spec.migrations);
-    if spec.url.is_none() || spec.migrate.is_some() || !migrations.is_dir() {
+    let (Some(place), spec) = configured(global, terminal)? else { return Ok(Exit::Done) };
+    if spec.url.is_none() {
         return Ok(Exit::Done);
     }
-    let named = Database { migrations: Some(migrations), ..Database::default() };
-    let (site, _) = placed(&named, place.as_ref(), spec)?;
-    let folder = Folder::read(&site.migrations).map_err(|trouble| told(trouble, terminal))?;
-    let standing = site.standing(Some(&folder)).map_err(|trouble| told(trouble, terminal))?;
-    terminal.line("");
-    match &standing.state.change {
-        // A deployment contracts what is kept before it begins.
-        Some(change) => {
-            terminal.line(format_args!(
-                "migrations: planned when the change to `{}` is over ({})",
-                clean(&change.to),
-                change.phase
-            ));
-            Ok(Exit::Done)
+    let tell = |trouble| told(trouble, terminal);
+    let (site, by_command) = placed(&Database::default(), Some(&place), spec.clone())?;
+    let unpacked = (by_command || deliverable.is_file()).then(|| Unpacked::of(deliverable)).transpose();
+    let unpacked = unpacked.map_err(tell)?;
+    let migrations = match &unpacked {
+        Some(unpacked) => unpacked.folder(&spec.migrations).map_err(tell)?,
+        None => Some(deliverable.join(&spec.migrations)).filter(|folder| folder.is_dir()),
+    };
+    let folder = match migrations.filter(|_| !by_command) {
+        Some(migrations) => {
+            let read = Folder::read(&migrations).map_err(tell)?;
+            Some(Folder { path: deliverable.join(&spec.migrations), ..read })
         }
-        None => plan::pending(&Step::default(), &site, &folder, &standing, terminal),
+        None if by_command => None,
+        None => return Ok(Exit::Done),
+    };
+    let standing = site.standing(folder.as_ref()).map_err(tell)?;
+    terminal.line("");
+    if let Some(change) = &standing.state.change {
+        // A deployment contracts what is kept before it begins.
+        terminal.line(format_args!(
+            "migrations: planned when the change to `{}` is over ({})",
+            clean(&change.to),
+            change.phase
+        ));
+        return Ok(Exit::Done);
     }
+    match (&folder, &unpacked) {
+        (Some(folder), _) => plan::pending(&Step::default(), &site, folder, &standing, terminal),
+        (None, Some(unpacked)) => {
+            let source = Source::of(&spec, &environment(&place)?);
+            plan::recorded(unpacked.examine(&site, &source).map_err(tell)?, terminal)
+        }
+        (None, None) => Ok(Exit::Done),
+    }
+}
+
+/// The environment that the configuration gives to instances.
+fn environment(place: &Place) -> Result<BTreeMap<String, String>, Failure> {
+    let unusable = |error: ConfigError| Failure::usage(error.to_string());
+    let config = config::load(&place.config).map_err(unusable)?;
+    config::environment(&config.spec).map_err(unusable)
 }
 
 /// Where the configuration is, if there is one, and what it says of the database.
@@ -113,8 +139,9 @@ fn placed(database: &Database, place: Option<&Place>, spec: DatabaseSpec) -> Res
     let home = database.home.clone().unwrap_or(spec.home);
     let by_command = spec.migrate.is_some() && database.migrations.is_none();
     let qualified = database.qualified || spec.names == Names::Qualified;
+    let rows = tables(&spec.rows, &home);
     let wal = Some(spec.wal).filter(|limit| *limit > 0);
-    Ok((Site { url, scratch_url, home, qualified, wal, migrations }, by_command))
+    Ok((Site { url, scratch_url, home, qualified, wal, migrations, rows }, by_command))
 }
 
 /// A URL, or that of the variable that stands for it.

@@ -1,6 +1,7 @@
 //! Versions that promise their clients something else than the version before.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -86,4 +87,51 @@ async fn what_is_called_is_not_broken_unawares() {
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.out.contains("openapi.json: #/info: `version` is missing"), "{said:?}");
     stage.daemon.stop().await.unwrap();
+}
+
+/// A service of one instance that tells others what it promises and needs.
+async fn party(service: &'static str, shared: &Path, contract: &str) -> Stage {
+    let more = format!("[contract]\nshared = \"{}\"\n{contract}\n", shared.display());
+    Stage::empty(move |setup| (setup.service, setup.instances, setup.more) = (service, 1, more)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn services_do_not_take_from_each_other_what_they_need() {
+    let shared = tempfile::tempdir().unwrap();
+    let orders = party("orders", shared.path(), "document = \"openapi.json\"").await;
+    let web = party("web", shared.path(), "needs = { orders = \"openapi.json\" }").await;
+    let done = async |stage: &Stage, command: &[&str]| {
+        let said = stage.daemon.tandem(command).await;
+        assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&format!("{}{}", said.out, said.err)));
+        said
+    };
+    let of_orders = |label: &str, document: Value| deliverable(&orders, "v1", label, &document);
+    let of_web = |label: &str, document: Value| deliverable(&web, "v1", label, &document);
+    done(&orders, &["deploy", &of_orders("v1", document("number", &["/stock"]))]).await;
+    // A part of what there is will do.
+    done(&web, &["deploy", &of_web("w1", document("number", &[]))]).await;
+
+    // Who calls may not need what is not there, who is called may not take away what is needed.
+    let ahead = of_web("w2", document("number", &["/later"]));
+    let missing = "web w2 needs GET /later of orders v1, which has no such operation";
+    let plan = web.daemon.tandem(&["plan", &ahead]).await;
+    assert!(plan.code == Some(5) && plan.out.contains(missing), "{plan:?}");
+    let refused = web.daemon.tandem(&["deploy", &ahead]).await;
+    assert!(refused.code == Some(1) && refused.out.contains(missing), "{refused:?}");
+    let changed = of_orders("v2", document("string", &["/stock"]));
+    let retyped = "needs GET /product/{id} of orders v2: response property `price` is string, not number";
+    let refused = orders.daemon.tandem(&["deploy", &changed]).await;
+    assert!(refused.code == Some(1) && refused.out.contains(&format!("web w1 {retyped}")), "{refused:?}");
+
+    // Meant, it is done; and going back is told of, and not held up.
+    done(&orders, &["deploy", &changed, "--version", "v2b", "--break-contract"]).await;
+    // Until the last instance of the old one has ended, it is one of those that are needed.
+    let fits = of_web("w3", document("string", &[]));
+    let deployed = async || (web.daemon.tandem(&["deploy", &fits]).await.code == Some(0)).then_some(());
+    until(Duration::from_secs(60), deployed).await.expect("it fits when orders v1 is gone");
+    let back = done(&orders, &["rollback"]).await;
+    let told = "web w3 needs GET /product/{id} of orders v1: response property `price` is number, not string";
+    assert!(back.err.contains(told), "{back:?}");
+    web.daemon.stop().await.unwrap();
+    orders.daemon.stop().await.unwrap();
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Counted, Finding, Operation};
+use crate::base::{ServiceName, VersionLabel};
 
 /// So many operations are told of; how many more there are is told, too.
 const MOST: usize = 100;
@@ -22,6 +23,27 @@ pub struct Break {
     /// How often it was called. None: it does not matter, as nobody knows it yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted: Option<Counted>,
+    /// Between which services it lies. None: between this one and its clients, whoever they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<Between>,
+}
+
+/// Two services, each in a version that lives or is to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Between {
+    /// Who calls.
+    pub caller: Party,
+    /// Who is called.
+    pub called: Party,
+}
+
+/// A service in a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// The service.
+    pub service: ServiceName,
+    /// The version.
+    pub version: VersionLabel,
 }
 
 /// The contract of a version that is to come, beside that of the version that serves.
@@ -38,7 +60,8 @@ pub struct Comparison {
 impl Break {
     /// Whether somebody would notice, or may: what is not known is not taken to be fine.
     pub fn hurts(&self) -> bool {
-        self.counted.as_ref().is_some_and(|counted| counted.calls.total > 0 || !counted.complete)
+        self.between.is_some()
+            || self.counted.as_ref().is_some_and(|counted| counted.calls.total > 0 || !counted.complete)
     }
 }
 
@@ -52,6 +75,16 @@ impl Comparison {
         broken.truncate(MOST);
         ahead.truncate(MOST);
         Comparison { more: all - broken.len() - ahead.len(), broken, ahead }
+    }
+
+    /// Adds what a version of one service needs of a version of another, and would not find there.
+    pub fn add(&mut self, between: &Between, findings: &[Finding]) {
+        let mut broken = by_operation(findings, |_| None);
+        broken.iter_mut().for_each(|one| one.between = Some(between.clone()));
+        broken.append(&mut self.broken);
+        self.more += broken.len().saturating_sub(MOST);
+        broken.truncate(MOST);
+        self.broken = broken;
     }
 
     /// What somebody would notice.
@@ -72,6 +105,7 @@ fn by_operation(findings: &[Finding], counted: impl Fn(&Operation) -> Option<Cou
             operation: finding.shown.clone(),
             changes: Vec::new(),
             counted: counted(&finding.operation),
+            between: None,
         });
         one.changes.extend((!finding.what.is_empty()).then(|| finding.what.clone()));
     }
@@ -80,12 +114,25 @@ fn by_operation(findings: &[Finding], counted: impl Fn(&Operation) -> Option<Cou
 
 impl fmt::Display for Break {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Break { operation, changes, counted } = self;
+        let Break { operation, changes, counted, between } = self;
+        if let Some(Between { caller, called }) = between {
+            write!(f, "{caller} needs {operation} of {called}")?;
+            return match &changes[..] {
+                [] => f.write_str(", which has no such operation"),
+                changes => write!(f, ": {}", changes.join(", ")),
+            };
+        }
         match (&changes[..], counted) {
             ([], Some(_)) => write!(f, "{operation} is gone")?,
             ([], None) => write!(f, "{operation} is not there yet")?,
             (changes, _) => write!(f, "{operation}: {}", changes.join(", "))?,
         }
         counted.as_ref().map_or(Ok(()), |counted| write!(f, "; {counted}"))
+    }
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.service, self.version)
     }
 }

@@ -63,6 +63,7 @@ pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
     addresses_differ(&spec, &mut found);
     rolling_can_move(&spec, &mut found);
     database_has_its_variable(&spec, &mut found);
+    needs_are_shared(&spec, &mut found);
     sessions_can_stay(&spec, &mut found);
     https_has_certificates(&spec, &mut found);
     if found.problems.is_empty() {
@@ -143,6 +144,15 @@ fn database_has_its_variable(spec: &ServiceSpec, found: &mut Found) {
             format!("`run.env` holds {variable}, in which each instance gets the URL of its own schema");
         let help = "leave it out, or name another variable in `database.variable`";
         contradiction(found, "run.env", message, help);
+    }
+}
+
+/// What others promise is only known where they tell it.
+fn needs_are_shared(spec: &ServiceSpec, found: &mut Found) {
+    if !spec.contract.needs.is_empty() && found.good(&["contract.shared"]) && spec.contract.shared.is_none() {
+        let message = "`contract.needs` names services, and nobody tells what they promise".to_owned();
+        let help = "name a folder in `contract.shared`, the same in the configuration of each of them";
+        contradiction(found, "contract.needs", message, help);
     }
 }
 

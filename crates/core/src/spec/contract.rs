@@ -2,6 +2,8 @@
 //!
 //! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests.rs`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::Millis;
@@ -15,6 +17,12 @@ pub struct ContractSpec {
     pub caller: String,
     /// What was called within this time is taken to be in use.
     pub window: Millis,
+    /// By service that is called: the OpenAPI document in the deliverable for which it was written.
+    #[serde(default)]
+    pub needs: BTreeMap<String, String>,
+    /// A folder in which services tell each other what their live versions promise and need.
+    #[serde(default)]
+    pub shared: Option<String>,
 }
 
 impl Default for ContractSpec {
@@ -23,6 +31,8 @@ impl Default for ContractSpec {
             document: None,
             caller: "User-Agent".to_owned(),
             window: Millis::from_secs(24 * 60 * 60),
+            needs: BTreeMap::new(),
+            shared: None,
         }
     }
 }

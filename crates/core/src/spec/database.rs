@@ -21,6 +21,9 @@ pub struct DatabaseSpec {
     pub migrate: Option<Vec<String>>,
     /// A file in the deliverable with `-- @up` and `-- @down` for what the command does.
     pub texts: Option<String>,
+    /// Small tables whose rows the command looks at, with a schema or without.
+    #[serde(default)]
+    pub rows: Vec<String>,
     /// How long the command may take.
     pub within: Millis,
     /// The schema where the tables live.
@@ -52,6 +55,7 @@ impl Default for DatabaseSpec {
             migrations: "db/migrations".to_owned(),
             migrate: None,
             texts: None,
+            rows: Vec::new(),
             within: Millis::from_secs(600),
             home: "public".to_owned(),
             names: Names::Bare,

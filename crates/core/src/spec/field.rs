@@ -101,6 +101,7 @@ fn visit_database(database: &mut DatabaseSpec, each: &mut dyn FnMut(&str, &mut d
     each("database.migrations", &mut database.migrations);
     each("database.migrate", &mut database.migrate);
     each("database.texts", &mut database.texts);
+    each("database.rows", &mut database.rows);
     each("database.within", &mut database.within);
     each("database.home", &mut database.home);
     each("database.names", &mut database.names);
@@ -115,6 +116,8 @@ fn visit_contract(contract: &mut ContractSpec, each: &mut dyn FnMut(&str, &mut d
     each("contract.document", &mut contract.document);
     each("contract.caller", &mut contract.caller);
     each("contract.window", &mut contract.window);
+    each("contract.needs", &mut contract.needs);
+    each("contract.shared", &mut contract.shared);
 }
 
 /// A text in quotes, as TOML wants it.

@@ -3,13 +3,14 @@
 //! Knows the shape of the file and the ranges of its values; not the defaults (`service` has those) and not what
 //! values mean together (`check`). Tested by `check/tests.rs`: every key is read into a field and shown again.
 
+mod data;
+mod door;
+
 use crate::base::Millis;
 
-use super::database::{Access, Names, Naming};
 use super::service::Protocol;
 use super::session::Pin;
 use super::text::{self, Check};
-use super::tls::{ClientCertificate, Speaks, TlsVersion};
 use super::word;
 
 /// One key that may be written in a table.
@@ -41,6 +42,8 @@ pub(super) enum Kind {
     Folders,
     /// From files to files.
     Files,
+    /// From services to files.
+    Documents,
     /// A whole number, both ends included.
     Number(u64, u64),
     /// A number of bytes, both ends included.
@@ -106,7 +109,7 @@ pub(super) static FILE: &[Key] = &[
         .required()
         .also(&["name", "app"]),
     key("run", Kind::Table(RUN), "", "How an instance is started, checked and stopped.").required(),
-    key("listen", Kind::Tables(LISTEN), "", "Where requests arrive.").required(),
+    key("listen", Kind::Tables(door::LISTEN), "", "Where requests arrive.").required(),
     key("deploy", Kind::Table(DEPLOY), "", "How a new version replaces the old one."),
     key("timeouts", Kind::Table(TIMEOUTS), "", "How long each phase of a request may take."),
     key(
@@ -122,9 +125,14 @@ pub(super) static FILE: &[Key] = &[
         "",
         "Files whose names tell their content, kept for the pages of other versions.",
     ),
-    key("database", Kind::Table(DATABASE), "", "The database whose schema goes along with the versions."),
-    key("contract", Kind::Table(CONTRACT), "", "What versions promise to their clients."),
-    key("tls", Kind::Table(TLS), "", "Certificates, for addresses where https is spoken.")
+    key(
+        "database",
+        Kind::Table(data::DATABASE),
+        "",
+        "The database whose schema goes along with the versions.",
+    ),
+    key("contract", Kind::Table(data::CONTRACT), "", "What versions promise to their clients."),
+    key("tls", Kind::Table(door::TLS), "", "Certificates, for addresses where https is spoken.")
         .also(&["ssl", "https"]),
     not_yet("source", "watching for deliverables"),
 ];
@@ -224,26 +232,6 @@ static RESTART: &[Key] = &[
     ),
     key("longest", Kind::Length(Millis(10), HOUR), "\"60s\"", "The longest wait."),
     key("forget", SOME_TIME, "\"60s\"", "A run of this length begins the count anew."),
-];
-
-static LISTEN: &[Key] = &[
-    key("address", Kind::Text(text::address), "\"0.0.0.0:8080\"", "The address and port to listen on.")
-        .required()
-        .also(&["port", "bind", "addr", "listen"]),
-    key(
-        "hosts",
-        Kind::Words(text::host),
-        "[\"shop.example.com\", \"*.example.com\"]",
-        "Host names that are served; *.example.com matches one label. Empty: all.",
-    )
-    .also(&["host", "domains", "domain", "server_name"]),
-    key(
-        "speaks",
-        Kind::OneOf(Speaks::ALL, word::speaks),
-        "\"https\"",
-        "http, https (with the certificates of [tls]), or redirect, which sends clients to https.",
-    )
-    .also(&["scheme", "tls", "ssl", "protocol"]),
 ];
 
 static DEPLOY: &[Key] = &[
@@ -351,136 +339,5 @@ static ASSETS: &[Key] = &[
         Kind::Length(Millis::ZERO, YEAR),
         "\"168h\"",
         "How long files are kept after the last deployment of a version that had them.",
-    ),
-];
-
-static DATABASE: &[Key] = &[
-    key(
-        "url",
-        Kind::Text(text::database_url),
-        "\"env:DATABASE_URL\"",
-        "The database, as the role that owns the tables; env:NAME is read from the environment. Not set: deployments carry no schema.",
-    ),
-    key(
-        "app_url",
-        Kind::Text(text::database_url),
-        "\"env:APP_DATABASE_URL\"",
-        "The database, as the role of the instances. Not set: that of `url`.",
-    ),
-    key(
-        "variable",
-        Kind::Text(text::variable),
-        "\"DATABASE_URL\"",
-        "The variable in which an instance finds the URL of its own revision.",
-    ),
-    key(
-        "migrations",
-        Kind::Text(text::folder),
-        "\"db/migrations\"",
-        "The folder of migrations: in the deliverable; for `tandem schema` beside this file.",
-    )
-    .also(&["dir", "path", "folder"]),
-    key(
-        "migrate",
-        Kind::Command,
-        "[\"python\", \"manage.py\", \"migrate\"]",
-        "The framework's own command, where migrations are no SQL files: tried in a scratch copy, and written down.",
-    )
-    .also(&["command"]),
-    key(
-        "texts",
-        Kind::Text(text::folder),
-        "\"db/tandem.sql\"",
-        "A file in the deliverable with `-- @up` and `-- @down` for what the command does.",
-    ),
-    key("within", SOME_TIME, "\"10m\"", "How long the command may take."),
-    key("home", Kind::Text(text::home), "\"public\"", "The schema where the tables live.").also(&["schema"]),
-    key(
-        "names",
-        Kind::OneOf(Names::ALL, word::names),
-        "\"qualified\"",
-        "How the app writes the names of tables: bare, or qualified with the schema of its URL, as Prisma does.",
-    ),
-    key(
-        "access",
-        Kind::OneOf(Access::ALL, word::access),
-        "\"role\"",
-        "How an instance is told its revision: by its url, or by a role of each revision's own, for poolers that share sessions.",
-    ),
-    key(
-        "application_name",
-        Kind::OneOf(Naming::ALL, word::naming),
-        "\"own\"",
-        "Who says what the app's sessions are called: url, by which each is known, or own, where the app sets a name itself.",
-    ),
-    key(
-        "wal",
-        Kind::Size(0, 1 << 40),
-        "\"50MiB\"",
-        "How much write-ahead log the server may write in a second while rows are filled. 0: no limit.",
-    ),
-    key(
-        "scratch_url",
-        Kind::Text(text::database_url),
-        "\"env:SCRATCH_URL\"",
-        "Another server for scratch copies. Not set: the same server.",
-    ),
-    key(
-        "keep",
-        UP_TO_A_DAY,
-        "\"10m\"",
-        "How long after a deployment the old revision is kept, so that going back is possible.",
-    ),
-];
-
-static TLS: &[Key] = &[
-    key(
-        "certificates",
-        Kind::Files,
-        "{ \"certs/shop.pem\" = \"certs/shop.key\" }",
-        "From the file with a certificate and its chain to the file with its key. The first one serves unknown names.",
-    )
-    .also(&["certificate", "cert"]),
-    key(
-        "oldest",
-        Kind::OneOf(TlsVersion::ALL, word::tls_version),
-        "\"1.3\"",
-        "The oldest version of TLS that is spoken.",
-    )
-    .also(&["min_version", "minimum"]),
-    key(
-        "client_ca",
-        Kind::Text(text::file),
-        "\"certs/clients.pem\"",
-        "A file with the authorities that vouch for clients. Not set: clients are not asked for a certificate.",
-    ),
-    key(
-        "client",
-        Kind::OneOf(ClientCertificate::ALL, word::client_certificate),
-        "\"optional\"",
-        "With client_ca: whether clients must show a certificate (required) or may (optional).",
-    ),
-];
-
-static CONTRACT: &[Key] = &[
-    key(
-        "document",
-        Kind::Text(text::document),
-        "\"openapi.json\"",
-        "The OpenAPI document (3.0 or 3.1, JSON) in the deliverable. Not set: there is no contract.",
-    )
-    .also(&["openapi", "file", "path"]),
-    key(
-        "caller",
-        Kind::Text(text::field),
-        "\"User-Agent\"",
-        "The header field whose first word tells callers apart.",
-    )
-    .also(&["client", "header"]),
-    key(
-        "window",
-        Kind::Length(Millis::from_secs(60), WEEK),
-        "\"24h\"",
-        "What was called within this time is taken to be in use.",
     ),
 ];

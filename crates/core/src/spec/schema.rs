@@ -39,7 +39,7 @@ fn property(key: &Key) -> Value {
         Kind::OneOf(words, _) => json!({ "enum": words }),
         Kind::Words(_) => json!({ "type": "array", "items": text() }),
         Kind::Command => json!({ "type": "array", "items": text(), "minItems": 1 }),
-        Kind::Environment | Kind::Folders | Kind::Files => {
+        Kind::Environment | Kind::Folders | Kind::Files | Kind::Documents => {
             json!({ "type": "object", "additionalProperties": text() })
         }
         Kind::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),

@@ -308,6 +308,17 @@ pub(super) fn document(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
+/// A folder of the machine's.
+pub(super) fn shared(text: &str) -> Result<String, Wrong> {
+    if !text.starts_with('/') || text.contains('\0') {
+        return Err(Wrong::new(
+            format!("is {}, which is not the same folder for every service", quoted(text)),
+            "write it from the root, for example \"/var/lib/tandem/contracts\"",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 /// The name of a header field.
 pub(super) fn field(text: &str) -> Result<String, Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -363,6 +374,19 @@ pub(super) fn home(text: &str) -> Result<String, Wrong> {
         _ if text == "tandem" || text.starts_with("tandem_") => wrong("which is Tandem's own"),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// The name of a table, with its schema or without.
+pub(super) fn table(text: &str) -> Result<String, Wrong> {
+    let parts: Vec<&str> = text.split('.').collect();
+    let is_name = |part: &&str| !part.is_empty() && part.len() <= 63 && !part.contains(['\0', '"']);
+    if parts.len() > 2 || !parts.iter().all(is_name) {
+        return Err(Wrong::new(
+            format!("is {}, which is no table", quoted(text)),
+            "write its name as PostgreSQL keeps it, such as \"settings\" or \"app.settings\"",
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// The name of an environment variable.

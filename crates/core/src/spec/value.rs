@@ -53,7 +53,13 @@ pub(super) fn read(key: &Key, found: &DeValue<'_>) -> Result<Value, Complaint> {
         (Kind::Command, DeValue::Array(list)) => command(key, list),
         (Kind::Environment, DeValue::Table(table)) => environment(table),
         (Kind::Folders, DeValue::Table(table)) => folders(table),
-        (Kind::Files, DeValue::Table(table)) => files(key, table),
+        (Kind::Files, DeValue::Table(table)) => {
+            pairs(table, text::file, text::file, ("a file", "certs/shop.key")).map(Value::Texts)
+        }
+        (Kind::Documents, DeValue::Table(table)) => {
+            pairs(table, text::service_name, text::document, ("a file", "contracts/orders.json"))
+                .map(Value::Texts)
+        }
         (Kind::Number(least, most) | Kind::Size(least, most), DeValue::Integer(_)) => {
             number(found, *least, *most).map(Value::Number)
         }
@@ -111,6 +117,7 @@ fn expected(kind: &Kind) -> &'static str {
         Kind::Environment => "a table of names and texts",
         Kind::Folders => "a table of paths and folders",
         Kind::Files => "a table of files and files",
+        Kind::Documents => "a table of services and files",
         Kind::Number(..) => "a whole number",
         Kind::Size(..) => "a number of bytes, or a text such as \"16MiB\",",
         Kind::Length(..) => "a length of time in quotes",
@@ -284,36 +291,30 @@ fn environment(table: &DeTable<'_>) -> Result<Value, Complaint> {
 }
 
 fn folders(table: &DeTable<'_>) -> Result<Value, Complaint> {
-    let mut all = BTreeMap::new();
-    for (path, folder) in table.iter() {
-        let path = text::path(path.get_ref())?;
-        let DeValue::String(folder) = folder.get_ref() else {
-            let shown = describe(folder.get_ref());
-            return Err(Complaint {
-                code: ProblemCode::WrongType,
-                what: format!(
-                    "holds {}, which is {shown}, but a folder in quotes is expected",
-                    quoted(&path)
-                ),
-                help: Some(format!("write for example {} = \"public/assets\"", quoted(&path))),
-            });
-        };
-        all.insert(path.trim_end_matches('/').to_owned() + "/", text::inner_folder(folder)?);
-    }
-    Ok(Value::Texts(all))
+    let all = pairs(table, text::path, text::inner_folder, ("a folder", "public/assets"))?;
+    let below = |(path, folder): (String, String)| (path.trim_end_matches('/').to_owned() + "/", folder);
+    Ok(Value::Texts(all.into_iter().map(below).collect()))
 }
 
-fn files(key: &Key, table: &DeTable<'_>) -> Result<Value, Complaint> {
+/// A table of names and texts, each with its check; `kind` and an example of the texts, for the message.
+fn pairs(
+    table: &DeTable<'_>,
+    name: Check,
+    text: Check,
+    (kind, example): (&str, &str),
+) -> Result<BTreeMap<String, String>, Complaint> {
     let mut all = BTreeMap::new();
-    for (from, to) in table.iter() {
-        let from = text::file(from.get_ref())?;
-        let DeValue::String(to) = to.get_ref() else {
-            let shown = describe(to.get_ref());
-            let what = format!("holds {}, which is {shown}, but a file in quotes is expected", quoted(&from));
-            let help = Some(format!("write for example {} = {}", key.name, key.example));
-            return Err(Complaint { code: ProblemCode::WrongType, what, help });
+    for (key, value) in table.iter() {
+        let key = name(key.get_ref())?;
+        let DeValue::String(value) = value.get_ref() else {
+            let shown = describe(value.get_ref());
+            return Err(Complaint {
+                code: ProblemCode::WrongType,
+                what: format!("holds {}, which is {shown}, but {kind} in quotes is expected", quoted(&key)),
+                help: Some(format!("write for example {} = {}", quoted(&key), quoted(example))),
+            });
         };
-        all.insert(from, text::file(to)?);
+        all.insert(key, text(value)?);
     }
-    Ok(Value::Texts(all))
+    Ok(all)
 }

@@ -1,6 +1,6 @@
 //! The state of a service: what the journal amounts to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -160,6 +160,13 @@ impl State {
             Some(deployment) => deployment.goal(),
             None => self.current.as_ref(),
         }
+    }
+
+    /// The versions that clients may meet: those of which something runs, the one that is to serve, and the one that comes.
+    pub fn live(&self) -> BTreeSet<VersionLabel> {
+        let alive = self.instances.values().filter(|instance| instance.stage.is_alive());
+        let comes = self.deployment.iter().map(|deployment| &deployment.request.version);
+        alive.map(|instance| &instance.version).chain(&self.current).chain(comes).cloned().collect()
     }
 
     /// The revision of the schema that a version was written for, if that is known.

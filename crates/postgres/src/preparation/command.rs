@@ -1,7 +1,8 @@
 //! A framework's own command, run against a scratch copy through a relay: what it does becomes a migration.
 //!
-//! The copy has the rows of the frameworks' books, and no others: a command that looks at other rows would do something else
-//! where they are, which is told. Tested in `tests/postgres/relay.rs`, with real frameworks in `cargo xtask trial frameworks`.
+//! The copy has the rows of the frameworks' books and of the tables that the team names, and no others: a command that looks
+//! at other rows would do something else where they are, which is told. What rests on rows that the team may change meanwhile
+//! comes with a premise. Tested in `tests/postgres/relay.rs`, with real frameworks in `cargo xtask trial frameworks`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,8 @@ use postgres::Client;
 use tandem_schema::book::{Book, snapshot};
 use tandem_schema::fingerprint::Fingerprint;
 use tandem_schema::model::{Catalog, Relation};
-use tandem_schema::name::{Name, ident};
+use tandem_schema::name::{Name, bare, ident};
+use tandem_schema::plan::Premise;
 use tandem_schema::recording::{self, Unrecorded};
 
 use super::Unprepared;
@@ -17,6 +19,7 @@ use crate::connection::connect;
 use crate::error::Error;
 use crate::reading::schema;
 use crate::relay::Relay;
+use crate::rows::{self, Rows};
 use crate::scratch::Scratch;
 
 /// What a command has done to a scratch copy.
@@ -28,6 +31,8 @@ pub struct Recorded {
     pub books: Vec<Book>,
     /// What the last new row of a book says, by which the command knows this revision. None: no book has grown.
     pub head: Option<String>,
+    /// The rows that it looked at.
+    pub premises: Vec<Premise>,
 }
 
 /// Why a command was not recorded.
@@ -45,8 +50,8 @@ pub enum NotRecorded {
     /// It reads rows that are not in the copy.
     #[error(
         "the migration reads rows of {table} to decide what it does, and the copy in which it is tried has none: {statement}; \
-         write what it does to rows as SQL that says it by itself (UPDATE … SET … FROM …), or split it off and run it when \
-         the old version is gone"
+         name the table in `rows` of [database], if it is small and seldom written; else write what it does to rows as SQL that \
+         says it by itself (UPDATE … SET … FROM …), or split it off and run it when the old version is gone"
     )]
     Reads {
         /// The table.
@@ -54,21 +59,30 @@ pub enum NotRecorded {
         /// A statement that reads it.
         statement: String,
     },
+    /// A table whose rows it is to find can't be copied.
+    #[error("the rows of {table}, which is named in `rows` of [database], can't be copied: {why}")]
+    Uncopied {
+        /// The table.
+        table: String,
+        /// Why, and what to do.
+        why: String,
+    },
 }
 
-/// Runs a command, which is given a URL, against a copy of the database, and writes down what it does.
+/// Runs a command, which is given a URL, against a copy of the database, and writes down what it does. `named` are the tables
+/// whose rows the copy has beside those of books.
 pub fn record(
     url: &str,
     scratch_url: Option<&str>,
+    named: &[Name],
     run: impl FnOnce(&str) -> Result<(), String>,
 ) -> Result<Recorded, NotRecorded> {
     let mut real = connect(url)?;
     let before = schema(&mut real)?;
-    let mut scratch = Scratch::copy(url, scratch_url)?;
+    let scratch = Scratch::copy(url, scratch_url)?;
     let (books, filled) = (snapshot::known(&before), snapshot::filled(&before));
-    for table in books.iter().chain(&filled) {
-        scratch.copy_rows(&mut real, table)?;
-    }
+    let known: Vec<&Name> = books.iter().chain(&filled).collect();
+    let premises = copy_rows(&mut real, &scratch, &before, (&known, named))?;
     let copied = Fingerprint::of(&schema(&mut scratch.connect()?)?);
     let relay = Relay::begin(&scratch.url())?;
     run(relay.url()).map_err(NotRecorded::Command)?;
@@ -88,8 +102,10 @@ pub fn record(
         let rows = rows(&mut client, &relation.name, &columns(relation))?;
         recording.statements.extend(snapshot::insert(relation, &rows));
     }
+    let is_there = |table: &str| premises.iter().any(|premise| premise.table.name == table);
     let read = recording.reads.iter().find(|(table, _)| {
-        before.relations.values().any(|relation| relation.name.name == **table && relation.is_table())
+        let is_table = |relation: &Relation| relation.name.name == **table && relation.is_table();
+        before.relations.values().any(is_table) && !is_there(table)
     });
     if let Some((table, statement)) = read {
         let (table, statement) = (table.clone(), statement.clone());
@@ -120,7 +136,50 @@ pub fn record(
         let is = rows(&mut client, &relation.name, &columns(relation))?;
         head = is.last().map(said).or(head);
     }
-    Ok(Recorded { statements: recording.statements, books: after, head })
+    let looked_at = |premise: &Premise| {
+        let table = &premise.table.name;
+        recording.reads.contains_key(table) || recording.returned.contains(table)
+    };
+    let premises = premises.into_iter().filter(looked_at).collect();
+    Ok(Recorded { statements: recording.statements, books: after, head, premises })
+}
+
+/// Gives a copy the rows of the books and of the tables that are named, all of one moment. Tells what the latter were; a table
+/// that is not there yet has none.
+fn copy_rows(
+    real: &mut Client,
+    scratch: &Scratch,
+    before: &Catalog,
+    (books, named): (&[&Name], &[Name]),
+) -> Result<Vec<Premise>, NotRecorded> {
+    let mut moment = rows::moment(real)?;
+    let (mut all, mut premises) = (Vec::new(), Vec::new());
+    for table in books {
+        all.push(Rows::read(&mut moment, table)?);
+    }
+    for table in named.iter().filter(|table| !books.contains(table)) {
+        let Some((_, relation)) = before.relation(table) else { continue };
+        let uncopied = |why: String| NotRecorded::Uncopied { table: bare(&table.to_string()), why };
+        if !relation.is_table() {
+            return Err(uncopied("it is no table; name those that it shows".to_owned()));
+        }
+        let rows = Rows::read(&mut moment, table).map_err(|why| match why {
+            Error::TooMany { .. } => uncopied(format!("{why}; only small tables can be looked at")),
+            why => NotRecorded::Server(why),
+        })?;
+        premises.push(rows.premise());
+        all.push(rows);
+    }
+    drop(moment);
+    match rows::write_all(&all, &mut scratch.connect()?) {
+        Err(Error::Server(refusal)) if refusal.code == "23503" => {
+            let table = refusal.about.0.clone().unwrap_or_default();
+            let told = refusal.detail.clone().unwrap_or_else(|| refusal.message.clone());
+            let why = format!("{}; name the table that it refers to as well", told.trim_end_matches('.'));
+            Err(NotRecorded::Uncopied { table, why })
+        }
+        written => Ok(written.map(|()| premises)?),
+    }
 }
 
 /// What the last row of a database's books says, by which a framework knows where it stands. None: there is no book, or it is

@@ -223,5 +223,6 @@ fn plan(before: Fingerprint, rows: u32, key: &[&str]) -> Plan {
             meaning: "users.shout holds NULL".to_owned(),
         }],
         views: vec![],
+        premises: vec![],
     }
 }

@@ -56,7 +56,7 @@ fn reading_leaves_nothing_but_is_told() {
         ("SELECT version FROM book", &["SELECT 1"]),
         ("SELECT id FROM users WHERE name IS NULL", &["SELECT 0"]),
         ("UPDATE orders SET total = (SELECT sum(p) FROM items) WHERE id = 1", &["UPDATE 0"]),
-        ("INSERT INTO book VALUES ('2')", &["INSERT 0 1"]),
+        ("INSERT INTO book VALUES ('2') RETURNING version", &["INSERT 0 1"]),
         ("SELECT setval('users_id_seq', 5)", &["SELECT 1"]),
         ("SELECT pg_advisory_lock(1)", &["SELECT 1"]),
     ];
@@ -70,6 +70,7 @@ fn reading_leaves_nothing_but_is_told() {
     );
     assert_eq!(found.reads.keys().collect::<Vec<_>>(), ["users"]);
     assert_eq!(found.changed, BTreeSet::from(["orders".to_owned()]));
+    assert_eq!(found.returned, BTreeSet::from(["book".to_owned()]));
     assert_eq!(
         text("-- @up a.b: c\n\n", &found.statements[1..]),
         "-- @up a.b: c\n\nSELECT setval('users_id_seq', 5);\n"

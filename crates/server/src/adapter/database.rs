@@ -5,7 +5,6 @@
 mod attribution;
 mod progress;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,7 +12,7 @@ use std::time::Duration;
 
 use tandem_core::base::{Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Change, ChangePhase, Job, ObservedDatabase, Standing, Work};
-use tandem_drivers::{Driver, DriverError, RunCommand};
+use tandem_drivers::Driver;
 use tandem_engine::{Database, PortError};
 use tandem_postgres::preparation::Prepared;
 use tandem_postgres::{Execution, Failure, Phase};
@@ -21,7 +20,7 @@ use tandem_postgres::{Execution, Failure, Phase};
 use self::attribution::{Connections, attribute};
 use self::progress::Progress;
 use crate::clock::Clock;
-use crate::schema::{self, Examined, MigrationCommand, Roles, Site, Trouble};
+use crate::schema::{Examined, Roles, Site, Source, Trouble};
 use crate::wake::Wake;
 
 /// How often the database is looked at while its schema changes, or may.
@@ -49,27 +48,6 @@ pub(crate) struct SchemaKeeper {
     /// Held from reading the database until that is known, so that nothing older takes the place of something newer.
     looking: Mutex<()>,
     changed: Condvar,
-}
-
-/// What a deliverable's migrations are.
-pub(crate) enum Source {
-    /// SQL files in this folder.
-    Folder(String),
-    /// Whatever this command does.
-    Command(Command),
-}
-
-/// A framework's own command.
-pub(crate) struct Command {
-    /// Program and arguments.
-    pub(crate) words: Vec<String>,
-    /// The file in the deliverable with what is to be said beside it.
-    pub(crate) texts: Option<String>,
-    /// The environment of instances, and the variable in which it finds the URL.
-    pub(crate) env: BTreeMap<String, String>,
-    pub(crate) variable: String,
-    /// How long it may take.
-    pub(crate) within: Duration,
 }
 
 #[derive(Default)]
@@ -141,38 +119,7 @@ impl SchemaKeeper {
     }
 
     fn examined(&self, version: &VersionLabel, known: Option<&Revision>) -> Result<Examined, Trouble> {
-        let unplanned = |error: DriverError| Trouble::Unplanned(error.to_string());
-        match &self.source {
-            Source::Folder(path) => match self.driver.folder(version, path).map_err(unplanned)? {
-                Some(migrations) => Site { migrations, ..self.site.clone() }.examine(),
-                // It knows nothing of migrations: it is for the schema that is there.
-                None => Ok(Examined::There(self.site.revision()?)),
-            },
-            Source::Command(command) => {
-                let run = |url: &str| self.run(command, version, url);
-                let texts = self.texts(command, version)?;
-                let words = command.words.join(" ");
-                let command = MigrationCommand { words, texts, run: &run };
-                self.site.examine_command(&command, known.map(Revision::as_str))
-            }
-        }
-    }
-
-    fn run(&self, command: &Command, version: &VersionLabel, url: &str) -> Result<(), String> {
-        let mut env = command.env.clone();
-        env.insert(command.variable.clone(), url.to_owned());
-        let (words, within) = (command.words.clone(), command.within);
-        let run = RunCommand { version: version.clone(), words, env, within };
-        self.driver.run(&run).map_err(|error| error.to_string())
-    }
-
-    /// What the team wrote beside its command.
-    fn texts(&self, command: &Command, version: &VersionLabel) -> Result<String, Trouble> {
-        let Some(path) = &command.texts else { return Ok(String::new()) };
-        let files =
-            self.driver.folder(version, ".").map_err(|error| Trouble::Unplanned(error.to_string()))?;
-        let file = files.map(|files| files.join(path)).filter(|file| file.is_file());
-        file.map_or_else(|| Ok(String::new()), |file| schema::text(&file))
+        self.source.examine(&self.site, &*self.driver, version, known.map(Revision::as_str))
     }
 
     /// Looks at the database again and again, until the controller ends.

@@ -19,7 +19,7 @@ use tandem_core::workflow::Event;
 use super::repeat::Repeats;
 use super::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, PlanRequest, Problem, ProblemCode,
-    RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log, stream,
+    RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log, stream,
 };
 use crate::office::Office;
 
@@ -136,11 +136,25 @@ async fn deploy(
     Ok((StatusCode::ACCEPTED, Json(Accepted { id })))
 }
 
-async fn rollback(State(office): Shared, Body(body): Body) -> Result<(StatusCode, Json<Accepted>), Problem> {
+async fn rollback(
+    State(office): Shared,
+    Body(body): Body,
+) -> Result<(StatusCode, Json<RollbackAccepted>), Problem> {
     let request: RollbackRequest = parse(&body)?;
     let strategy = choose(&office, &request.how)?;
+    let to = request.to.clone().or_else(|| office.seen().view.state.previous.clone());
     let id = begun(&office, Command::Rollback { to: request.to, strategy }).await?;
-    Ok((StatusCode::ACCEPTED, Json(Accepted { id })))
+    // Told and not held up: whoever goes back has a reason to.
+    let misfits = office.contract.clone().zip(to).map(|(keeper, to)| move || keeper.misfits(&to));
+    let broken = match misfits {
+        Some(look) => tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| Err(error.to_string())),
+        None => Ok(Vec::new()),
+    };
+    let broken = broken.unwrap_or_else(|why| {
+        tracing::warn!(%why, "whether other services can live with the rollback is not known");
+        Vec::new()
+    });
+    Ok((StatusCode::ACCEPTED, Json(RollbackAccepted { id, broken })))
 }
 
 async fn pause(state: Shared, id: Path<String>) -> Result<Json<Accepted>, Problem> {
@@ -187,7 +201,7 @@ async fn plan(State(office): Shared, Body(body): Body) -> Result<Json<Forecast>,
         let state = &seen.view.state;
         let mut forecast = forecast(&spec, state, &command)?;
         if let Some((source, keeper)) = contract {
-            let foreseen = keeper.foresee(FilePath::new(&source), state.current.as_ref());
+            let foreseen = keeper.foresee(FilePath::new(&source), &forecast.to, state.current.as_ref());
             forecast.contract = foreseen.map(Some).map_err(|why| {
                 Problem::new(ProblemCode::Conflict, format!("the deliverable can't be used: {why}"))
             })?;

@@ -15,7 +15,7 @@ use super::ControllerError;
 use super::shutdown::Stopped;
 use crate::adapter::certificates::CertificateKeeper;
 use crate::adapter::contract::ContractKeeper;
-use crate::adapter::database::{Command, DatabasePort, SchemaKeeper, Source};
+use crate::adapter::database::{DatabasePort, SchemaKeeper};
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
 use crate::adapter::traffic::{ProxyTraffic, Reports};
@@ -24,7 +24,7 @@ use crate::config::{self, Config};
 use crate::feed::Feed;
 use crate::office::{Office, Seen};
 use crate::preparations::Preparations;
-use crate::schema::{Roles, Site};
+use crate::schema::{Roles, Site, Source, tables};
 use crate::secret::Secret;
 use crate::shelf::Shelf;
 use crate::state::StateFolder;
@@ -155,7 +155,8 @@ impl Work {
             spawn("database", move || keeper.watch())?;
         }
         if let Some(keeper) = self.contract.clone() {
-            spawn("calls", move || keeper.watch())?;
+            let seen = self.seen.clone();
+            spawn("calls", move || keeper.watch(|| seen.borrow().view.state.live()))?;
         }
         if let Some(keeper) = self.certificates.clone() {
             spawn("certificates", move || keeper.watch())?;
@@ -205,17 +206,9 @@ fn database(
         wal: Some(database.wal).filter(|limit| *limit > 0),
         // Each deliverable brings its own.
         migrations: PathBuf::new(),
+        rows: tables(&database.rows, &database.home),
     };
-    let source = match &database.migrate {
-        None => Source::Folder(database.migrations.clone()),
-        Some(words) => Source::Command(Command {
-            words: words.clone(),
-            texts: database.texts.clone(),
-            env: run.env.clone(),
-            variable: database.variable.clone(),
-            within: database.within.to_std(),
-        }),
-    };
+    let source = Source::of(database, &run.env);
     let roles = match database.access {
         Access::Url => None,
         Access::Role => Some(Roles::new(&site, &place.app, &spec.service, secret.clone())?),

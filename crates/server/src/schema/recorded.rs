@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use tandem_postgres::connect;
 use tandem_postgres::preparation::{self, NotRecorded, Recorded, Statements, Wanted};
+use tandem_schema::name::bare;
+use tandem_schema::plan::{Note, Premise, Weight};
 use tandem_schema::recording;
 
 use super::examination::{Examined, serves};
@@ -43,10 +45,10 @@ impl Site {
         if at.is_none() {
             adoption::is_blank(&mut connect(&self.url)?)?;
         }
-        let recorded = preparation::record(&self.url, self.scratch_url.as_deref(), command.run);
+        let recorded = preparation::record(&self.url, self.scratch_url.as_deref(), &self.rows, command.run);
         let recorded = recorded.map_err(|why| match why {
             NotRecorded::Server(error) => Trouble::Server(error),
-            other => Trouble::Unplanned(other.to_string()),
+            other => Trouble::Unusable(other.to_string()),
         })?;
         if recorded.statements.is_empty() && recorded.books.is_empty() {
             return Ok(Examined::There(at));
@@ -84,13 +86,31 @@ impl Site {
             statements: Statements { old, new: Vec::new() },
             options: tandem_schema::draft::Options::default(),
         };
-        let prepared = preparation::prepare(&wanted).map_err(|why| unprepared(why, &folder))?;
+        let mut prepared = preparation::prepare(&wanted).map_err(|why| unprepared(why, &folder))?;
+        prepared.plan.notes.extend(note(&recorded.premises));
+        prepared.plan.premises.clone_from(&recorded.premises);
         if prepared.broken.is_empty() {
             Ok(Examined::Pending(name, Box::new(prepared)))
         } else {
             Err(Trouble::Breaks(prepared.broken))
         }
     }
+}
+
+/// What the plan rests on, for people.
+fn note(premises: &[Premise]) -> Option<Note> {
+    let told = |premise: &Premise| {
+        let s = if premise.rows == 1 { "" } else { "s" };
+        format!("{} ({} row{s})", bare(&premise.table.to_string()), premise.rows)
+    };
+    let tables: Vec<String> = premises.iter().map(told).collect();
+    (!tables.is_empty()).then(|| Note {
+        weight: Weight::Hint,
+        code: "rests-on-rows".to_owned(),
+        message: format!("what the command does was decided by rows of {}", tables.join(", ")),
+        help: Some("if they change before it begins, it is tried anew".to_owned()),
+        place: None,
+    })
 }
 
 /// The revision is called what the framework calls it; where it does not, or that is taken, its content tells it apart.

@@ -197,6 +197,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let secret = Secret::open(&StateFolder::at(folder.path())).unwrap();
         let site = Site {
+            rows: Vec::new(),
             url: "postgres://owner:secret@db/shop".to_owned(),
             scratch_url: None,
             home: "public".to_owned(),

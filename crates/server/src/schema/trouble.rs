@@ -90,6 +90,9 @@ pub enum Trouble {
         /// What to do.
         help: String,
     },
+    /// A deliverable, or its migration command, that can't be used as it is.
+    #[error("{0}")]
+    Unusable(String),
     /// A plan that was not made, for a reason that is nobody's file.
     #[error("{0}")]
     Unplanned(String),

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use tandem_server::schema::{
-    Broken, Folder, Next, Plan, Seen, Site, Standing, Statements, Step, Work, lens, statements,
+    Broken, Examined, Folder, Next, Plan, Prepared, Seen, Site, Standing, Statements, Step, Work, lens,
+    statements,
 };
 
 use super::report::{self, told};
@@ -51,32 +52,43 @@ pub(super) fn pending(
     let tell = |trouble| told(trouble, terminal);
     let given = given(step, site, terminal)?;
     match site.prepare(folder, standing, step.to.as_deref(), given).map_err(tell)? {
-        Next::Nothing => {
-            if terminal.json {
-                terminal.object(&Shown { plan: None, left_out: &[], broken: &[], fill_seconds: 0 });
-            } else {
-                terminal.say("nothing is pending: every migration of the folder has run");
-            }
-            Ok(Exit::Done)
-        }
-        Next::Plan(prepared) => {
-            let (plan, broken) = (&prepared.plan, &prepared.broken[..]);
-            let fill_seconds = rows(plan).div_ceil(RATE);
-            if terminal.json {
-                terminal.object(&Shown {
-                    plan: Some(plan),
-                    left_out: &prepared.left_out,
-                    broken,
-                    fill_seconds,
-                });
-            } else {
-                show(plan, terminal);
-                left_out(&prepared.left_out, terminal);
-                broke(broken, terminal);
-            }
-            Ok(if broken.is_empty() { Exit::Done } else { Exit::Refused })
-        }
+        Next::Nothing => Ok(nothing("every migration of the folder has run", terminal)),
+        Next::Plan(prepared) => Ok(planned(&prepared, terminal)),
     }
+}
+
+/// The plan of what a framework's own command has done to a copy.
+pub(super) fn recorded(examined: Examined, terminal: &Terminal) -> Ending {
+    Ok(match examined {
+        Examined::Pending(_, prepared) => planned(&prepared, terminal),
+        Examined::There(_) => nothing("the command changes nothing", terminal),
+        Examined::Unsettled => {
+            terminal.say("a change has begun meanwhile: planned when it is over");
+            Exit::Done
+        }
+    })
+}
+
+fn nothing(why: &str, terminal: &Terminal) -> Exit {
+    if terminal.json {
+        terminal.object(&Shown { plan: None, left_out: &[], broken: &[], fill_seconds: 0 });
+    } else {
+        terminal.say(format_args!("nothing is pending: {why}"));
+    }
+    Exit::Done
+}
+
+fn planned(prepared: &Prepared, terminal: &Terminal) -> Exit {
+    let Prepared { plan, left_out: missing, broken } = prepared;
+    if terminal.json {
+        let fill_seconds = rows(plan).div_ceil(RATE);
+        terminal.object(&Shown { plan: Some(plan), left_out: missing, broken, fill_seconds });
+    } else {
+        show(plan, terminal);
+        left_out(missing, terminal);
+        broke(broken, terminal);
+    }
+    if broken.is_empty() { Exit::Done } else { Exit::Refused }
 }
 
 /// The statements that the command line names; those of the version that runs else as the database has collected them.

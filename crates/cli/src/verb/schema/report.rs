@@ -56,6 +56,7 @@ pub(super) fn told(trouble: Trouble, terminal: &Terminal) -> Failure {
         }
         Trouble::Unplanned(_) | Trouble::Breaks(_) => Failure::new(Exit::Refused, message)
             .help("this is a case that Tandem does not know; nothing was changed. Please report it with the migration"),
+        Trouble::Unusable(_) => Failure::new(Exit::Refused, message),
         Trouble::Server(error) => database(&error),
         Trouble::Failure(stop) => stopped(&stop),
     }
@@ -83,7 +84,7 @@ fn stopped(stop: &Stop) -> Failure {
                 .help("tandem schema resume goes on, tandem schema undo goes back")
         }
         Stop::Busy(_) => refused("tandem schema status shows what it does"),
-        Stop::Drifted(_) | Stop::Revision { .. } => {
+        Stop::Drifted(_) | Stop::Moved(_) | Stop::Revision { .. } => {
             refused("run it again: it makes a plan of what is there now")
         }
         Stop::Active { .. } => refused("tandem schema status, then tandem schema resume, contract or undo"),

@@ -95,6 +95,7 @@ variable = "APP_DATABASE"
 migrations = "migrations"
 migrate = ["rails", "db:migrate"]
 texts = "db/tandem.sql"
+rows = ["settings", "audit.levels"]
 within = "1m"
 home = "shop"
 names = "qualified"
@@ -108,6 +109,8 @@ keep = "1h"
 document = "api/openapi.json"
 caller = "X-Client"
 window = "1h"
+needs = { orders = "contracts/orders.json" }
+shared = "/var/lib/tandem/contracts"
 
 [tls]
 certificates = { "shop.pem" = "shop.key" }
@@ -182,7 +185,9 @@ fn every_example_is_good() {
     examples("", FILE, &mut lines);
     for line in lines {
         let mut text = format!("{line}\nlisten = [{{ address = \"[::]:80\" }}]\n");
-        for (key, value) in [("service", "\"shop\""), ("run.command", "[\"a\"]")] {
+        for (key, value) in
+            [("service", "\"shop\""), ("run.command", "[\"a\"]"), ("contract.shared", "\"/tmp\"")]
+        {
             if !line.starts_with(key) {
                 text.push_str(&format!("{key} = {value}\n"));
             }
@@ -293,6 +298,7 @@ variable = "DATABASE_URL"         # default. The variable in which an instance f
 migrations = "db/migrations"      # default. The folder of migrations: in the deliverable; for `tandem schema` beside this file.
 # migrate =                       # default. The framework's own command, where migrations are no SQL files: tried in a scratch copy, and written down.
 # texts =                         # default. A file in the deliverable with `-- @up` and `-- @down` for what the command does.
+rows = []                         # default. Small tables whose rows the command looks at. If they change before its work begins, it is tried anew.
 within = "10m"                    # default. How long the command may take.
 home = "public"                   # default. The schema where the tables live.
 names = "bare"                    # default. How the app writes the names of tables: bare, or qualified with the schema of its URL, as Prisma does.
@@ -306,6 +312,8 @@ keep = "10m"                      # default. How long after a deployment the old
 # document =                      # default. The OpenAPI document (3.0 or 3.1, JSON) in the deliverable. Not set: there is no contract.
 caller = "User-Agent"             # default. The header field whose first word tells callers apart.
 window = "24h"                    # default. What was called within this time is taken to be in use.
+needs = {}                        # default. From services that are called to the OpenAPI documents in the deliverable for which it was written; parts will do.
+# shared =                        # default. A folder, the same for services that call each other: there each tells what its live versions promise and need.
 
 [tls]
 certificates = {}                 # default. From the file with a certificate and its chain to the file with its key. The first one serves unknown names.

@@ -1,7 +1,7 @@
 //! Versions that promise something else than the one that serves.
 
 use super::*;
-use crate::contract::{Break, Calls, Comparison, Contract, Counted, Operation};
+use crate::contract::{Between, Break, Calls, Comparison, Contract, Counted, Finding, Operation, Party};
 use crate::traffic::RouteContract;
 
 fn contract(paths: &[&str]) -> Contract {
@@ -12,7 +12,8 @@ fn contract(paths: &[&str]) -> Contract {
 fn comparison(total: u64, complete: bool) -> Comparison {
     let calls = Calls { total, callers: BTreeMap::from([("shop/1".to_owned(), total)]) };
     let counted = Some(Counted { calls, over: Millis::from_secs(86_400), complete });
-    let broken = Break { operation: "GET /orders/{id}".to_owned(), changes: Vec::new(), counted };
+    let broken =
+        Break { operation: "GET /orders/{id}".to_owned(), changes: Vec::new(), counted, between: None };
     Comparison { broken: vec![broken], ..Comparison::default() }
 }
 
@@ -84,4 +85,28 @@ fn the_calls_of_all_versions_that_live_are_counted() {
     story.spec.contract.document = None;
     story.pass();
     assert!(story.state.table.routes[0].contract.is_none());
+}
+
+#[test]
+fn what_another_service_needs_is_not_taken_away_whoever_counts() {
+    let party =
+        |service: &str, label: &str| Party { service: service.parse().unwrap(), version: version(label) };
+    let between = Between { caller: party("web", "w3"), called: party("shop", "v2") };
+    let finding = |what: &str| Finding {
+        operation: Operation::new("get", "/orders/{id}"),
+        shown: "GET /orders/{id}".to_owned(),
+        what: what.to_owned(),
+    };
+    let mut comparison = comparison(0, true);
+    comparison.add(&between, &[finding("")]);
+    comparison.add(&between, &[finding("response 200 is gone")]);
+    let told = story(comparison.clone(), false).told;
+    assert!(
+        told.contains(
+            "turns back: it would break clients; web w3 needs GET /orders/{id} of shop v2: response 200 is gone; \
+             web w3 needs GET /orders/{id} of shop v2, which has no such operation; deploy it with --break-contract"
+        ) && !told.contains("does: start"),
+        "{told}"
+    );
+    assert!(story(comparison, true).told.contains("does: start"));
 }

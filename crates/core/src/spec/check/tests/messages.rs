@@ -400,7 +400,7 @@ restart = { first = "2m" }
 fn databases_are_checked_and_urls_are_not_shown() {
     let text = format!(
         "{SMALL}[database]\nurl = \"mysql://me:secret@db/x\"\nmigrations = \"\"\nschema = \"x\"\nhome = \"tandem_x\"\n\
-         scratch_url = \"env:1\"\n"
+         scratch_url = \"env:1\"\nrows = [\"a\", \"b.c.d\"]\n"
     );
     insta::assert_snapshot!(problems(&text), @r###"
 tandem.toml:7:7: `database.url` is not the URL of a PostgreSQL database
@@ -408,11 +408,13 @@ tandem.toml:7:7: `database.url` is not the URL of a PostgreSQL database
 tandem.toml:8:14: `database.migrations` is "", which is not a folder
   help: write for example "db/migrations"
 tandem.toml:9:1: unknown key `schema` in [database]
-  help: did you mean `home`? Known here: url, app_url, variable, migrations, migrate, texts, within, home, names, access, application_name, wal, scratch_url, keep
+  help: did you mean `home`? Known here: url, app_url, variable, migrations, migrate, texts, rows, within, home, names, access, application_name, wal, scratch_url, keep
 tandem.toml:10:8: `database.home` is "tandem_x", which is Tandem's own
   help: name the schema where the app's tables are, such as "public"
 tandem.toml:11:15: `database.scratch_url` refers to the variable "1"
   help: write for example "env:DATABASE_URL"
+tandem.toml:12:8: `database.rows` is "b.c.d", which is no table
+  help: write its name as PostgreSQL keeps it, such as "settings" or "app.settings"
 "###);
 }
 
