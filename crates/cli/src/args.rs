@@ -114,6 +114,11 @@ pub(crate) enum Verb {
         #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
         instances: u32,
     },
+    /// Take the configuration and the program as they lie there now, without an interruption
+    #[command(
+        after_help = "Example:\n  tandem reload\n\nThe same as SIGHUP to `tandem up`. What can't be used changes nothing."
+    )]
+    Reload,
     /// Change the database's schema while two versions of the app use it
     Schema(schema::Schema),
     /// Show the configuration, or describe it for editors

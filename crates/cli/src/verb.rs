@@ -10,6 +10,7 @@ mod init;
 mod link;
 mod logs;
 mod plan;
+mod reload;
 mod rollback;
 mod scale;
 mod schema;
@@ -54,6 +55,7 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::Logs { instance, follow } => wait_for(logs::run(*instance, *follow, global, terminal)),
         Verb::Scale { instances } => wait_for(scale::run(*instances, global, terminal)),
         Verb::Schema(what) => schema::run(what, global, terminal),
+        Verb::Reload => reload::run(global, terminal),
         Verb::Up => daemon::up(global, terminal),
         Verb::Proxy => daemon::proxy(global),
         Verb::Controller => daemon::controller(global),

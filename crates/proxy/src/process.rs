@@ -1,7 +1,8 @@
 //! The proxy as a process: takes its listening sockets, starts its threads, says that it is ready, serves.
 //!
 //! Goes on serving when its parent is gone: a new supervisor finds it by its control socket and takes the listening
-//! sockets from there. Ends on SIGTERM once what is in flight is done. Tested through the whole proxy.
+//! sockets from there. Ends on SIGTERM once what is in flight is done; on SIGUSR1, when another proxy accepts on the same sockets,
+//! once its clients have gone over. Tested through the whole proxy.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -23,6 +24,9 @@ use crate::handover::{self, HandoverError, Listeners};
 use crate::snapshot::Shared;
 use crate::worker::Worker;
 use crate::{control, listener, prober, saved};
+
+/// How often an ending proxy looks whether anybody is left.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What a proxy needs to know.
 #[derive(Debug, Clone)]
@@ -191,31 +195,55 @@ fn listen(socket: OwnedFd) -> io::Result<tokio::net::TcpListener> {
     tokio::net::TcpListener::from_std(listener)
 }
 
-/// Waits for SIGTERM, then until nothing is in flight.
+/// Waits for SIGTERM, then until nothing is in flight; or for SIGUSR1, then until every client has gone by itself.
 fn wait_for_end(shared: &Arc<Shared>) -> io::Result<()> {
     let runtime = runtime()?;
-    runtime.block_on(async {
-        let mut end = signal(SignalKind::terminate())?;
+    let mut end = runtime.block_on(async { signal(SignalKind::terminate()) })?;
+    let leaves = runtime.block_on(async {
+        let mut leave = signal(SignalKind::user_defined1())?;
         // What a terminal sends to everything that was started from it is meant for `tandem up`, not for the proxy.
         let (mut interrupt, mut hang_up) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
         loop {
             tokio::select! {
-                _ = end.recv() => return io::Result::Ok(()),
+                _ = end.recv() => return io::Result::Ok(false),
+                _ = leave.recv() => return Ok(true),
                 _ = interrupt.recv() => {}
                 _ = hang_up.recv() => {}
             }
         }
     })?;
+    if leaves {
+        let longest = shared.leave();
+        let done = runtime.block_on(async {
+            tokio::select! {
+                _ = end.recv() => false,
+                done = drained(shared, longest) => done,
+            }
+        });
+        if done {
+            return end_threads(shared);
+        }
+    }
     shared.closing.store(true, Ordering::Relaxed);
     shared.wakers.iter().for_each(tokio::sync::Notify::notify_one);
     let drain = shared.snapshot.load().table.routes.iter().map(|route| route.drain.longest()).max();
-    let mut left = drain.unwrap_or_default().to_std();
-    let step = Duration::from_millis(100);
+    runtime.block_on(drained(shared, drain.unwrap_or_default().to_std()));
+    end_threads(shared)
+}
+
+/// Waits until nothing is in flight and nobody is connected, so long at most; whether it came to that.
+async fn drained(shared: &Arc<Shared>, at_most: Duration) -> bool {
     let done = || shared.is_idle() && shared.connections.load(Ordering::Relaxed) == 0;
-    while !done() && !left.is_zero() {
-        shared.watch(u64::MAX, step.min(left));
-        left = left.saturating_sub(step);
-    }
+    let mut tick = tokio::time::interval(LOOK);
+    let seen = async {
+        while !done() {
+            tick.tick().await;
+        }
+    };
+    tokio::time::timeout(at_most, seen).await.is_ok()
+}
+
+fn end_threads(shared: &Arc<Shared>) -> io::Result<()> {
     shared.ended.store(true, Ordering::Relaxed);
     shared.wakers.iter().for_each(tokio::sync::Notify::notify_one);
     Ok(())

@@ -70,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) shelf: PathBuf,
     /// One per data thread, and the last one for the prober: told when the table changed.
     pub(crate) wakers: Vec<Notify>,
+    /// Set when another proxy took over: no new connections, and those that are there end with their next answer.
+    pub(crate) leaving: AtomicBool,
     /// Set when the process is to end: no new connections, what is in flight finishes.
     pub(crate) closing: AtomicBool,
     /// Set when the threads are to end.
@@ -89,6 +91,8 @@ type Sessions = BTreeMap<VersionLabel, SessionReport>;
 
 #[derive(Debug, Default)]
 struct Known {
+    /// From when on the deadlines of all instances count, once the proxy leaves.
+    leaves_at: Option<u64>,
     instances: BTreeMap<InstanceId, Arc<Instance>>,
     counts: BTreeMap<ServiceName, Arc<ServiceCounts>>,
     audiences: BTreeMap<(ServiceName, VersionLabel), Arc<Audience>>,
@@ -108,6 +112,7 @@ impl Shared {
             start: Instant::now(),
             shelf,
             wakers: (0..=threads).map(|_| Notify::new()).collect(),
+            leaving: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
@@ -228,9 +233,34 @@ impl Shared {
         lock(&self.known).instances.values().all(|instance| instance.flights.total() == 0)
     }
 
-    /// Whether the process is to end.
+    /// Whether connections are to end with their next answer.
     pub(crate) fn is_closing(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed) || self.is_ending()
+    }
+
+    /// Whether the process is to end, and nobody is waited for who has nothing in flight.
+    pub(crate) fn is_ending(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Begins to leave: what is there may go on as if every instance were leaving, and the deadlines count from when idle
+    /// connections are gone. Returns how long all of it may take.
+    pub(crate) fn leave(&self) -> Duration {
+        let mut known = lock(&self.known);
+        self.leaving.store(true, Ordering::Relaxed);
+        let snapshot = self.snapshot.load();
+        let routes = || snapshot.table.routes.iter();
+        let idle = routes().map(|route| route.timeouts.idle).max().unwrap_or_default();
+        known.leaves_at = Some(self.now() + idle.0);
+        for (route, state) in routes().zip(&snapshot.routes) {
+            for instance in &state.instances {
+                instance.set_role(None, &route.drain, self.now() + idle.0);
+            }
+        }
+        drop(known);
+        self.wakers.iter().for_each(Notify::notify_one);
+        let drain = routes().map(|route| route.drain.longest()).max().unwrap_or_default();
+        idle.to_std() + drain.to_std()
     }
 }
 
@@ -251,7 +281,10 @@ impl Known {
                 instance.flights.set_open(false);
                 *instance = make();
             }
-            instance.set_role(Some(member.role), &route.drain, now);
+            match self.leaves_at {
+                Some(since) => instance.set_role(None, &route.drain, since),
+                None => instance.set_role(Some(member.role), &route.drain, now),
+            }
             Arc::clone(instance)
         });
         let instances = instances.collect();

@@ -272,7 +272,7 @@ impl Worker {
                 all.for_each(|member| member.prune(self.now(), oldest));
             }
             drop(view);
-            let closing = self.shared.is_closing();
+            let (closing, ending) = (self.shared.is_closing(), self.shared.is_ending());
             if closing {
                 self.ended.notify_waiters();
             }
@@ -280,7 +280,10 @@ impl Worker {
             self.connections.borrow_mut().retain(|limits| {
                 let alive = Rc::strong_count(limits) > 1;
                 if alive {
-                    limits.tick(closing);
+                    limits.tick(ending);
+                    if closing {
+                        limits.wake();
+                    }
                 }
                 alive
             });

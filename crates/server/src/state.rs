@@ -149,6 +149,28 @@ impl StateFolder {
         self.path.join("proxy.sock")
     }
 
+    /// The socket of a proxy that is leaving.
+    pub fn leaving_proxy(&self, pid: i32) -> PathBuf {
+        self.path.join(format!("proxy-{pid}.sock"))
+    }
+
+    /// The sockets of proxies that are leaving, some of them perhaps gone.
+    pub fn leaving_proxies(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(&self.path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let leaving = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with("proxy-") && name.ends_with(".sock")
+        };
+        let mut found: Vec<PathBuf> = files.filter(leaving).collect();
+        found.sort();
+        found
+    }
+
+    /// Why the last reload changed nothing.
+    pub fn refusal(&self) -> PathBuf {
+        self.path.join("reload.refused")
+    }
+
     /// The last good table, kept by the proxy.
     pub fn table(&self) -> PathBuf {
         self.path.join("table.json")
@@ -200,7 +222,7 @@ impl StateFolder {
 
     /// Creates the folder for its owner alone if it is not there, and checks that this version of Tandem may use it.
     pub fn prepare(&self) -> Result<(), StateError> {
-        let length = self.proxy_socket().as_os_str().len();
+        let length = self.leaving_proxy(i32::MAX).as_os_str().len();
         if length > LONGEST_SOCKET_PATH {
             return Err(StateError::PathTooLong { path: self.path.clone(), length });
         }

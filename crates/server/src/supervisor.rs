@@ -6,6 +6,7 @@
 
 mod end;
 mod listener;
+mod reload;
 mod restart;
 mod signals;
 mod takeover;
@@ -24,6 +25,7 @@ use tandem_core::spec::ServiceSpec;
 use tandem_proxy::handover::{self, Listeners};
 
 pub use listener::ListenError;
+pub use reload::{ReloadError, reload};
 use restart::Restarts;
 use signals::Signals;
 use watched::Watched;
@@ -43,6 +45,8 @@ pub struct SupervisorOptions {
     pub state: PathBuf,
     /// The program that has the verbs `proxy` and `controller`: this one.
     pub program: PathBuf,
+    /// Where the program lies, and another version of it may lie later.
+    pub place: PathBuf,
 }
 
 /// Why `tandem up` can't go on.
@@ -120,6 +124,7 @@ pub fn run(options: SupervisorOptions) -> Result<ExitCode, SupervisorError> {
     supervisor.take_sockets(lock.after_crash)?;
     write_file(&supervisor.state.config(), config.text.as_bytes())?;
     supervisor.end_orphaned_controller();
+    supervisor.succeed();
     let result = supervisor.serve();
     if result.is_ok() {
         lock.release();
@@ -196,6 +201,9 @@ impl Supervisor {
         }
         loop {
             self.wait()?;
+            if self.signals.reload() {
+                self.reload();
+            }
             if self.signals.take() {
                 self.end();
                 return Ok(ExitCode::SUCCESS);
@@ -229,7 +237,7 @@ impl Supervisor {
 
     /// Waits until a part ends, a signal arrives or a vacant post is due.
     fn wait(&self) -> io::Result<()> {
-        let mut handles = vec![self.signals.handle()];
+        let mut handles = vec![self.signals.handle(), self.signals.reload_handle()];
         let mut due: Option<Instant> = None;
         for post in [&self.proxy, &self.controller] {
             match &post.holder {
@@ -245,6 +253,7 @@ impl Supervisor {
         // A group of its own: Ctrl-C is for us, and the parts are ended in order.
         command.arg0("tandem").arg(verb).arg("--state").arg(self.state.path());
         command.stdout(Stdio::null()).process_group(0);
+        reload::unmark(&mut command);
         command
     }
 

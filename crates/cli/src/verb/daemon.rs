@@ -27,7 +27,8 @@ pub(super) fn up(global: &Global, terminal: &Terminal) -> Ending {
     // Problems of the configuration are told as `tandem check` tells them.
     problems::read(&config, terminal)?;
     logging::start();
-    let options = SupervisorOptions { config, state, program: PathBuf::from(THIS_PROGRAM) };
+    let place = std::env::current_exe().unwrap_or_else(|_| PathBuf::from(THIS_PROGRAM));
+    let options = SupervisorOptions { config, state, program: PathBuf::from(THIS_PROGRAM), place };
     supervisor::run(options).map(|_| Exit::Done).map_err(|error| {
         let exit = match &error {
             SupervisorError::Config(ConfigError::Environment { .. })

@@ -9,6 +9,7 @@ mod deployments;
 mod failures;
 mod kills;
 mod pooler;
+mod reload;
 mod schema;
 mod sessions;
 mod stage;

@@ -1,6 +1,7 @@
 //! What the proxy reports of its traffic. Absence of a report means "unknown", never "none".
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,25 @@ pub struct TrafficReport {
     /// The sessions of each service's versions, as far as clients are held to them.
     #[serde(default)]
     pub sessions: BTreeMap<ServiceName, BTreeMap<VersionLabel, SessionReport>>,
+}
+
+impl TrafficReport {
+    /// Takes in what is still seen by a proxy that another one took over from: what is in flight there is in flight, and a
+    /// table is in force once it is in force there, too.
+    pub fn add_leaving(&mut self, leaving: TrafficReport) {
+        self.generation = self.generation.min(leaving.generation);
+        for (id, seen) in leaving.instances {
+            match self.instances.entry(id) {
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    known.in_flight = known.in_flight.plus(seen.in_flight);
+                    known.requests += seen.requests;
+                    known.failed += seen.failed;
+                }
+                Entry::Vacant(place) => drop(place.insert(seen)),
+            }
+        }
+    }
 }
 
 /// What is known of the clients that are held to a version.
@@ -86,6 +106,17 @@ pub struct InFlight {
 }
 
 impl InFlight {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: InFlight) -> InFlight {
+        InFlight {
+            requests: self.requests + other.requests,
+            uploads: self.uploads + other.uploads,
+            streams: self.streams + other.streams,
+            websockets: self.websockets + other.websockets,
+        }
+    }
+
     /// All classes together.
     pub fn total(&self) -> u64 {
         self.requests + self.uploads + self.streams + self.websockets

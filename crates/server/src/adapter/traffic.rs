@@ -1,9 +1,12 @@
-//! The proxy as the engine's port of traffic: tables go there, reports come from there.
+//! The proxy as the engine's port of traffic: tables go there, reports come from there. After an upgrade there are several for a
+//! while: those that are leaving get every table, and what is in flight on them counts.
 //!
 //! While the proxy is away nothing is known, which is not the same as zero. Counts go on over the proxy's restarts.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,9 @@ use crate::wake::Wake;
 /// How long the proxy keeps a question open when it has nothing new to tell.
 const WATCH: Duration = Duration::from_secs(5);
 
+/// The same while another one is leaving, which keeps no question open.
+const LEAVING: Duration = Duration::from_millis(200);
+
 /// How often an absent proxy is looked for. A connection is refused at once.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -29,12 +35,13 @@ const KEEP: Duration = Duration::from_secs(10);
 pub(crate) struct ProxyTraffic {
     state: StateFolder,
     client: Option<Client>,
+    leaving: BTreeMap<PathBuf, Client>,
     reports: Arc<Reports>,
 }
 
 impl ProxyTraffic {
     pub(crate) fn new(state: &StateFolder, reports: Arc<Reports>) -> ProxyTraffic {
-        ProxyTraffic { state: state.clone(), client: None, reports }
+        ProxyTraffic { state: state.clone(), client: None, leaving: BTreeMap::new(), reports }
     }
 
     fn connected(&mut self) -> Result<Client, ControlError> {
@@ -48,13 +55,44 @@ impl ProxyTraffic {
         let mut client = self.connected()?;
         let (_, report) = client.watch(0, Duration::ZERO)?;
         self.client = Some(client);
+        self.find_leaving()?;
+        let mut report = report;
+        for client in self.leaving.values_mut() {
+            let (_, leaving) = client.watch(0, Duration::ZERO)?;
+            self.reports.count(&leaving);
+            report.add_leaving(leaving);
+        }
         Ok(report)
+    }
+
+    /// Connects to the proxies that are leaving, and forgets those that are gone.
+    fn find_leaving(&mut self) -> Result<(), ControlError> {
+        let sockets = self.state.leaving_proxies();
+        self.leaving.retain(|socket, client| sockets.contains(socket) && client.process().is_ok());
+        for socket in sockets {
+            if self.leaving.contains_key(&socket) {
+                continue;
+            }
+            match Client::connect(&socket) {
+                Ok(client) => drop(self.leaving.insert(socket, client)),
+                // Nobody listens any more: it has ended.
+                Err(ControlError::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    let _gone_already = fs::remove_file(&socket);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn try_apply(&mut self, table: &Table) -> Result<(), ControlError> {
         let mut client = self.connected()?;
         client.apply(table)?;
         self.client = Some(client);
+        self.find_leaving()?;
+        for client in self.leaving.values_mut() {
+            client.apply(table)?;
+        }
         Ok(())
     }
 }
@@ -130,7 +168,8 @@ impl Reports {
         while !self.is_over() {
             if let Ok(mut client) = Client::connect(&state.proxy_socket()) {
                 let mut seen = 0;
-                while let Ok((number, report)) = client.watch(seen, WATCH) {
+                let pause = || if state.leaving_proxies().is_empty() { WATCH } else { LEAVING };
+                while let Ok((number, report)) = client.watch(seen, pause()) {
                     seen = number;
                     self.take(state, report);
                     wake.wake();
@@ -145,6 +184,11 @@ impl Reports {
             }
             self.await_stop(LOOK);
         }
+    }
+
+    /// Counts for a proxy that is leaving.
+    fn count(&self, report: &TrafficReport) {
+        self.lock().totals.take(report);
     }
 
     fn take(&self, state: &StateFolder, mut report: TrafficReport) -> TrafficReport {
@@ -169,15 +213,17 @@ impl Reports {
     }
 }
 
-/// Counts over all runs of the proxy: those of finished runs, and of the present one. A run that ends while nobody
-/// looks counts as far as it was last kept.
+/// Counts over all runs of the proxy: those of the latest runs one by one, and of all before together. A run that ends while
+/// nobody looks counts as far as it was last kept.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Totals {
-    run: u64,
     finished: BTreeMap<ServiceName, Counts>,
     #[serde(default)]
-    present: BTreeMap<ServiceName, Counts>,
+    runs: BTreeMap<u64, BTreeMap<ServiceName, Counts>>,
 }
+
+/// So many runs may be under way at once; an older one has ended.
+const MOST_RUNS: usize = 8;
 
 impl Totals {
     fn read(state: &StateFolder) -> Totals {
@@ -190,22 +236,27 @@ impl Totals {
 
     /// True: this is another run than before.
     fn take(&mut self, report: &TrafficReport) -> bool {
-        let another = report.run != self.run;
-        if another {
-            self.finished = self.sums();
-            self.run = report.run;
+        let another = self.runs.insert(report.run, report.counts.clone()).is_none();
+        // Their numbers grow with time.
+        if self.runs.len() > MOST_RUNS
+            && let Some((_, counts)) = self.runs.pop_first()
+        {
+            add(&mut self.finished, &counts);
         }
-        self.present = report.counts.clone();
         another
     }
 
     fn sums(&self) -> BTreeMap<ServiceName, Counts> {
         let mut sums = self.finished.clone();
-        for (service, counts) in &self.present {
-            let sum = sums.entry(service.clone()).or_default();
-            *sum = sum.plus(counts);
-        }
+        self.runs.values().for_each(|counts| add(&mut sums, counts));
         sums
+    }
+}
+
+fn add(sums: &mut BTreeMap<ServiceName, Counts>, counts: &BTreeMap<ServiceName, Counts>) {
+    for (service, counts) in counts {
+        let sum = sums.entry(service.clone()).or_default();
+        *sum = sum.plus(counts);
     }
 }
 

@@ -32,6 +32,11 @@ impl Supervisor {
             hurried = !self.await_end(&proxy, drain + MARGIN, hurried);
             kill(&mut proxy);
         }
+        for mut proxy in self.leaving() {
+            proxy.signal(Signal::TERM);
+            hurried = !self.await_end(&proxy, drain + MARGIN, hurried) || hurried;
+            kill(&mut proxy);
+        }
         if self.controller.holder.is_none() {
             self.controller.holder = self.start_controller().ok();
         }

@@ -73,6 +73,10 @@ impl Watched {
             Ok(1..) => {}
             _ => return None,
         }
+        if self.child.is_none() {
+            // Ours all the same if another program was run by this process before; of a stranger nothing can be had.
+            let _ = rustix::process::waitpid(Some(self.pid), rustix::process::WaitOptions::NOHANG);
+        }
         let status = self.child.as_mut().map(Child::wait);
         Some(match status {
             Some(Ok(status)) => match (status.code(), status.signal()) {

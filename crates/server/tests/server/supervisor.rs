@@ -26,8 +26,12 @@ fn stand_in() {
     let words: Vec<&str> = what.split(' ').collect();
     match words.as_slice() {
         ["up", config, state, program] => {
-            let options =
-                SupervisorOptions { config: config.into(), state: state.into(), program: program.into() };
+            let options = SupervisorOptions {
+                config: config.into(),
+                state: state.into(),
+                program: program.into(),
+                place: program.into(),
+            };
             match run(options) {
                 Ok(_) => std::process::exit(0),
                 Err(error) => {
