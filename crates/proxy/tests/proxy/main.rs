@@ -9,6 +9,7 @@ mod exchange;
 mod health;
 mod http2;
 mod instance;
+mod leave;
 mod proxy;
 mod relay;
 mod secure;
