@@ -80,6 +80,7 @@ pub(crate) async fn forward(
     let worker = Rc::clone(&connection.worker);
     connection.search = Search::of(&view, at, request, &worker.shared.shelf, out);
     let (mut attempts, mut choices, mut resent) = (0, 0, false);
+    let mut patience = Patience::default();
     let mut tried: Option<Rc<Member>> = None;
     let mut lacking = false;
     loop {
@@ -93,9 +94,14 @@ pub(crate) async fn forward(
                 let newer = worker.view();
                 choices += 1;
                 if Rc::ptr_eq(&newer, &view) || choices > CHOICES {
-                    worker.count(counts, Count::Failed);
-                    return connection.answer(request, 503, absence(request), out).await;
+                    let comes = request.session().is_none_or(|session| !session.only);
+                    if !comes || !patience.wait(&worker, route.timeouts.hold.0).await {
+                        worker.count(counts, Count::Failed);
+                        return connection.answer(request, 503, absence(request), out).await;
+                    }
+                    choices = 0;
                 }
+                let newer = worker.view();
                 at = same_route(&newer, request, out).unwrap_or(usize::MAX);
                 view = newer;
                 continue;
@@ -115,8 +121,7 @@ pub(crate) async fn forward(
         if matches!(failure.cause, Cause::Lacking) {
             member.instance.succeeded();
             // Whatever the next one says is the answer.
-            let search = connection.search.take();
-            if let Some(file) = search.and_then(|search| search.shelved()) {
+            if let Some(file) = connection.search.take().and_then(|search| search.shelved()) {
                 return connection.send_shelved(request, file, out).await;
             }
             (tried, lacking) = (Some(member), true);
@@ -127,13 +132,33 @@ pub(crate) async fn forward(
         let again = Attempt { progress, idempotent: request.idempotent, replayable, attempts, resent };
         let ours = matches!(failure.cause, Cause::Instance(_) | Cause::Silent(_));
         if !ours || failure.answered || !may_retry(again) {
-            return connection.give_up(request, counts, failure, out).await;
+            // Nobody has seen anything of it: it can wait for an instance that takes it.
+            let untouched = ours && replayable && progress == Progress::NothingSent;
+            if !untouched || !patience.wait(&worker, route.timeouts.hold.0).await {
+                return connection.give_up(request, counts, failure, out).await;
+            }
         }
         resent |= progress != Progress::NothingSent;
         worker.count(counts, Count::Retried);
         tried = Some(member);
         view = worker.view();
         at = same_route(&view, request, out).unwrap_or(usize::MAX);
+    }
+}
+
+/// How long a request is held while no instance can take it.
+#[derive(Default)]
+struct Patience {
+    /// In milliseconds of the proxy's clock.
+    until: Option<u64>,
+}
+
+impl Patience {
+    /// Waits until things may have changed. False: it has waited for as long as it may.
+    async fn wait(&mut self, worker: &Worker, longest: u64) -> bool {
+        let now = worker.now();
+        let until = *self.until.get_or_insert(now.saturating_add(longest));
+        now < until && !worker.shared.is_ending() && worker.hold().await
     }
 }
 

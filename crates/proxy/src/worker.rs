@@ -34,6 +34,29 @@ pub(crate) struct Worker {
     view: RefCell<Rc<View>>,
     connections: RefCell<Vec<Rc<Limits>>>,
     ended: Notify,
+    /// So many requests are held until an instance can take them.
+    held: Cell<usize>,
+    /// Told at each tick and each new table.
+    turn: Notify,
+}
+
+/// So many requests one thread holds.
+const MOST_HELD: usize = 1024;
+
+/// One request that is held; none any more when dropped.
+struct Held<'w>(&'w Cell<usize>);
+
+impl<'w> Held<'w> {
+    fn one_more(count: &'w Cell<usize>) -> Self {
+        count.set(count.get() + 1);
+        Held(count)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 /// The place of one connection among all that there may be; free again when dropped.
@@ -117,6 +140,8 @@ impl Worker {
             view,
             connections: RefCell::default(),
             ended: Notify::new(),
+            held: Cell::new(0),
+            turn: Notify::new(),
         };
         let snapshot = worker.shared.snapshot.load_full();
         worker.rebuild(snapshot);
@@ -244,6 +269,17 @@ impl Worker {
         self.ended.notified().await;
     }
 
+    /// Holds a request until things may have changed: the next tick, or a new table. False: too many are held.
+    pub(crate) async fn hold(&self) -> bool {
+        if self.held.get() >= MOST_HELD {
+            return false;
+        }
+        let held = Held::one_more(&self.held);
+        self.turn.notified().await;
+        drop(held);
+        true
+    }
+
     /// Counts for the given route.
     pub(crate) fn count(&self, counts: &ServiceCounts, what: Count) {
         counts.add(self.thread, what);
@@ -266,6 +302,7 @@ impl Worker {
             }
             self.now.set(self.shared.now());
             let view = self.view();
+            self.turn.notify_waiters();
             for (route, members) in view.snapshot.table.routes.iter().zip(&view.routes) {
                 let Millis(oldest) = route.timeouts.pool_idle;
                 let all = members.serving.iter().chain(&members.others);

@@ -71,6 +71,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("timeouts.stream", &mut timeouts.stream);
     each("timeouts.idle", &mut timeouts.idle);
     each("timeouts.pool_idle", &mut timeouts.pool_idle);
+    each("timeouts.hold", &mut timeouts.hold);
     let limits = &mut spec.limits;
     each("limits.head", &mut Bytes(&mut limits.head));
     each("limits.fields", &mut limits.fields);

@@ -287,6 +287,12 @@ static TIMEOUTS: &[Key] = &[
     key("idle", SOME_TIME, "\"60s\"", "How long a client's connection may stay open between requests.")
         .also(&["keepalive", "keep_alive"]),
     key("pool_idle", SOME_TIME, "\"4s\"", "How long an unused connection to an instance is kept."),
+    key(
+        "hold",
+        Kind::Length(Millis::ZERO, Millis::from_secs(60)),
+        "\"5s\"",
+        "How long a request is held while no instance can take it, before it is answered with 503.",
+    ),
 ];
 
 static LIMITS: &[Key] = &[

@@ -460,6 +460,16 @@ pub struct TimeoutSpec {
     pub idle: Millis,
     /// How long an unused connection to an instance is kept.
     pub pool_idle: Millis,
+    /// How long a request is held while no instance can take it.
+    #[serde(default = "TimeoutSpec::default_hold")]
+    pub hold: Millis,
+}
+
+impl TimeoutSpec {
+    /// Long enough for an instance that is started again.
+    fn default_hold() -> Millis {
+        Millis::from_secs(5)
+    }
 }
 
 impl Default for TimeoutSpec {
@@ -472,6 +482,7 @@ impl Default for TimeoutSpec {
             stream: Millis::from_secs(300),
             idle: Millis::from_secs(60),
             pool_idle: Millis::from_secs(4),
+            hold: TimeoutSpec::default_hold(),
         }
     }
 }

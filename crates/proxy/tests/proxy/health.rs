@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tandem_core::base::Millis;
 use tandem_core::traffic::{Health, Role};
 
 use super::instance::{instance, named, serve};
@@ -89,4 +90,33 @@ fn an_instance_that_is_not_up_gets_requests_only_when_none_is() {
         true
     });
     assert_eq!(status(&proxy.ask(GET)), 200);
+}
+
+#[test]
+fn a_request_is_held_until_an_instance_can_take_it_but_not_forever() {
+    let mut proxy = Proxy::start_with(&[], |route| route.timeouts.hold = Millis(60_000));
+    let mut raw = proxy.connect();
+    raw.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    // It is there when nothing can take it; the answer comes after this.
+    let mut early = [0];
+    raw.stream.get_ref().set_nonblocking(true).unwrap();
+    assert!(std::io::Read::read(&mut raw.stream, &mut early).is_err(), "it waits");
+    raw.stream.get_ref().set_nonblocking(false).unwrap();
+    proxy.route.members.push(member(1, named("one"), Role::Serve));
+    proxy.apply();
+    assert_eq!(raw.answer().1, b"one");
+    // One that refuses connections has seen nothing of a request.
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    proxy.route.members = vec![member(2, nobody, Role::Serve)];
+    proxy.apply();
+    raw.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    proxy.wait_instance(2, "a try", |i| i.failed > 0);
+    proxy.route.members = vec![member(3, named("three"), Role::Serve)];
+    proxy.apply();
+    assert_eq!(raw.answer().1, b"three");
+    proxy.route.members.clear();
+    proxy.route.timeouts.hold = Millis(200);
+    proxy.apply();
+    raw.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(status(&raw.answer().0), 503);
 }

@@ -70,6 +70,7 @@ answer = "4s"
 stream = "5s"
 idle = "6s"
 pool_idle = "7s"
+hold = "8s"
 
 [limits]
 head = "16KiB"
@@ -273,6 +274,7 @@ answer = "1m"                     # default. From the end of the request until t
 stream = "5m"                     # default. The longest silence while an answer's body is sent.
 idle = "1m"                       # default. How long a client's connection may stay open between requests.
 pool_idle = "4s"                  # default. How long an unused connection to an instance is kept.
+hold = "5s"                       # default. How long a request is held while no instance can take it, before it is answered with 503.
 
 [limits]
 head = "32KiB"                    # default. The request line and all header fields together.

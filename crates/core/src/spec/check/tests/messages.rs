@@ -251,7 +251,7 @@ head = "0s"
 
 hed = "1s"
 7:1: unknown key `hed` in [timeouts]
-  help: did you mean `head`? Known here: head, body, connect, answer, stream, idle, pool_idle
+  help: did you mean `head`? Known here: head, body, connect, answer, stream, idle, pool_idle, hold
 
 head = "1GiB"
 7:8: `limits.head` is "1GiB", more than "1MiB"
