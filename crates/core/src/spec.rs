@@ -11,6 +11,7 @@ mod database;
 mod field;
 mod found;
 mod key;
+mod limit;
 mod problem;
 mod schema;
 mod service;
@@ -24,13 +25,14 @@ mod word;
 pub use check::{read, read_database};
 pub use contract::ContractSpec;
 pub use database::{Access, DatabaseSpec, Names, Naming};
+pub use limit::{LimitSpec, TimeoutSpec};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{
-    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, LimitSpec, ListenSpec, PortRange, Protocol,
-    RestartSpec, RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind, TimeoutSpec,
+    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, ListenSpec, PortRange, Protocol, RestartSpec,
+    RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind,
 };
 pub use session::{AssetSpec, Pin, SessionSpec};
 pub use show::show;
 pub use text::like_a_name;
-pub use tls::{ClientCertificate, Speaks, TlsSpec, TlsVersion};
+pub use tls::{ClientCertificate, Speaks, TlsSpec, TlsVersion, Told};

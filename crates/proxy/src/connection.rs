@@ -3,13 +3,15 @@
 //! Holds no buffer while it waits for a request. Ends in an orderly way: an answer that was sent is not destroyed by
 //! what the client still sends. Tested through the whole proxy.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use tandem_core::spec::TimeoutSpec;
+use tandem_core::spec::{TimeoutSpec, Told};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
+use crate::announcement::{self, Announced};
 use crate::buffer::Buffer;
 use crate::client::{Connection, Next};
 use crate::deadline::{Limits, Side, Stop};
@@ -17,7 +19,7 @@ use crate::forward::forward;
 use crate::handshake::{self, Shaken};
 use crate::http2;
 use crate::multiplex;
-use crate::request::{Client, Door, Refusal, Request, admit};
+use crate::request::{Client, Door, Refusal, Request, admit, believes};
 use crate::respond::Own;
 use crate::stream::ClientStream;
 use crate::worker::{View, Worker};
@@ -40,12 +42,25 @@ enum Absent {
 }
 
 /// Serves a client until its connection ends.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, address: SocketAddr) {
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    mut stream: TcpStream,
+    mut peer: SocketAddr,
+    address: SocketAddr,
+) {
     let limits = worker.limits().await;
     let view = worker.view();
     let timeouts = view.snapshot.table.routes.first().map_or_else(TimeoutSpec::default, |r| r.timeouts);
     let listeners = &view.snapshot.table.listeners;
     let listener = listeners.iter().find(|listener| listener.address == address);
+    if listener.is_some_and(|listener| believes(listener, Told::Proxy, peer)) {
+        limits.set(Side::Request, timeouts.head.0);
+        match Box::pin(announced(&limits, &mut stream)).await {
+            Some(Announced::Client(client)) => peer = client,
+            Some(Announced::Peer) => {}
+            None => return,
+        }
+    }
     let client = Rc::new(Client::new(peer, address, listener, listeners));
     drop(view);
     let stream = match client.secure {
@@ -81,6 +96,12 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
             }
         }
     }
+}
+
+/// What a trusted peer says of the client, within the time that the limits allow.
+async fn announced(limits: &Limits, stream: &mut TcpStream) -> Option<Announced> {
+    let mut reading = Box::pin(announcement::read(stream));
+    limits.within(Side::Request, |cx| reading.as_mut().poll(cx).map(Ok)).await.ok()?
 }
 
 /// Shakes hands with a client that wants to be spoken to in secret.

@@ -6,16 +6,15 @@
 
 mod answer;
 mod own;
+mod reach;
 mod upload;
 
-use std::future::Future;
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use tandem_core::spec::{Protocol, TimeoutSpec};
 use tandem_core::traffic::Route;
 use tandem_core::traffic::retry::{Attempt, Progress, may_retry};
-use tokio::net::TcpStream;
 
 use crate::buffer::Buffer;
 use crate::client::{Connection, Next};
@@ -215,12 +214,12 @@ async fn attempt(
     let (mut upstream, reused) = match route.protocol {
         // A client that wants to change the protocol can do that in HTTP/1.1 only.
         Protocol::Http2 if request.upgrade.is_none() => {
-            Box::pin(stream(connection, request, member, timeouts)).await?
+            Box::pin(reach::stream(connection, request, member, timeouts)).await?
         }
         // A request that must not be sent twice gets a connection that is surely open.
         _ => match member.take_idle(!request.idempotent) {
             Some(stream) => (InstanceStream::Tcp(stream), true),
-            None => (InstanceStream::Tcp(connect(connection, member, timeouts).await?), false),
+            None => (InstanceStream::Tcp(reach::connect(connection, member, timeouts).await?), false),
         },
     };
     let worker = Rc::clone(&connection.worker);
@@ -272,54 +271,6 @@ async fn attempt(
             Err(failure)
         }
     }
-}
-
-/// Opens a connection to the instance.
-async fn connect(
-    connection: &Connection,
-    member: &Member,
-    timeouts: &TimeoutSpec,
-) -> Result<TcpStream, Failure> {
-    let failed =
-        |cause| Failure { progress: Progress::NothingSent, replayable: true, answered: false, cause };
-    let limits = &connection.limits;
-    limits.set(Side::Answer, timeouts.connect.0);
-    let mut opening = Box::pin(TcpStream::connect(member.instance.address));
-    let stream = limits.within(Side::Answer, |cx| opening.as_mut().poll(cx)).await;
-    limits.clear(Side::Answer);
-    match stream {
-        Ok(stream) => {
-            let _slower_without = stream.set_nodelay(true);
-            Ok(stream)
-        }
-        Err(Stop::Io(error)) => Err(failed(Cause::Instance(told(&error)))),
-        Err(Stop::Elapsed) => Err(failed(Cause::Silent("it did not accept a connection in time"))),
-        Err(Stop::Cut) => Err(failed(Cause::Cut)),
-    }
-}
-
-/// A stream on a connection to the instance that speaks HTTP/2; and whether the connection was there already.
-async fn stream(
-    connection: &Connection,
-    request: &Request,
-    member: &Member,
-    timeouts: &TimeoutSpec,
-) -> Result<(InstanceStream, bool), Failure> {
-    let now = connection.worker.now();
-    let (shared, reused) = match member.http2.take(now).await {
-        Some(shared) => (shared, true),
-        None => {
-            let stream = connect(connection, member, timeouts).await?;
-            let opened = member.http2.open(stream, now).await.map_err(|error| Failure {
-                progress: Progress::NothingSent,
-                replayable: true,
-                answered: false,
-                cause: Cause::from_instance(Stop::Io(error)),
-            })?;
-            (opened, false)
-        }
-    };
-    Ok((InstanceStream::Http2(Box::new(shared.stream(request.trailers))), reused))
 }
 
 /// Sends a request whose body is at hand as a whole, and carries the answer back.

@@ -7,10 +7,11 @@ mod door;
 mod session;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::net::SocketAddr;
 
-use tandem_core::spec::Speaks;
+use tandem_core::spec::{Speaks, Told};
 use tandem_core::traffic::matching::HostIndex;
 use tandem_core::traffic::{Listener, Route};
 
@@ -183,6 +184,11 @@ impl Protocol {
     }
 }
 
+/// Whether a peer is believed what it tells in that way.
+pub(crate) fn believes(listener: &Listener, told: Told, peer: SocketAddr) -> bool {
+    listener.told == told && listener.trusted.iter().any(|network| network.contains(peer.ip()))
+}
+
 /// What is the same for all requests of one connection.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -192,6 +198,13 @@ pub(crate) struct Client {
     forwarded: Vec<u8>,
     /// The host of requests that name none (HTTP/1.0).
     listener: String,
+    /// The peer is believed what it tells of the client.
+    trusted: bool,
+    /// Its address, without port.
+    address: String,
+    scheme: &'static str,
+    /// The port that it came in at.
+    port: String,
     /// The connection is encrypted.
     pub(crate) secure: bool,
     /// The port of `https` to which requests are sent instead of being answered.
@@ -223,6 +236,10 @@ impl Client {
             fields: fields.into(),
             forwarded: forwarded.into(),
             listener: address.to_string(),
+            trusted: listener.is_some_and(|listener| believes(listener, Told::Fields, peer)),
+            address: ip.to_string(),
+            scheme,
+            port: address.port().to_string(),
             secure,
             redirect: redirects.then_some(secure_port),
         }

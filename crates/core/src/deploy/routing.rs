@@ -6,7 +6,7 @@ use crate::base::{Generation, InstanceId, VersionLabel};
 use crate::contract::Operation;
 use crate::deploy::Input;
 use crate::deploy::strategy::Moves;
-use crate::spec::{AssetSpec, Pin, ServiceSpec, Speaks, Strategy};
+use crate::spec::{AssetSpec, ListenSpec, Pin, ServiceSpec, Strategy};
 use crate::traffic::asset::CONVENTIONS;
 use crate::traffic::session::shares;
 use crate::traffic::{Listener, LiveVersion, Member, Role, Route, RouteContract, Sessions, Table};
@@ -32,8 +32,14 @@ pub(super) fn table(input: &Input<'_>, moves: &Moves) -> Option<Table> {
 
 /// What is done at each address; those where nothing but HTTP is spoken need no word.
 fn listeners(spec: &ServiceSpec) -> Vec<Listener> {
-    let special = spec.listen.iter().filter(|listen| listen.speaks != Speaks::Http);
-    special.map(|listen| Listener { address: listen.address, speaks: listen.speaks }).collect()
+    let listener = |listen: &ListenSpec| Listener {
+        address: listen.address,
+        speaks: listen.speaks,
+        trusted: listen.trusted.clone(),
+        told: listen.told,
+    };
+    let is_special = |listener: &Listener| *listener != Listener::new(listener.address);
+    spec.listen.iter().map(listener).filter(is_special).collect()
 }
 
 fn member(id: InstanceId, instance: &Instance, moves: &Moves) -> Option<Member> {

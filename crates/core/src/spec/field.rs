@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::base::{Amount, Millis, ServiceName};
+use crate::base::{Amount, Millis, Network, ServiceName};
 
 use super::contract::ContractSpec;
 use super::database::{Access, DatabaseSpec, Names, Naming};
 use super::service::{DrainSpec, PortRange, Protocol, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
 use super::text;
-use super::tls::{ClientCertificate, Speaks, TlsVersion};
+use super::tls::{ClientCertificate, Speaks, TlsVersion, Told};
 use super::value::Value;
 
 /// A field that can be set from a value and written as one.
@@ -54,6 +54,8 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
         each(&format!("listen[{at}].address"), &mut listen.address);
         each(&format!("listen[{at}].hosts"), &mut listen.hosts);
         each(&format!("listen[{at}].speaks"), &mut listen.speaks);
+        each(&format!("listen[{at}].trusted"), &mut listen.trusted);
+        each(&format!("listen[{at}].told"), &mut listen.told);
     }
     let deploy = &mut spec.deploy;
     each("deploy.strategy", &mut deploy.strategy);
@@ -160,6 +162,18 @@ impl Field for Vec<String> {
     fn show(&self) -> Option<String> {
         let words: Vec<String> = self.iter().map(|word| literal(word)).collect();
         Some(format!("[{}]", words.join(", ")))
+    }
+}
+
+impl Field for Vec<Network> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Words(words) = value {
+            *self = words.iter().filter_map(|word| word.parse().ok()).collect();
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        self.iter().map(ToString::to_string).collect::<Vec<_>>().show()
     }
 }
 
@@ -312,6 +326,7 @@ from_text!(StrategyKind, StrategyKind::named, |kind| kind.name().to_owned());
 from_text!(Pin, Pin::named, |pin| pin.name().to_owned());
 from_text!(Names, Names::named, |names| names.name().to_owned());
 from_text!(Protocol, Protocol::named, |protocol| protocol.name().to_owned());
+from_text!(Told, Told::named, |told| told.name().to_owned());
 from_text!(Speaks, Speaks::named, |speaks| speaks.name().to_owned());
 from_text!(TlsVersion, TlsVersion::named, |version| version.name().to_owned());
 from_text!(ClientCertificate, ClientCertificate::named, |client| client.name().to_owned());

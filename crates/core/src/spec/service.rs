@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Amount, Millis, ServiceName};
+use crate::base::{Amount, Millis, Network, ServiceName};
 
 use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
+use super::limit::{LimitSpec, TimeoutSpec};
 use super::session::{AssetSpec, SessionSpec};
-use super::tls::{Speaks, TlsSpec};
+use super::tls::{Speaks, TlsSpec, Told};
 
 /// One service, as its team wants it to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,12 +310,24 @@ pub struct ListenSpec {
     /// What is spoken there.
     #[serde(default)]
     pub speaks: Speaks,
+    /// Peers that are believed what they tell of the client: proxies of the team's own.
+    #[serde(default)]
+    pub trusted: Vec<Network>,
+    /// How trusted peers tell it.
+    #[serde(default)]
+    pub told: Told,
 }
 
 impl ListenSpec {
     /// All hosts, at an address that is still to be filled in.
     pub(super) fn draft() -> ListenSpec {
-        ListenSpec { address: SocketAddr::from(([0, 0, 0, 0], 0)), hosts: Vec::new(), speaks: Speaks::Http }
+        ListenSpec {
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            hosts: Vec::new(),
+            speaks: Speaks::Http,
+            trusted: Vec::new(),
+            told: Told::Fields,
+        }
     }
 }
 
@@ -440,68 +453,5 @@ pub struct GuardSpec {
 impl Default for GuardSpec {
     fn default() -> Self {
         GuardSpec { crashes: 1 }
-    }
-}
-
-/// How long each phase of a request may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TimeoutSpec {
-    /// From the first byte of a request until its head is complete.
-    pub head: Millis,
-    /// The longest silence while the body of a request arrives.
-    pub body: Millis,
-    /// Opening a connection to an instance.
-    pub connect: Millis,
-    /// From the end of the request until the head of the answer.
-    pub answer: Millis,
-    /// The longest silence while the body of the answer is sent, by the instance or towards the client.
-    pub stream: Millis,
-    /// How long a client's connection may stay open between requests.
-    pub idle: Millis,
-    /// How long an unused connection to an instance is kept.
-    pub pool_idle: Millis,
-    /// How long a request is held while no instance can take it.
-    #[serde(default = "TimeoutSpec::default_hold")]
-    pub hold: Millis,
-}
-
-impl TimeoutSpec {
-    /// Long enough for an instance that is started again.
-    fn default_hold() -> Millis {
-        Millis::from_secs(5)
-    }
-}
-
-impl Default for TimeoutSpec {
-    fn default() -> Self {
-        TimeoutSpec {
-            head: Millis::from_secs(10),
-            body: Millis::from_secs(30),
-            connect: Millis::from_secs(2),
-            answer: Millis::from_secs(60),
-            stream: Millis::from_secs(300),
-            idle: Millis::from_secs(60),
-            pool_idle: Millis::from_secs(4),
-            hold: TimeoutSpec::default_hold(),
-        }
-    }
-}
-
-/// How large things may be. Sizes are in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LimitSpec {
-    /// The request line and all header fields together.
-    pub head: u32,
-    /// The number of header fields.
-    pub fields: u32,
-    /// The body of a request. 0: no limit.
-    pub body: u64,
-    /// Connections from clients, for the whole proxy.
-    pub connections: u32,
-}
-
-impl Default for LimitSpec {
-    fn default() -> Self {
-        LimitSpec { head: 32 * 1024, fields: 100, body: 0, connections: 20_000 }
     }
 }

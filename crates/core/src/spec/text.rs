@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use crate::base::ServiceName;
+use crate::base::{Network, ServiceName};
 
 use super::service::PortRange;
 
@@ -341,6 +341,15 @@ pub(super) fn cookie(text: &str) -> Result<String, Wrong> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// A network of addresses.
+pub(super) fn network(text: &str) -> Result<String, Wrong> {
+    let wrong = || {
+        let what = format!("is {}, which is not a network", quoted(text));
+        Wrong::new(what, "write for example \"10.0.0.0/8\", or an address")
+    };
+    text.parse::<Network>().map(|network| network.to_string()).map_err(|_| wrong())
 }
 
 /// A file of the machine.

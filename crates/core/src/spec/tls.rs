@@ -1,4 +1,4 @@
-//! Encrypted connections: the checked values.
+//! Where requests arrive: what is spoken there, who is believed, what encryption needs. The checked values.
 //!
 //! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests.rs`.
 
@@ -109,5 +109,34 @@ impl Speaks {
     /// The one of that word.
     pub fn named(name: &str) -> Option<Speaks> {
         [Speaks::Http, Speaks::Https, Speaks::Redirect].into_iter().find(|speaks| speaks.name() == name)
+    }
+}
+
+/// How a trusted peer tells whom it passes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Told {
+    /// By the fields `X-Forwarded-*` and `Forwarded` of each request.
+    #[default]
+    Fields,
+    /// By the PROXY protocol (version 1 or 2) at the beginning of each connection.
+    Proxy,
+}
+
+impl Told {
+    /// All of them, as the configuration has them.
+    pub(super) const ALL: &'static [&'static str] = &["fields", "proxy"];
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Told::Fields => "fields",
+            Told::Proxy => "proxy",
+        }
+    }
+
+    /// The one of that word.
+    pub fn named(name: &str) -> Option<Told> {
+        [Told::Fields, Told::Proxy].into_iter().find(|told| told.name() == name)
     }
 }

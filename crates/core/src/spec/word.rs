@@ -6,7 +6,7 @@ use super::database::{Access, Names, Naming};
 use super::service::Protocol;
 use super::session::Pin;
 use super::text::{Wrong, nearest, quoted};
-use super::tls::{ClientCertificate, Speaks, TlsVersion};
+use super::tls::{ClientCertificate, Speaks, TlsVersion, Told};
 
 /// Signals by which an app may be asked to stop.
 pub(super) static SIGNALS: &[&str] = &["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"];
@@ -31,6 +31,11 @@ pub(super) fn speaks(text: &str) -> Result<String, Wrong> {
         }
         name => one_of(text, name, Speaks::ALL),
     }
+}
+
+/// How trusted peers tell of clients.
+pub(super) fn told(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), Told::ALL)
 }
 
 /// A version of TLS.

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{Speaks, TlsVersion};
+use crate::base::Network;
+use crate::spec::{Speaks, TlsVersion, Told};
 
 /// What the proxy does with the connections of one address. At one that is not named, HTTP is spoken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,19 @@ pub struct Listener {
     pub address: SocketAddr,
     /// What is spoken there.
     pub speaks: Speaks,
+    /// Peers that are believed what they tell of the client.
+    #[serde(default)]
+    pub trusted: Vec<Network>,
+    /// How they tell it.
+    #[serde(default)]
+    pub told: Told,
+}
+
+impl Listener {
+    /// HTTP from anybody, in clear text.
+    pub fn new(address: SocketAddr) -> Listener {
+        Listener { address, speaks: Speaks::default(), trusted: Vec::new(), told: Told::default() }
+    }
 }
 
 /// What encrypted connections need.

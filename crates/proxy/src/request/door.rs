@@ -5,6 +5,7 @@
 use std::mem::MaybeUninit;
 
 use super::session::{self, Fields};
+use super::told::Told;
 use super::{
     Door, Framing, LONGEST_ID, LONGEST_TARGET, MOST_FIELDS, Outcome, Protocol, Refusal, Request, RequestId,
 };
@@ -25,6 +26,7 @@ struct Findings<'a> {
     wants_json: bool,
     id: Option<RequestId>,
     session: Fields<'a>,
+    told: Told<'a>,
     /// Names of fields that are for this hop only, as `Connection` said.
     nominated: Vec<&'a [u8]>,
 }
@@ -61,6 +63,9 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
         let kind = classify(field.name);
         if !matches!(kind, Field::Other) {
             found.take(kind, field.value, http10)?;
+        }
+        if matches!(kind, Field::Forwarded) && door.client.trusted {
+            found.told.take(field.name, field.value);
         }
         if let (Field::Other | Field::Accept | Field::Cookie | Field::DeploymentId, Some(word)) =
             (kind, passed.get_mut(at / 64))
@@ -392,11 +397,15 @@ fn write_own(
     upgrade: Option<Protocol>,
     found: &Findings<'_>,
 ) {
-    out.extend_from_slice(&door.client.fields);
-    write_field(out, "X-Forwarded-Host", host);
-    out.extend_from_slice(&door.client.forwarded);
-    out.extend_from_slice(host);
-    out.extend_from_slice(b"\"\r\n");
+    if door.client.trusted {
+        found.told.write(door.client, host, out);
+    } else {
+        out.extend_from_slice(&door.client.fields);
+        write_field(out, "X-Forwarded-Host", host);
+        out.extend_from_slice(&door.client.forwarded);
+        out.extend_from_slice(host);
+        out.extend_from_slice(b"\"\r\n");
+    }
     match body {
         Framing::Length(length) => {
             write_field(out, "Content-Length", itoa::Buffer::new().format(length).as_bytes());

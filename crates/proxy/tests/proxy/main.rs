@@ -15,3 +15,4 @@ mod relay;
 mod secure;
 mod sessions;
 mod strict;
+mod trust;

@@ -59,7 +59,7 @@ impl Authority {
 /// A proxy that speaks `https`.
 pub fn secure(instances: &[std::net::SocketAddr], encryption: &Encryption) -> Proxy {
     let mut proxy = Proxy::start(instances);
-    proxy.listeners = vec![Listener { address: proxy.address, speaks: Speaks::Https }];
+    proxy.listeners = vec![Listener { speaks: Speaks::Https, ..Listener::new(proxy.address) }];
     proxy.apply();
     proxy.control().encrypt(encryption).unwrap();
     proxy
@@ -206,8 +206,8 @@ fn clear_text_is_sent_on_and_authorities_get_their_answers() {
     let mut proxy = Proxy::start(&[named("one")]);
     proxy.wait_instance(1, "health", |i| i.health.is_up());
     proxy.listeners = vec![
-        Listener { address: proxy.address, speaks: Speaks::Redirect },
-        Listener { address: "127.0.0.1:8443".parse().unwrap(), speaks: Speaks::Https },
+        Listener { speaks: Speaks::Redirect, ..Listener::new(proxy.address) },
+        Listener { speaks: Speaks::Https, ..Listener::new("127.0.0.1:8443".parse().unwrap()) },
     ];
     proxy.apply();
     let authority = Authority::new();
@@ -225,7 +225,7 @@ fn clear_text_is_sent_on_and_authorities_get_their_answers() {
     assert_eq!(raw.answer().1, b"tok.thumb");
     raw.send("GET /.well-known/acme-challenge/other HTTP/1.1\r\nHost: a.example\r\n\r\n");
     assert_eq!(status(&raw.answer().0), 308);
-    proxy.listeners = vec![Listener { address: proxy.address, speaks: Speaks::Https }];
+    proxy.listeners = vec![Listener { speaks: Speaks::Https, ..Listener::new(proxy.address) }];
     proxy.apply();
     let stream = connect(&proxy, &authority.client(&["acme-tls/1"], None), "a.example").unwrap();
     assert_eq!(shown(&stream), der(&asked));

@@ -49,6 +49,8 @@ fall = 5
 address = "0.0.0.0:8080"
 hosts = ["Shop.Example.com", "*.shop.example.com"]
 speaks = "https"
+trusted = ["10.0.0.0/8", "192.168.1.5"]
+told = "proxy"
 
 [[listen]]
 address = "[::1]:8081"
@@ -252,6 +254,8 @@ forget = "1m"                     # default. A run of this length begins the cou
 address = "0.0.0.0:8080"          # The address and port to listen on.
 hosts = []                        # default. Host names that are served; *.example.com matches one label. Empty: all.
 speaks = "http"                   # default. http, https (with the certificates of [tls]), or redirect, which sends clients to https.
+trusted = []                      # default. Networks of proxies of your own, which are believed what they tell of clients.
+told = "fields"                   # default. How they tell it: fields (X-Forwarded-*, Forwarded), or proxy (PROXY protocol, version 1 or 2).
 
 [deploy]
 strategy = "rolling"              # default. The strategy of deployments that name none.
@@ -324,7 +328,7 @@ oldest = "1.2"                    # default. The oldest version of TLS that is s
 client = "required"               # default. With client_ca: whether clients must show a certificate (required) or may (optional).
 "###);
     let full = show(FULL).unwrap();
-    assert_eq!(full.matches("default. ").count(), 2, "only the second address is not wholly written: {full}");
+    assert_eq!(full.matches("default. ").count(), 4, "only the second address is not wholly written: {full}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The keys of where requests arrive: addresses and certificates.
 
 use super::super::text;
-use super::super::tls::{ClientCertificate, Speaks, TlsVersion};
+use super::super::tls::{ClientCertificate, Speaks, TlsVersion, Told};
 use super::super::word;
 use super::{Key, Kind, key};
 
@@ -23,6 +23,20 @@ pub(super) static LISTEN: &[Key] = &[
         "http, https (with the certificates of [tls]), or redirect, which sends clients to https.",
     )
     .also(&["scheme", "tls", "ssl", "protocol"]),
+    key(
+        "trusted",
+        Kind::Words(text::network),
+        "[\"10.0.0.0/8\"]",
+        "Networks of proxies of your own, which are believed what they tell of clients.",
+    )
+    .also(&["trusted_proxies", "set_real_ip_from"]),
+    key(
+        "told",
+        Kind::OneOf(Told::ALL, word::told),
+        "\"proxy\"",
+        "How they tell it: fields (X-Forwarded-*, Forwarded), or proxy (PROXY protocol, version 1 or 2).",
+    )
+    .also(&["proxy_protocol", "accept_proxy"]),
 ];
 
 pub(super) static TLS: &[Key] = &[
