@@ -6,6 +6,7 @@ mod peer;
 mod pressure;
 mod rounds;
 mod scene;
+mod speech;
 mod traced;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use std::process::Command;
 use crate::machine::{self, Need};
 use figures::Figures;
 use scene::Scene;
+use speech::Speech;
 
 /// What can be measured.
 #[derive(clap::Subcommand)]
@@ -57,6 +59,9 @@ pub(crate) struct Options {
     /// Answers: a is 100 bytes, b is 10 KB.
     #[arg(long, value_delimiter = ',', default_value = "a,b")]
     answers: Vec<char>,
+    /// What clients speak: http, https (both HTTP/1.1), h2c, h2 (both HTTP/2).
+    #[arg(long, value_delimiter = ',', default_value = "http")]
+    speaks: Vec<String>,
     /// Measure only these.
     #[arg(long, value_delimiter = ',', default_value = "tandem,haproxy,nginx")]
     peers: Vec<String>,
@@ -74,8 +79,14 @@ pub(crate) struct Options {
     json: bool,
 }
 
-const NEEDS: &[Need] =
-    &[("haproxy", "haproxy"), ("nginx", "nginx-light"), ("wrk", "wrk"), ("taskset", "util-linux")];
+const NEEDS: &[Need] = &[
+    ("haproxy", "haproxy"),
+    ("nginx", "nginx-light"),
+    ("wrk", "wrk"),
+    ("taskset", "util-linux"),
+    ("h2load", "nghttp2-client"),
+    ("openssl", "openssl"),
+];
 
 /// Measures and prints.
 pub(crate) fn run(root: &Path, bench: &Bench) -> Result<(), String> {
@@ -133,7 +144,10 @@ fn proxy(root: &Path, options: &Options) -> Result<(), String> {
     if !options.only_counts {
         for &threads in &options.threads {
             for &answer in &options.answers {
-                figures.cpu.extend(rounds::measure(&scene, options, threads, answer)?);
+                for name in &options.speaks {
+                    let setting = rounds::Setting { threads, answer, speech: Speech::named(name)? };
+                    figures.cpu.extend(rounds::measure(&scene, options, setting)?);
+                }
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The proxy alone, without supervisor and controller, for `cargo xtask bench proxy`.
 //!
 //! `open ADDRESS THREADS WORDS…` makes the listening sockets and becomes the program WORDS, which finds them on its
-//! standard input: a tool such as valgrind, or this program's own `serve FOLDER ADDRESS BACKEND…`, which runs the proxy
-//! with one service of those instances.
+//! standard input: a tool such as valgrind, or this program's own `serve FOLDER ADDRESS CERTIFICATE BACKEND…`, which runs the
+//! proxy with one service of those instances; encrypted, unless the certificate is `-`.
 #![allow(clippy::print_stderr, reason = "a command line program speaks on it")]
 
 use std::net::SocketAddr;
@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tandem_core::base::{Generation, InstanceId};
-use tandem_core::traffic::{Member, Role, Route, Table};
+use tandem_core::spec::Speaks;
+use tandem_core::traffic::{Certificate, Encryption, Listener, Member, Role, Route, Secret, Table};
 use tandem_proxy::control::Client;
 use tandem_proxy::handover::{self, Listeners};
 use tandem_proxy::process::{self, ProcessOptions};
@@ -27,8 +28,10 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["open", address, threads, program, words @ ..] => open(address, threads, program, words),
-        ["serve", folder, backends @ ..] => serve(Path::new(folder), backends),
-        _ => Err("open ADDRESS THREADS WORDS…, or serve FOLDER BACKEND…".into()),
+        ["serve", folder, address, certificate, backends @ ..] => {
+            serve(Path::new(folder), address, certificate, backends)
+        }
+        _ => Err("open ADDRESS THREADS WORDS…, or serve FOLDER ADDRESS CERTIFICATE BACKEND…".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,12 +61,19 @@ fn listen(address: SocketAddr) -> Result<OwnedFd, Failure> {
     Ok(socket.into())
 }
 
-fn serve(folder: &Path, backends: &[&str]) -> Result<(), Failure> {
+fn serve(folder: &Path, address: &str, certificate: &str, backends: &[&str]) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)?;
-    let table = table(backends)?;
+    let mut table = table(backends)?;
+    let mut encryption = Encryption::default();
+    if certificate != "-" {
+        table.listeners = vec![Listener { speaks: Speaks::Https, ..Listener::new(address.parse()?) }];
+        let both = std::fs::read_to_string(certificate)?;
+        let names = vec!["bench".to_owned()];
+        encryption.certificates = vec![Certificate { names, chain: both.clone(), key: Secret(both) }];
+    }
     let control = folder.join("proxy.sock");
     std::thread::spawn(move || {
-        if let Err(why) = tell(&control, &table) {
+        if let Err(why) = tell(&control, &table, &encryption) {
             eprintln!("tandem-bench-proxy: {why}");
         }
     });
@@ -71,9 +81,10 @@ fn serve(folder: &Path, backends: &[&str]) -> Result<(), Failure> {
 }
 
 /// Gives the proxy its table as soon as it listens for it.
-fn tell(control: &Path, table: &Table) -> Result<(), Failure> {
+fn tell(control: &Path, table: &Table, encryption: &Encryption) -> Result<(), Failure> {
     for _ in 0..3000 {
         if let Ok(mut client) = Client::connect(control) {
+            client.encrypt(encryption)?;
             client.apply(table)?;
             return Ok(());
         }

@@ -22,6 +22,8 @@ pub(super) struct Figures {
 pub(super) struct Cost {
     pub(super) peer: String,
     pub(super) threads: u32,
+    /// Between the clients and the proxy.
+    pub(super) speaks: String,
     /// The size of the answer.
     pub(super) bytes: u32,
     /// CPU time of the proxy's processes in microseconds.
@@ -51,22 +53,19 @@ impl Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.cpu.is_empty() {
+            writeln!(f, "CPU time of the proxy per request, {} connections kept open", self.connections)?;
             writeln!(
                 f,
-                "CPU time of the proxy per request, {} connections, HTTP/1.1 kept open",
-                self.connections
-            )?;
-            writeln!(
-                f,
-                "threads  answer  proxy    us/request      spread  of haproxy  of nginx   requests/s   p99 ms"
+                "threads  speaks  answer  proxy    us/request      spread  of haproxy  of nginx   requests/s   p99 ms"
             )?;
         }
         let ratio = |value: Option<f64>| value.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"));
         for cost in &self.cpu {
             writeln!(
                 f,
-                "{:>7}  {:>6}  {:<8} {:>9.1} {:>5.1} - {:<5.1} {:>9} {:>9} {:>12.0} {:>8.1}",
+                "{:>7}  {:<6}  {:>6}  {:<8} {:>9.1} {:>5.1} - {:<5.1} {:>9} {:>9} {:>12.0} {:>8.1}",
                 cost.threads,
+                cost.speaks,
                 cost.bytes,
                 cost.peer,
                 cost.us_per_request,

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::scene::Scene;
+use super::speech::Speech;
 use crate::machine;
 
 /// How long starting and stopping may take; under valgrind all is slow.
@@ -54,7 +55,7 @@ impl Peer {
     fn command(
         self,
         scene: &Scene,
-        address: SocketAddr,
+        (address, speech): (SocketAddr, Speech),
         threads: u32,
         tool: &[String],
     ) -> Result<Vec<String>, String> {
@@ -70,17 +71,21 @@ impl Peer {
                 // The sockets are opened before the tool begins, which then sees the proxy alone.
                 let before =
                     vec![program.clone(), "open".to_owned(), address.to_string(), threads.to_string()];
-                let mut own = vec![program, "serve".to_owned(), text(file("state"))];
+                let mut own = vec![program, "serve".to_owned(), text(file("state")), address.to_string()];
+                own.push(if speech.is_secret() { text(scene.certificate.clone()) } else { "-".to_owned() });
                 own.extend(scene.backends.iter().map(ToString::to_string));
                 (before, own)
             }
             Peer::Haproxy => {
-                write(&file("cfg"), haproxy(scene, address, threads))?;
+                write(&file("cfg"), haproxy(scene, (address, speech), threads))?;
                 (Vec::new(), vec![find("haproxy")?, "-db".to_owned(), "-f".to_owned(), text(file("cfg"))])
             }
             Peer::Nginx => {
                 // A tool looks into one process.
-                write(&file("conf"), nginx(scene, address, threads, !tool.is_empty(), &text(file(""))))?;
+                write(
+                    &file("conf"),
+                    nginx(scene, (address, speech), threads, !tool.is_empty(), &text(file(""))),
+                )?;
                 let words = ["-c".to_owned(), text(file("conf")), "-e".to_owned(), "stderr".to_owned()];
                 (Vec::new(), std::iter::once(find("nginx")?).chain(words).collect())
             }
@@ -90,9 +95,15 @@ impl Peer {
 
     /// Starts it, on the first core if it has one thread, behind the words of a tool if there are any, and waits until
     /// it serves.
-    pub(super) fn start(self, scene: &Scene, threads: u32, tool: &[String]) -> Result<Running, String> {
+    pub(super) fn start(
+        self,
+        scene: &Scene,
+        threads: u32,
+        speech: Speech,
+        tool: &[String],
+    ) -> Result<Running, String> {
         let address = scene.address()?;
-        let words = self.command(scene, address, threads, tool)?;
+        let words = self.command(scene, (address, speech), threads, tool)?;
         let pin = ["taskset", "-c", "0"].map(str::to_owned);
         let pin = if threads == 1 { &pin[..] } else { &[] };
         let mut words = pin.iter().chain(&words);
@@ -106,7 +117,7 @@ impl Peer {
             below_tool: tool.first().is_some_and(|name| name == "strace"),
         };
         let begun = Instant::now();
-        while !answers(address) {
+        while !answers(address, speech) {
             if let Ok(Some(status)) = running.child.try_wait() {
                 return Err(format!("{} ended by itself ({status})", self.name()));
             }
@@ -120,8 +131,11 @@ impl Peer {
 }
 
 /// Whether a request through the proxy is answered well.
-fn answers(address: SocketAddr) -> bool {
-    TcpStream::connect(address).is_ok_and(|stream| super::pressure::ask(&stream, "/a").is_ok())
+fn answers(address: SocketAddr, speech: Speech) -> bool {
+    if speech == Speech::Http {
+        return TcpStream::connect(address).is_ok_and(|stream| super::pressure::ask(&stream, "/a").is_ok());
+    }
+    super::pressure::full(address, "/a", speech, 8, 1, false).is_ok_and(|seen| seen.requests > 0)
 }
 
 impl Running {
@@ -164,19 +178,44 @@ impl Drop for Running {
     }
 }
 
-fn haproxy(scene: &Scene, address: SocketAddr, threads: u32) -> String {
+fn haproxy(scene: &Scene, (address, speech): (SocketAddr, Speech), threads: u32) -> String {
+    let certificate = scene.certificate.display();
+    let how = match speech {
+        Speech::Http => String::new(),
+        Speech::Https => format!(" ssl crt {certificate}"),
+        Speech::H2c => " proto h2".to_owned(),
+        Speech::H2 => format!(" ssl crt {certificate} alpn h2"),
+    };
     let servers: String =
         scene.backends.iter().enumerate().map(|(index, to)| format!("    server s{index} {to}\n")).collect();
     format!(
         "global\n    nbthread {threads}\n    maxconn 4000\n\
          defaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    timeout server 60s\n\
          \x20   option http-keep-alive\n    http-reuse always\n    option forwardfor\n\
-         frontend f\n    bind {address}\n    default_backend b\n\
+         frontend f\n    bind {address}{how}\n    default_backend b\n\
          backend b\n    balance leastconn\n{servers}"
     )
 }
 
-fn nginx(scene: &Scene, address: SocketAddr, threads: u32, alone: bool, prefix: &str) -> String {
+fn nginx(
+    scene: &Scene,
+    (address, speech): (SocketAddr, Speech),
+    threads: u32,
+    alone: bool,
+    prefix: &str,
+) -> String {
+    let how = match speech {
+        Speech::Http => "",
+        Speech::Https => " ssl",
+        Speech::H2c => " http2",
+        Speech::H2 => " ssl http2",
+    };
+    let certificate = scene.certificate.display();
+    let keys = if speech.is_secret() {
+        format!("    ssl_certificate {certificate};\n    ssl_certificate_key {certificate};\n")
+    } else {
+        String::new()
+    };
     let servers: String = scene.backends.iter().map(|to| format!("    server {to};\n")).collect();
     let master = if alone { "off" } else { "on" };
     let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -188,7 +227,7 @@ fn nginx(scene: &Scene, address: SocketAddr, threads: u32, alone: bool, prefix: 
          error_log stderr error;\nevents {{ worker_connections 8000; }}\n\
          http {{\n{paths}  access_log off;\n  keepalive_requests 1000000000;\n\
          \x20 upstream b {{\n    least_conn;\n{servers}    keepalive 256;\n    keepalive_requests 1000000000;\n  }}\n\
-         \x20 server {{\n    listen {address} reuseport backlog=4096;\n    location / {{\n      proxy_pass http://b;\n\
+         \x20 server {{\n    listen {address}{how} reuseport backlog=4096;\n{keys}    location / {{\n      proxy_pass http://b;\n\
          \x20     proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n      proxy_set_header Host $host;\n\
          \x20     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n    }}\n  }}\n}}\n"
     )

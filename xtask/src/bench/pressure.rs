@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::scene::other_cores;
+use super::speech::Speech;
 
 /// What wrk has seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,22 +17,49 @@ pub(super) struct Seen {
     pub(super) p99: Duration,
 }
 
-/// Keeps so many connections busy for so long.
+/// Keeps so many connections busy for so long; over HTTP/2 eight with so many requests on all of them together.
 pub(super) fn full(
     address: SocketAddr,
     path: &str,
+    speech: Speech,
     connections: u32,
     seconds: u32,
     pinned: bool,
 ) -> Result<Seen, String> {
-    let mut command = Command::new(if pinned { "taskset" } else { "wrk" });
+    let tool = if speech.is_http2() { "h2load" } else { "wrk" };
+    let mut command = Command::new(if pinned { "taskset" } else { tool });
     if pinned {
-        command.args(["-c", &other_cores(), "wrk"]);
+        command.args(["-c", &other_cores(), tool]);
+    }
+    let url = format!("{}://{address}{path}", speech.scheme());
+    if speech.is_http2() {
+        command.args(["-c8", &format!("-m{}", (connections / 8).max(1)), &format!("-D{seconds}"), &url]);
+        let output = command.output().map_err(|why| format!("can't run h2load: {why}"))?;
+        return read_h2load(&String::from_utf8_lossy(&output.stdout));
     }
     command.args(["-t1", "--latency", &format!("-c{connections}"), &format!("-d{seconds}s")]);
-    command.arg(format!("http://{address}{path}"));
+    command.arg(url);
     let output = command.output().map_err(|why| format!("can't run wrk: {why}"))?;
     read(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// What h2load printed. It tells no quantiles: the time of nearly all is the mean and two deviations.
+fn read_h2load(text: &str) -> Result<Seen, String> {
+    let unusable = || format!("h2load printed something else than expected:\n{text}");
+    let line = |mark: &str| text.lines().find(|line| line.starts_with(mark));
+    let counts = line("requests:").ok_or_else(unusable)?;
+    let count = |word: &str| {
+        let before = counts.split(", ").find(|part| part.trim_end().ends_with(word))?;
+        before.trim_start_matches("requests:").split_whitespace().next()?.parse::<u64>().ok()
+    };
+    if count("failed") != Some(0) || count("errored") != Some(0) {
+        return Err(format!("h2load met failures: {counts}"));
+    }
+    let times = line("time for request:").ok_or_else(unusable)?;
+    let words: Vec<&str> = times.split_whitespace().collect();
+    let [.., mean, deviation, _] = words.as_slice() else { return Err(unusable()) };
+    let (mean, deviation) = (length(mean).ok_or_else(unusable)?, length(deviation).ok_or_else(unusable)?);
+    Ok(Seen { requests: count("succeeded").ok_or_else(unusable)?, p99: mean + 2 * deviation })
 }
 
 /// What wrk printed.
@@ -114,6 +142,15 @@ fn receive(mut stream: &TcpStream) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn h2load_is_understood() {
+        let text = "requests: 4100 total, 4228 started, 4100 done, 4100 succeeded, 0 failed, 0 errored, 0 timeout\n\
+                    time for request:      151us     24.54ms      3.00ms      1.00ms    88.50%\n";
+        assert_eq!(read_h2load(text), Ok(Seen { requests: 4100, p99: Duration::from_millis(5) }));
+        assert!(read_h2load(&text.replace("0 errored", "1 errored")).is_err());
+        assert!(read_h2load("").is_err());
+    }
 
     #[test]
     fn wrk_is_understood() {

@@ -3,6 +3,7 @@
 use super::figures::Cost;
 use super::peer::{Peer, Running};
 use super::scene::Scene;
+use super::speech::Speech;
 use super::{Options, cpu, pressure};
 
 /// One measurement of one proxy.
@@ -15,18 +16,22 @@ struct Sample {
     p99_ms: f64,
 }
 
-/// Measures all peers with so many threads and this kind of answer.
-pub(super) fn measure(
-    scene: &Scene,
-    options: &Options,
-    threads: u32,
-    answer: char,
-) -> Result<Vec<Cost>, String> {
+/// What is measured.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting {
+    pub(super) threads: u32,
+    pub(super) answer: char,
+    pub(super) speech: Speech,
+}
+
+/// Measures all peers in one setting.
+pub(super) fn measure(scene: &Scene, options: &Options, setting: Setting) -> Result<Vec<Cost>, String> {
+    let Setting { threads, answer, speech } = setting;
     let path = format!("/{answer}");
     let mut proxies = Vec::new();
     for name in &options.peers {
-        let running = Peer::named(name)?.start(scene, threads, &[])?;
-        pressure::full(running.address, &path, options.connections, 1, threads == 1)?;
+        let running = Peer::named(name)?.start(scene, threads, speech, &[])?;
+        pressure::full(running.address, &path, speech, options.connections, 1, threads == 1)?;
         proxies.push(running);
     }
     let mut rounds = Vec::new();
@@ -34,9 +39,10 @@ pub(super) fn measure(
         let mut samples = Vec::new();
         for turn in 0..proxies.len() {
             let Some(running) = proxies.get((turn + round) % proxies.len()) else { continue };
-            let sample = sample(running, options, threads, &path)?;
+            let sample = sample(running, options, setting, &path)?;
             eprintln!(
-                "round {round}, {threads} threads, {path}: {} {:.1} us/request",
+                "round {round}, {threads} threads, {} {path}: {} {:.1} us/request",
+                speech.name(),
                 running.peer.name(),
                 sample.cost
             );
@@ -46,12 +52,14 @@ pub(super) fn measure(
     }
     proxies.into_iter().try_for_each(Running::end)?;
     let names: Result<Vec<Peer>, String> = options.peers.iter().map(|name| Peer::named(name)).collect();
-    Ok(names?.into_iter().map(|peer| sum_up(peer, &rounds, threads, answer)).collect())
+    Ok(names?.into_iter().map(|peer| sum_up(peer, &rounds, setting)).collect())
 }
 
-fn sample(running: &Running, options: &Options, threads: u32, path: &str) -> Result<Sample, String> {
+fn sample(running: &Running, options: &Options, setting: Setting, path: &str) -> Result<Sample, String> {
     let before = cpu::used(running.pid());
-    let seen = pressure::full(running.address, path, options.connections, options.seconds, threads == 1)?;
+    let Setting { threads, speech, .. } = setting;
+    let (connections, seconds) = (options.connections, options.seconds);
+    let seen = pressure::full(running.address, path, speech, connections, seconds, threads == 1)?;
     let used = cpu::used(running.pid()).saturating_sub(before);
     let requests = seen.requests.max(1) as f64;
     Ok(Sample {
@@ -62,7 +70,8 @@ fn sample(running: &Running, options: &Options, threads: u32, path: &str) -> Res
     })
 }
 
-fn sum_up(peer: Peer, rounds: &[Vec<Sample>], threads: u32, answer: char) -> Cost {
+fn sum_up(peer: Peer, rounds: &[Vec<Sample>], setting: Setting) -> Cost {
+    let Setting { threads, answer, speech } = setting;
     let of = |wanted: Peer, samples: &[Sample]| samples.iter().copied().find(|sample| sample.peer == wanted);
     let own: Vec<Sample> = rounds.iter().filter_map(|samples| of(peer, samples)).collect();
     let paired = |other: Peer| {
@@ -73,6 +82,7 @@ fn sum_up(peer: Peer, rounds: &[Vec<Sample>], threads: u32, answer: char) -> Cos
     Cost {
         peer: peer.name().to_owned(),
         threads,
+        speaks: speech.name().to_owned(),
         bytes: if answer == 'b' { 10 * 1024 } else { 100 },
         us_per_request: median(costs.clone()).unwrap_or(0.0),
         lowest: costs.iter().copied().fold(f64::INFINITY, f64::min),
@@ -107,7 +117,7 @@ mod tests {
             .iter()
             .map(|&(own, other)| vec![sample(Peer::Tandem, own), sample(Peer::Haproxy, other)])
             .collect();
-        let cost = sum_up(Peer::Tandem, &rounds, 1, 'a');
+        let cost = sum_up(Peer::Tandem, &rounds, Setting { threads: 1, answer: 'a', speech: Speech::Http });
         assert_eq!((cost.us_per_request, cost.of_haproxy, cost.of_nginx), (30.0, Some(0.5), None));
     }
 }

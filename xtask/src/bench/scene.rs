@@ -18,6 +18,8 @@ pub(super) struct Scene {
     pub(super) backends: Vec<SocketAddr>,
     /// Release builds.
     pub(super) binaries: PathBuf,
+    /// A certificate with its key.
+    pub(super) certificate: PathBuf,
     backend: Child,
     port: AtomicU16,
 }
@@ -45,8 +47,9 @@ impl Scene {
         }
         let folder = tempfile::Builder::new().prefix("tandem-bench-").tempdir();
         let folder = folder.map_err(|why| format!("no folder: {why}"))?;
+        let certificate = certificate(folder.path())?;
         let port = AtomicU16::new(17_000 + (std::process::id() % 500) as u16);
-        Ok(Scene { folder, backends, binaries, backend, port })
+        Ok(Scene { folder, backends, binaries, certificate, backend, port })
     }
 
     /// An address that nobody listens on.
@@ -66,6 +69,20 @@ impl Drop for Scene {
         let _ = self.backend.kill();
         let _ = self.backend.wait();
     }
+}
+
+/// Makes a certificate on the curve that is in use most.
+fn certificate(folder: &Path) -> Result<PathBuf, String> {
+    let (key, chain, both) = (folder.join("key.pem"), folder.join("chain.pem"), folder.join("both.pem"));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+    openssl.args(["-days", "30", "-subj", "/CN=bench", "-addext", "subjectAltName=DNS:bench", "-keyout"]);
+    openssl.arg(&key).arg("-out").arg(&chain).stderr(Stdio::null());
+    machine::run(&mut openssl)?;
+    let text = |path: &Path| std::fs::read_to_string(path).map_err(|why| format!("no certificate: {why}"));
+    let all = text(&chain)? + &text(&key)?;
+    std::fs::write(&both, all).map_err(|why| format!("no certificate: {why}"))?;
+    Ok(both)
 }
 
 /// The cores that do not belong to a proxy of one thread: all but the first.

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::figures::Count;
 use super::peer::Peer;
 use super::scene::Scene;
+use super::speech::Speech;
 use super::{Options, pressure};
 
 /// A tool that counts what a process does.
@@ -59,7 +60,7 @@ fn count(scene: &Scene, peer: Peer, tool: Tool, requests: usize) -> Result<u64, 
     let _ = fs::remove_file(&file);
     let words: Vec<String> =
         tool.words.iter().map(|word| word.replace("{}", &file.to_string_lossy())).collect();
-    let running = peer.start(scene, 1, &words)?;
+    let running = peer.start(scene, 1, Speech::Http, &words)?;
     pressure::exact(running.address, requests, CONNECTIONS)?;
     running.end()?;
     read(&file, tool).ok_or_else(|| format!("{} wrote no count for {}", words.join(" "), peer.name()))
