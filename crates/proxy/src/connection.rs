@@ -156,7 +156,9 @@ impl Connection {
                 if let Some((route, _)) = view.route(request.route) {
                     self.timeouts = route.timeouts;
                 }
-                if let Some(next) = self.answer_itself(&request, out).await {
+                if self.may_answer_itself(out)
+                    && let Some(next) = Box::pin(self.answer_itself(&request, out)).await
+                {
                     return next;
                 }
                 forward(self, view, &request, out).await

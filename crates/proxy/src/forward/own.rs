@@ -12,6 +12,13 @@ use crate::shelf::{self, Shelved};
 const CHALLENGES: &str = "/.well-known/acme-challenge/";
 
 impl Connection {
+    /// Whether `answer_itself` may have to do with a request: hardly ever. `head` is the request's.
+    pub(crate) fn may_answer_itself(&self, head: &[u8]) -> bool {
+        let target = || memchr::memchr(b' ', head).and_then(|at| head.get(at + 1..));
+        self.client.redirect.is_some()
+            || !self.client.secure && target().is_some_and(|target| target.starts_with(CHALLENGES.as_bytes()))
+    }
+
     /// Answers what needs no service at all: the question of a certificate authority, and what belongs to `https`. `out`
     /// holds the request's head.
     pub(crate) async fn answer_itself(&mut self, request: &Request, out: &mut Vec<u8>) -> Option<Next> {
