@@ -4,6 +4,8 @@
 //! an answer is decided by `core::traffic::health`. Follows no redirects, reads no more than a head. Must not know
 //! requests. Tested through the whole proxy.
 
+mod grpc;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::mem::MaybeUninit;
@@ -99,6 +101,7 @@ async fn check(
 async fn ask(instance: &Instance, spec: &HttpProbe, protocol: Protocol) -> Result<(), String> {
     let failed = |error: io::Error| told(&error);
     let stream = TcpStream::connect(instance.address).await.map_err(failed)?;
+    let protocol = if spec.grpc.is_some() { Protocol::Http2 } else { protocol };
     let mut stream = match protocol {
         Protocol::Http1 => InstanceStream::Tcp(stream),
         Protocol::Http2 => {
@@ -107,14 +110,19 @@ async fn ask(instance: &Instance, spec: &HttpProbe, protocol: Protocol) -> Resul
         }
     };
     let host = spec.host.clone().unwrap_or_else(|| instance.address.to_string());
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tandem-check\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-        spec.path
-    );
-    stream.write_all(request.as_bytes()).await.map_err(failed)?;
+    let request = match &spec.grpc {
+        Some(service) => grpc::question(&host, service),
+        None => format!(
+            "GET {} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tandem-check\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+            spec.path
+        )
+        .into_bytes(),
+    };
+    send(&mut stream, &request).await.map_err(failed)?;
     let mut head = Vec::with_capacity(1024);
     loop {
-        if let Some(verdict) = judge(&head, instance) {
+        let verdict = if spec.grpc.is_some() { grpc::judge(&head) } else { judge(&head, instance) };
+        if let Some(verdict) = verdict {
             return verdict;
         }
         if head.len() >= LARGEST_HEAD {
@@ -127,6 +135,12 @@ async fn ask(instance: &Instance, spec: &HttpProbe, protocol: Protocol) -> Resul
             count => head.extend_from_slice(piece.get(..count).unwrap_or_default()),
         }
     }
+}
+
+/// Sends all of a request, its head first: a stream of HTTP/2 takes heads whole.
+async fn send(stream: &mut InstanceStream, request: &[u8]) -> io::Result<()> {
+    stream.write_all(request).await?;
+    stream.flush().await
 }
 
 /// What an answer means; `None` if its head is not complete yet.

@@ -34,6 +34,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("run.protocol", &mut run.protocol);
     each("run.ports", &mut run.ports);
     each("run.ready.http", &mut run.ready.path);
+    each("run.ready.grpc", &mut run.ready.grpc);
     each("run.ready.host", &mut run.ready.host);
     each("run.ready.every", &mut run.ready.every);
     each("run.ready.timeout", &mut run.ready.timeout);

@@ -181,6 +181,12 @@ static READY: &[Key] = &[
     key("http", Kind::Text(text::path), "\"/up\"", "This path must answer GET with 200 to 299.")
         .also(&["path", "url", "endpoint"]),
     key(
+        "grpc",
+        Kind::Text(text::grpc_service),
+        "\"shop.Orders\"",
+        "This service must be healthy by gRPC's own check (grpc.health.v1), in place of the path. \"\": the whole server.",
+    ),
+    key(
         "host",
         Kind::Text(text::probe_host),
         "\"shop.example.com\"",

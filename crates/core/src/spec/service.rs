@@ -162,6 +162,9 @@ impl Default for PortRange {
 pub struct HttpProbe {
     /// The path that is asked for with `GET`; an answer of 200 to 299 is healthy.
     pub path: String,
+    /// The service whose health is asked for by gRPC, in place of the path; empty for the whole server.
+    #[serde(default)]
+    pub grpc: Option<String>,
     /// The `Host` that is sent. None: the instance's address.
     pub host: Option<String>,
     /// Time from one check to the next once the instance serves. 100 ms or more.
@@ -180,6 +183,7 @@ impl Default for HttpProbe {
     fn default() -> Self {
         HttpProbe {
             path: "/up".to_owned(),
+            grpc: None,
             host: None,
             every: Millis::from_secs(1),
             timeout: Millis::from_secs(5),

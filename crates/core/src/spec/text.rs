@@ -343,6 +343,16 @@ pub(super) fn cookie(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
+/// The name of a gRPC service.
+pub(super) fn grpc_service(text: &str) -> Result<String, Wrong> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
+    if text.len() > 100 || !text.chars().all(fits) {
+        let what = format!("is {}, which can't be the name of a gRPC service", quoted(text));
+        return Err(Wrong::new(what, "write for example \"shop.Orders\", or \"\" for the whole server"));
+    }
+    Ok(text.to_owned())
+}
+
 /// A network of addresses.
 pub(super) fn network(text: &str) -> Result<String, Wrong> {
     let wrong = || {

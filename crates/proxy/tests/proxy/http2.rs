@@ -298,6 +298,16 @@ async fn connection(stream: TcpStream) {
     while let Some(Ok((request, mut respond))) = connection.accept().await {
         tokio::task::spawn_local(async move {
             let (parts, mut body) = request.into_parts();
+            if parts.uri.path() == "/grpc.health.v1.Health/Check" {
+                let asked = body.data().await.unwrap().unwrap();
+                assert_eq!(&asked[..], b"\0\0\0\0\x06\x0a\x04shop");
+                let mut to = respond.send_response(Response::new(()), false).unwrap();
+                to.send_data(Bytes::from_static(&[0, 0, 0, 0, 2, 8, 1]), false).unwrap();
+                let mut trailers = HeaderMap::new();
+                trailers.insert("grpc-status", "0".parse().unwrap());
+                to.send_trailers(trailers).unwrap();
+                return;
+            }
             if parts.uri.path() == "/refused" {
                 respond.send_reset(h2::Reason::REFUSED_STREAM);
                 return;
@@ -327,7 +337,7 @@ async fn connection(stream: TcpStream) {
 fn start_http2() -> Proxy {
     let proxy = Proxy::start_with(&[speaks_http2()], |route| {
         route.protocol = Protocol::Http2;
-        route.probe.path = "/".to_owned();
+        route.probe.grpc = Some("shop".to_owned());
         route.timeouts.answer = Millis(5000);
     });
     proxy.wait_instance(1, "health", |i| i.health.is_up());

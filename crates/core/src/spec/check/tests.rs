@@ -38,6 +38,7 @@ websockets = "4s"
 
 [run.ready]
 http = "/health?deep=1"
+grpc = "shop.Orders"
 host = "shop.example.com"
 every = "2s"
 timeout = "3s"
@@ -228,6 +229,7 @@ ports = "20000-29999"             # default. From which ports instances get thei
 
 [run.ready]
 http = "/up"                      # default. This path must answer GET with 200 to 299.
+# grpc =                          # default. This service must be healthy by gRPC's own check (grpc.health.v1), in place of the path. "": the whole server.
 # host =                          # default. The Host that checks send. Not set: the instance's address.
 every = "1s"                      # default. From one check to the next.
 timeout = "5s"                    # default. The longest that one check may take.

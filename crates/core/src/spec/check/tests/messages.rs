@@ -64,7 +64,7 @@ tandem.toml:5:11: `run.command` is the text "bin/shop --port $PORT", but a list 
 tandem.toml:6:13: `run.instances` is the text "four", but a whole number is expected
   help: write for example instances = 4
 tandem.toml:7:11: unknown key `path` in [run.ready]
-  help: did you mean `http`? Known here: http, host, every, timeout, within, rise, fall
+  help: did you mean `http`? Known here: http, grpc, host, every, timeout, within, rise, fall
 tandem.toml:7:33: `run.ready.every` is "1 fortnight", which is not a length of time
   help: write for example "500ms", "30s", "5m" or "1h 30m"
 tandem.toml:7:58: `run.ready.timeout` is the number 5, but a length of time in quotes is expected
