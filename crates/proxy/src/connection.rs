@@ -86,7 +86,7 @@ pub(crate) async fn serve(
     while connection.wait(u64::MAX).await.is_ok() {
         // A conversation needs some kilobytes of state; a connection that sleeps is not to carry them.
         match Box::pin(connection.converse()).await {
-            Next::Continue if connection.worker.shared.is_closing() => return,
+            Next::Continue if connection.worker.shared.is_ending() => return,
             Next::Continue => {}
             Next::Close => return,
             Next::Linger => return Box::pin(connection.linger()).await,
@@ -131,7 +131,7 @@ impl Connection {
             let mut out = self.worker.buffers.text();
             let next = self.exchange(&mut out).await;
             self.worker.buffers.put_text(out);
-            if next != Next::Continue || self.worker.shared.is_closing() {
+            if next != Next::Continue || self.worker.shared.is_ending() {
                 return next;
             }
             if !self.buffer.is_empty() {
