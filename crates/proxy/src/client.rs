@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use tandem_core::spec::TimeoutSpec;
 
+use crate::account::Account;
 use crate::buffer::Buffer;
 use crate::deadline::{Limits, Side, Stop};
 use crate::request::Client;
@@ -24,6 +25,8 @@ pub(crate) struct Connection {
     pub(crate) timeouts: TimeoutSpec,
     /// Where else the file may be that the request under way asks for.
     pub(crate) search: Option<Search>,
+    /// What happens to the request under way.
+    pub(crate) account: Account,
 }
 
 /// What becomes of the client's connection.

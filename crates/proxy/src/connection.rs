@@ -10,6 +10,7 @@ use tandem_core::spec::TimeoutSpec;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
+use crate::account::Account;
 use crate::buffer::Buffer;
 use crate::client::{Connection, Next};
 use crate::deadline::{Limits, Side, Stop};
@@ -54,6 +55,10 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
             limits.set(Side::Request, timeouts.head.0);
             let shaken = Box::pin(shake(&worker, &limits, stream)).await;
             limits.clear(Side::Request);
+            worker.at_door(|door| match &shaken {
+                Shaken::Failed => door.failed_handshakes.add(1),
+                _ => door.handshakes.add(1),
+            });
             match shaken {
                 Shaken::Http1(stream) => ClientStream::Tls(stream),
                 Shaken::Http2(stream) => {
@@ -62,12 +67,14 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
                         multiplex::serve(worker, limits, stream, Buffer::default(), client, timeouts);
                     return Box::pin(serving).await;
                 }
-                Shaken::Done => return,
+                Shaken::Done | Shaken::Failed => return,
             }
         }
     };
     let buffer = Buffer::default();
-    let mut connection = Connection { worker, limits, stream, buffer, client, timeouts, search: None };
+    let account = Account::new(worker.thread);
+    let mut connection =
+        Connection { worker, limits, stream, buffer, client, timeouts, search: None, account };
     while connection.wait(u64::MAX).await.is_ok() {
         // A conversation needs some kilobytes of state; a connection that sleeps is not to carry them.
         match Box::pin(connection.converse()).await {
@@ -88,7 +95,7 @@ async fn shake(worker: &Worker, limits: &Rc<Limits>, stream: TcpStream) -> Shake
     match worker.shared.tls.load_full() {
         Some(tls) => handshake::shake(&tls, limits, stream).await,
         // Nothing could be said that it would understand.
-        None => Shaken::Done,
+        None => Shaken::Failed,
     }
 }
 
@@ -135,14 +142,18 @@ impl Connection {
                 if let Some((route, _)) = view.route(request.route) {
                     self.timeouts = route.timeouts;
                 }
-                if let Some(next) = self.answer_itself(&request, out).await {
-                    return next;
-                }
-                forward(self, view, &request, out).await
+                self.account.begin(&view, &request);
+                let next = match self.answer_itself(&request, out).await {
+                    Some(next) => next,
+                    None => forward(self, view, &request, out).await,
+                };
+                self.account.end();
+                next
             }
             Err(Absent::Ended) => Next::Close,
             Err(Absent::Http2) => Next::Http2,
             Err(Absent::Refused(refusal)) => {
+                self.worker.at_door(|door| door.refuse(refusal.status));
                 self.refuse(refusal, out).await;
                 Next::Linger
             }

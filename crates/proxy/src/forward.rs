@@ -27,7 +27,7 @@ use crate::pool::Member;
 use crate::request::{Framing, Outcome, Request};
 use crate::respond::Own;
 use crate::search::Search;
-use crate::stream::InstanceStream;
+use crate::stream::{ClientStream, InstanceStream};
 use crate::upgrade::{self, Ended};
 use crate::worker::{Choice, View, Worker};
 
@@ -102,6 +102,7 @@ pub(crate) async fn forward(
             }
         };
         attempts += 1;
+        connection.account.give(&member);
         connection.limits.begin(permit);
         let outcome = attempt(connection, request, &member, (route, counts), out).await;
         connection.limits.finish();
@@ -330,7 +331,9 @@ async fn exchange(
             cause: Cause::from_instance(stop),
         });
     }
-    let mut answer = Answer::new(request, worker, limits, timeouts);
+    let account = &connection.account;
+    account.received.set(body as u64);
+    let mut answer = Answer::new(request, worker, limits, timeouts, account);
     answer.search = connection.search.as_ref();
     // The head stays as it is until an answer came: the try may have to be repeated.
     let mut text = worker.buffers.text();
@@ -374,7 +377,8 @@ impl Connection {
     /// Counts a request, and answers it if no instance is needed for that.
     async fn turn_away(&mut self, view: &View, request: &Request, out: &mut Vec<u8>) -> Option<Next> {
         let (route, counts) = view.route(request.route)?;
-        self.worker.count(counts, Count::Request);
+        let http2 = matches!(self.stream, ClientStream::Http2(_));
+        self.worker.count(counts, if http2 { Count::Http2 } else { Count::Http1 });
         view.count_call(request.route, self.worker.thread, out);
         if matches!(request.session, Outcome::Again(_)) {
             return Some(self.send_again(request, out).await);
@@ -464,6 +468,7 @@ impl Connection {
         keep_alive: bool,
         out: &mut Vec<u8>,
     ) {
+        self.account.excused(status);
         out.clear();
         let (id, json) = (Some(request.id.as_bytes()), request.wants_json);
         Own { status, why, id, json, is_head: request.is_head, keep_alive }.write(out);

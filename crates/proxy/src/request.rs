@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 
 use tandem_core::spec::Speaks;
 use tandem_core::traffic::matching::HostIndex;
+use tandem_core::traffic::metrics::Method;
 use tandem_core::traffic::{Listener, Route};
 
 pub(crate) use door::admit;
@@ -116,6 +117,8 @@ pub(crate) struct Request {
     pub(crate) route: usize,
     /// How its body is delimited.
     pub(crate) body: Framing,
+    /// Its method.
+    pub(crate) method: Method,
     /// It is a `HEAD`.
     pub(crate) is_head: bool,
     /// Its method may be repeated.

@@ -16,6 +16,7 @@ use crate::audience::Audience;
 use crate::buffer::Buffers;
 use crate::counts::{Count, ServiceCounts};
 use crate::deadline::Limits;
+use crate::meter::DoorShard;
 use crate::pool::{Member, Permit};
 use crate::request::Request;
 use crate::snapshot::{Shared, Snapshot};
@@ -242,6 +243,13 @@ impl Worker {
     /// Waits until the process is to end.
     pub(crate) async fn closing(&self) {
         self.ended.notified().await;
+    }
+
+    /// Counts something of connections.
+    pub(crate) fn at_door(&self, count: impl FnOnce(&DoorShard)) {
+        if let Some(door) = self.shared.door.shard(self.thread) {
+            count(door);
+        }
     }
 
     /// Counts for the given route.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tandem_core::base::{Generation, Millis};
 use tandem_core::contract::CallReport;
+use tandem_core::traffic::metrics::Metrics;
 use tandem_core::traffic::{Encryption, Table, TrafficReport};
 
 use super::message::{Answer, LONGEST_WATCH, Question, read, write};
@@ -97,6 +98,14 @@ impl Client {
     pub fn calls(&mut self) -> Result<CallReport, ControlError> {
         match self.ask(&Question::Calls, PATIENCE)? {
             Answer::Calls(report) => Ok(report),
+            _ => Err(ControlError::Confused),
+        }
+    }
+
+    /// What this run of the proxy has measured so far.
+    pub fn metrics(&mut self) -> Result<Metrics, ControlError> {
+        match self.ask(&Question::Metrics, PATIENCE)? {
+            Answer::Metrics(metrics) => Ok(*metrics),
             _ => Err(ControlError::Confused),
         }
     }

@@ -78,6 +78,7 @@ impl Server {
                     Answer::Report { change, report }
                 }
                 Question::Calls => Answer::Calls(self.shared.calls()),
+                Question::Metrics => Answer::Metrics(Box::new(self.shared.metrics())),
                 Question::Listeners => {
                     handover::send(stream, &self.listeners).map_err(std::io::Error::other)?;
                     continue;
