@@ -11,6 +11,7 @@ mod database;
 mod field;
 mod found;
 mod key;
+mod monitoring;
 mod problem;
 mod schema;
 mod service;
@@ -24,6 +25,7 @@ mod word;
 pub use check::{read, read_database};
 pub use contract::ContractSpec;
 pub use database::{Access, DatabaseSpec, Names, Naming};
+pub use monitoring::{MetricsSpec, MonitoringSpec};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{

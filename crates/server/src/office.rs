@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::feed::Feed;
 use crate::message::{ConfigInForce, Status};
+use crate::state::StateFolder;
 use crate::store::Store;
 use crate::wake::Wake;
 
@@ -37,6 +38,8 @@ pub(crate) struct Office {
     pub(crate) clock: Clock,
     /// What versions promise. None: nothing that is written down.
     pub(crate) contract: Option<Arc<ContractKeeper>>,
+    /// The state folder.
+    pub(crate) state: StateFolder,
     /// The configuration as the team edits it.
     pub(crate) path: PathBuf,
     pub(crate) store: Mutex<Store>,

@@ -92,6 +92,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("tls.oldest", &mut tls.oldest);
     each("tls.client_ca", &mut tls.client_ca);
     each("tls.client", &mut tls.client);
+    each("metrics.listen", &mut spec.monitoring.metrics.listen);
 }
 
 fn visit_database(database: &mut DatabaseSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
@@ -276,6 +277,18 @@ impl Field for Option<Amount> {
 
     fn show(&self) -> Option<String> {
         self.and_then(|amount| amount.show())
+    }
+}
+
+impl Field for Option<SocketAddr> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Text(text) = value {
+            *self = text.parse().ok();
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        self.map(|address| literal(&address.to_string()))
     }
 }
 

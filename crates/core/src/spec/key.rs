@@ -126,8 +126,17 @@ pub(super) static FILE: &[Key] = &[
     key("contract", Kind::Table(CONTRACT), "", "What versions promise to their clients."),
     key("tls", Kind::Table(TLS), "", "Certificates, for addresses where https is spoken.")
         .also(&["ssl", "https"]),
+    key("metrics", Kind::Table(METRICS), "", "Where metrics are told.").also(&["prometheus"]),
     not_yet("source", "watching for deliverables"),
 ];
+
+static METRICS: &[Key] = &[key(
+    "listen",
+    Kind::Text(text::address),
+    "\"127.0.0.1:9090\"",
+    "Where Prometheus finds them, under /metrics; nothing else is there. Not set: only at the admin socket.",
+)
+.also(&["address", "port", "bind"])];
 
 static RUN: &[Key] = &[
     key(

@@ -10,6 +10,7 @@ use crate::base::{Amount, Millis, ServiceName};
 
 use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
+use super::monitoring::MonitoringSpec;
 use super::session::{AssetSpec, SessionSpec};
 use super::tls::{Speaks, TlsSpec};
 
@@ -43,6 +44,8 @@ pub struct ServiceSpec {
     /// What encrypted connections need.
     #[serde(default)]
     pub tls: TlsSpec,
+    /// Where it can be seen what goes on.
+    pub monitoring: MonitoringSpec,
 }
 
 impl ServiceSpec {
@@ -69,6 +72,7 @@ impl ServiceSpec {
             database: DatabaseSpec::default(),
             contract: ContractSpec::default(),
             tls: TlsSpec::default(),
+            monitoring: MonitoringSpec::default(),
         }
     }
 }

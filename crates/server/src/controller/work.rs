@@ -122,6 +122,7 @@ impl Work {
             wake: self.wake.clone(),
             clock: self.clock,
             contract: self.contract.clone(),
+            state: self.state.clone(),
             path: path.to_owned(),
             store: Mutex::new(Store::open(&self.state.database())?),
         })

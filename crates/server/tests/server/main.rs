@@ -3,6 +3,7 @@
 
 mod api;
 mod config;
+mod metrics;
 mod state;
 mod store;
 mod supervisor;

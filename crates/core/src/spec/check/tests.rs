@@ -114,6 +114,9 @@ certificates = { "shop.pem" = "shop.key" }
 oldest = "TLSv1.3"
 client_ca = "clients.pem"
 client = "optional"
+
+[metrics]
+listen = "127.0.0.1:9090"
 "#;
 
 /// The problems of a text as they are printed without a terminal.
@@ -312,6 +315,9 @@ certificates = {}                 # default. From the file with a certificate an
 oldest = "1.2"                    # default. The oldest version of TLS that is spoken.
 # client_ca =                     # default. A file with the authorities that vouch for clients. Not set: clients are not asked for a certificate.
 client = "required"               # default. With client_ca: whether clients must show a certificate (required) or may (optional).
+
+[metrics]
+# listen =                        # default. Where Prometheus finds them, under /metrics; nothing else is there. Not set: only at the admin socket.
 "###);
     let full = show(FULL).unwrap();
     assert_eq!(full.matches("default. ").count(), 2, "only the second address is not wholly written: {full}");

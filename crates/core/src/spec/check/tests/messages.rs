@@ -56,9 +56,9 @@ batch = 0
 "#;
     insta::assert_snapshot!(problems(text), @r###"
 tandem.toml:2:1: unknown key `servce` at the top
-  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract, tls
+  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract, tls, metrics
 tandem.toml:3:1: unknown key `instances` at the top
-  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract, tls
+  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract, tls, metrics
 tandem.toml:5:11: `run.command` is the text "bin/shop --port $PORT", but a list of program and arguments is expected
   help: write command = ["bin/shop", "--port", "$PORT"]
 tandem.toml:6:13: `run.instances` is the text "four", but a whole number is expected
@@ -215,6 +215,15 @@ address = "[::]:80"
     insta::assert_snapshot!(problems("service = \"a\"\nrun.command = [\"a\"]\n[listen]\naddress = \"[::]:80\""), @r###"
 tandem.toml:3:1: `listen` is a table, but a list of tables is expected
   help: write [[listen]] with two brackets: there may be several
+"###);
+}
+
+#[test]
+fn metrics_have_an_address_of_their_own() {
+    let text = format!("{SMALL}[metrics]\nlisten = \"0.0.0.0:8080\"\n");
+    insta::assert_snapshot!(problems(&text), @r###"
+tandem.toml:7:10: `metrics.listen` is an address at which requests arrive
+  help: give metrics a port of their own
 "###);
 }
 
