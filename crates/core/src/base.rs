@@ -5,6 +5,7 @@
 mod amount;
 mod grouped;
 mod id;
+mod share;
 mod time;
 
 pub use amount::{Amount, AmountError};
@@ -12,4 +13,5 @@ pub use grouped::Grouped;
 pub use id::{
     DeploymentId, Digest, Generation, IdError, InstanceId, Revision, ServiceName, VersionKey, VersionLabel,
 };
+pub use share::{Share, ShareError};
 pub use time::{Millis, ParseMillisError, Timestamp};

@@ -25,7 +25,7 @@ mod word;
 pub use check::{read, read_database};
 pub use contract::ContractSpec;
 pub use database::{Access, DatabaseSpec, Names, Naming};
-pub use monitoring::{MetricsSpec, MonitoringSpec};
+pub use monitoring::{LogFormat, LogSpec, MetricsSpec, MonitoringSpec, Queries};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{

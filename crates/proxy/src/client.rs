@@ -52,6 +52,11 @@ impl Connection {
         sent
     }
 
+    /// Whether it is a stream of HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        matches!(self.stream, ClientStream::Http2(_))
+    }
+
     /// The connection will end with a reset: for answers whose end is the end of the connection, where anything else
     /// would look complete.
     pub(crate) fn reset_on_close(&mut self) {

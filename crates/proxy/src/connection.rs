@@ -72,7 +72,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAdd
         }
     };
     let buffer = Buffer::default();
-    let account = Account::new(worker.thread);
+    let account = Account::new(&worker);
     let mut connection =
         Connection { worker, limits, stream, buffer, client, timeouts, search: None, account };
     while connection.wait(u64::MAX).await.is_ok() {
@@ -142,7 +142,7 @@ impl Connection {
                 if let Some((route, _)) = view.route(request.route) {
                     self.timeouts = route.timeouts;
                 }
-                self.account.begin(&view, &request);
+                self.account.begin(&view, &request, &self.client, self.is_http2(), out);
                 let next = match self.answer_itself(&request, out).await {
                     Some(next) => next,
                     None => forward(self, view, &request, out).await,
@@ -153,7 +153,7 @@ impl Connection {
             Err(Absent::Ended) => Next::Close,
             Err(Absent::Http2) => Next::Http2,
             Err(Absent::Refused(refusal)) => {
-                self.worker.at_door(|door| door.refuse(refusal.status));
+                self.account.refused(&refusal, &self.client);
                 self.refuse(refusal, out).await;
                 Next::Linger
             }

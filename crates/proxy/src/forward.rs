@@ -27,7 +27,7 @@ use crate::pool::Member;
 use crate::request::{Framing, Outcome, Request};
 use crate::respond::Own;
 use crate::search::Search;
-use crate::stream::{ClientStream, InstanceStream};
+use crate::stream::InstanceStream;
 use crate::upgrade::{self, Ended};
 use crate::worker::{Choice, View, Worker};
 
@@ -132,6 +132,7 @@ pub(crate) async fn forward(
         }
         resent |= progress != Progress::NothingSent;
         worker.count(counts, Count::Retried);
+        connection.account.retried();
         tried = Some(member);
         view = worker.view();
         at = same_route(&view, request, out).unwrap_or(usize::MAX);
@@ -377,8 +378,7 @@ impl Connection {
     /// Counts a request, and answers it if no instance is needed for that.
     async fn turn_away(&mut self, view: &View, request: &Request, out: &mut Vec<u8>) -> Option<Next> {
         let (route, counts) = view.route(request.route)?;
-        let http2 = matches!(self.stream, ClientStream::Http2(_));
-        self.worker.count(counts, if http2 { Count::Http2 } else { Count::Http1 });
+        self.worker.count(counts, if self.is_http2() { Count::Http2 } else { Count::Http1 });
         view.count_call(request.route, self.worker.thread, out);
         if matches!(request.session, Outcome::Again(_)) {
             return Some(self.send_again(request, out).await);
@@ -414,7 +414,10 @@ impl Connection {
     ) -> Next {
         let worker = Rc::clone(&self.worker);
         let (status, why) = match failure.cause {
-            Cause::Client => return Next::Close,
+            Cause::Client => {
+                self.account.because("the client had gone");
+                return Next::Close;
+            }
             Cause::Refused(status, why) => (status, why),
             Cause::Lacking => (404, "there is no such file"),
             Cause::Instance(_) => (502, "the instance did not give a valid answer"),
@@ -427,6 +430,7 @@ impl Connection {
         if status >= 500 {
             worker.count(counts, Count::Failed);
         }
+        self.account.because(why);
         if failure.answered {
             // The part that is missing must be missed: never a clean end.
             if request.http10 {
@@ -439,7 +443,7 @@ impl Connection {
     }
 
     /// Answers in place of an instance; the connection goes on if there is no body in the way.
-    async fn answer(&mut self, request: &Request, status: u16, why: &str, out: &mut Vec<u8>) -> Next {
+    async fn answer(&mut self, request: &Request, status: u16, why: &'static str, out: &mut Vec<u8>) -> Next {
         let at_hand = match request.body {
             Framing::None => Some(0),
             Framing::Length(n) => usize::try_from(n).ok().filter(|n| *n <= self.buffer.filled().len()),
@@ -456,7 +460,7 @@ impl Connection {
         }
     }
 
-    async fn answer_last(&mut self, request: &Request, status: u16, why: &str, out: &mut Vec<u8>) {
+    async fn answer_last(&mut self, request: &Request, status: u16, why: &'static str, out: &mut Vec<u8>) {
         self.write_own(request, status, why, false, out).await;
     }
 
@@ -464,11 +468,11 @@ impl Connection {
         &mut self,
         request: &Request,
         status: u16,
-        why: &str,
+        why: &'static str,
         keep_alive: bool,
         out: &mut Vec<u8>,
     ) {
-        self.account.excused(status);
+        self.account.excused(status, why);
         out.clear();
         let (id, json) = (Some(request.id.as_bytes()), request.wants_json);
         Own { status, why, id, json, is_head: request.is_head, keep_alive }.write(out);

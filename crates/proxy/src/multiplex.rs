@@ -138,7 +138,7 @@ impl Exchange {
         let (stream, watch) = http2::ClientStream::new(request, respond, random);
         let stream = ClientStream::Http2(Box::new(stream));
         let (buffer, parent) = (worker.buffers.small(), Rc::clone(&worker));
-        let account = Account::new(worker.thread);
+        let account = Account::new(&worker);
         let mut connection =
             Connection { worker, limits, stream, buffer, client, timeouts, search: None, account };
         let mut out = parent.buffers.text();

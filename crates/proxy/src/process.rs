@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use tandem_core::spec::LogSpec;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
@@ -24,6 +25,9 @@ use crate::snapshot::Shared;
 use crate::worker::Worker;
 use crate::{control, listener, prober, saved};
 
+/// How long the last lines of the log may take.
+const LAST_LINES: Duration = Duration::from_secs(5);
+
 /// What a proxy needs to know.
 #[derive(Debug, Clone)]
 pub struct ProcessOptions {
@@ -33,6 +37,8 @@ pub struct ProcessOptions {
     pub table: PathBuf,
     /// Where the last certificates are kept.
     pub encryption: PathBuf,
+    /// Where the rules of the log are kept.
+    pub log: PathBuf,
     /// Where the files are that instances may lack.
     pub shelf: PathBuf,
 }
@@ -44,6 +50,7 @@ impl ProcessOptions {
             control: folder.join("proxy.sock"),
             table: folder.join("table.json"),
             encryption: folder.join("encryption.json"),
+            log: folder.join("log.json"),
             shelf: folder.join("shelf"),
         }
     }
@@ -77,6 +84,7 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     let shared = Arc::new(Shared::new(threads, run_number(), options.shelf));
     load_table(&shared, &options.table);
     load_encryption(&shared, &options.encryption);
+    load_log(&shared, &options.log);
     let socket = open_control(&options.control)
         .map_err(|why| ProcessError::Control { path: options.control.clone(), why })?;
     let mut workers = Vec::new();
@@ -88,7 +96,7 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     }
     let (checked, runtime) = (Arc::clone(&shared), runtime()?);
     spawn("prober".to_owned(), move || LocalSet::new().block_on(&runtime, prober::run(checked)))?;
-    let places = Places { table: options.table, encryption: options.encryption };
+    let places = Places { table: options.table, encryption: options.encryption, log: options.log };
     let asked = Arc::clone(&shared);
     spawn("control".to_owned(), move || control::serve(asked, &socket, listeners, places))?;
     // Nobody may be listening any more; that is no reason not to serve.
@@ -97,6 +105,7 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     for worker in workers {
         let _panicked = worker.join();
     }
+    shared.log.flush(LAST_LINES);
     Ok(())
 }
 
@@ -136,6 +145,18 @@ fn load_encryption(shared: &Shared, path: &Path) {
     };
     if let Err(error) = used {
         tracing::warn!(path = %path.display(), %error, "the saved certificates are not used");
+    }
+}
+
+/// Writes requests down as in the last run.
+fn load_log(shared: &Shared, path: &Path) {
+    let used = match saved::read::<LogSpec>(path) {
+        Ok(None) => return,
+        Ok(Some(spec)) => shared.log.set(&spec).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = used {
+        tracing::warn!(path = %path.display(), %error, "the saved rules of the log are not used");
     }
 }
 
@@ -198,11 +219,13 @@ fn wait_for_end(shared: &Arc<Shared>) -> io::Result<()> {
         let mut end = signal(SignalKind::terminate())?;
         // What a terminal sends to everything that was started from it is meant for `tandem up`, not for the proxy.
         let (mut interrupt, mut hang_up) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+        let mut turn_over = signal(SignalKind::user_defined1())?;
         loop {
             tokio::select! {
                 _ = end.recv() => return io::Result::Ok(()),
                 _ = interrupt.recv() => {}
                 _ = hang_up.recv() => {}
+                _ = turn_over.recv() => shared.log.reopen(),
             }
         }
     })?;

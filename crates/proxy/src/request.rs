@@ -8,7 +8,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tandem_core::spec::Speaks;
 use tandem_core::traffic::matching::HostIndex;
@@ -195,6 +195,8 @@ pub(crate) struct Client {
     forwarded: Vec<u8>,
     /// The host of requests that name none (HTTP/1.0).
     listener: String,
+    /// Its address.
+    pub(crate) ip: IpAddr,
     /// The connection is encrypted.
     pub(crate) secure: bool,
     /// The port of `https` to which requests are sent instead of being answered.
@@ -226,6 +228,7 @@ impl Client {
             fields: fields.into(),
             forwarded: forwarded.into(),
             listener: address.to_string(),
+            ip,
             secure,
             redirect: redirects.then_some(secure_port),
         }

@@ -25,6 +25,7 @@ use crate::audience::Audience;
 use crate::calls::{self, Callers, OperationCalls, RouteCalls};
 use crate::counts::ServiceCounts;
 use crate::instance::{Instance, lock};
+use crate::log::Desk;
 use crate::meter::DoorMeter;
 use crate::tls::{BadCertificate, Tls};
 
@@ -83,6 +84,8 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     /// What is counted of them.
     pub(crate) door: DoorMeter,
+    /// Where requests are written down.
+    pub(crate) log: Desk,
     /// What encrypted connections need.
     pub(crate) tls: ArcSwapOption<Tls>,
     run: u64,
@@ -120,6 +123,7 @@ impl Shared {
             ended: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             door: DoorMeter::new(threads),
+            log: Desk::default(),
             tls: ArcSwapOption::empty(),
             run,
             known: Mutex::default(),

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::base::{Amount, Millis, ServiceName};
+use crate::base::{Amount, Millis, ServiceName, Share};
 
 use super::contract::ContractSpec;
 use super::database::{Access, DatabaseSpec, Names, Naming};
+use super::monitoring::{LogFormat, MonitoringSpec, Queries};
 use super::service::{DrainSpec, PortRange, Protocol, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
 use super::text;
@@ -92,7 +93,17 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("tls.oldest", &mut tls.oldest);
     each("tls.client_ca", &mut tls.client_ca);
     each("tls.client", &mut tls.client);
-    each("metrics.listen", &mut spec.monitoring.metrics.listen);
+    visit_monitoring(&mut spec.monitoring, each);
+}
+
+fn visit_monitoring(monitoring: &mut MonitoringSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
+    each("metrics.listen", &mut monitoring.metrics.listen);
+    let log = &mut monitoring.log;
+    each("log.access", &mut log.access);
+    each("log.format", &mut log.format);
+    each("log.sample", &mut log.sample);
+    each("log.slow", &mut log.slow);
+    each("log.queries", &mut log.queries);
 }
 
 fn visit_database(database: &mut DatabaseSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
@@ -317,6 +328,9 @@ from_text!(ServiceName, |text| text.parse().ok(), ToString::to_string);
 from_text!(SocketAddr, |text| text.parse().ok(), ToString::to_string);
 from_text!(PortRange, |text| text::port_range(text).ok(), |range| format!("{}-{}", range.first, range.last));
 from_text!(Signal, Signal::named, |signal| signal.name().to_owned());
+from_text!(Share, |text| text.parse().ok(), ToString::to_string);
+from_text!(LogFormat, LogFormat::named, |format| format.name().to_owned());
+from_text!(Queries, Queries::named, |queries| queries.name().to_owned());
 from_text!(StrategyKind, StrategyKind::named, |kind| kind.name().to_owned());
 from_text!(Pin, Pin::named, |pin| pin.name().to_owned());
 from_text!(Names, Names::named, |names| names.name().to_owned());

@@ -3,6 +3,8 @@
 //! Knows the shape of the file and the ranges of its values; not the defaults (`service` has those) and not what
 //! values mean together (`check`). Tested by `check/tests.rs`: every key is read into a field and shown again.
 
+mod monitoring;
+
 use crate::base::Millis;
 
 use super::database::{Access, Names, Naming};
@@ -126,17 +128,10 @@ pub(super) static FILE: &[Key] = &[
     key("contract", Kind::Table(CONTRACT), "", "What versions promise to their clients."),
     key("tls", Kind::Table(TLS), "", "Certificates, for addresses where https is spoken.")
         .also(&["ssl", "https"]),
-    key("metrics", Kind::Table(METRICS), "", "Where metrics are told.").also(&["prometheus"]),
+    key("metrics", Kind::Table(monitoring::METRICS), "", "Where metrics are told.").also(&["prometheus"]),
+    key("log", Kind::Table(monitoring::LOG), "", "The log of requests.").also(&["logs", "logging"]),
     not_yet("source", "watching for deliverables"),
 ];
-
-static METRICS: &[Key] = &[key(
-    "listen",
-    Kind::Text(text::address),
-    "\"127.0.0.1:9090\"",
-    "Where Prometheus finds them, under /metrics; nothing else is there. Not set: only at the admin socket.",
-)
-.also(&["address", "port", "bind"])];
 
 static RUN: &[Key] = &[
     key(

@@ -3,6 +3,7 @@
 //! Each check gives the canonical word, or says which ones there are. Tested by `check/tests.rs`.
 
 use super::database::{Access, Names, Naming};
+use super::monitoring::{LogFormat, Queries};
 use super::service::Protocol;
 use super::session::Pin;
 use super::text::{Wrong, nearest, quoted};
@@ -31,6 +32,16 @@ pub(super) fn speaks(text: &str) -> Result<String, Wrong> {
         }
         name => one_of(text, name, Speaks::ALL),
     }
+}
+
+/// How a line of the log looks.
+pub(super) fn log_format(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), LogFormat::NAMES)
+}
+
+/// What is logged of queries.
+pub(super) fn queries(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), Queries::NAMES)
 }
 
 /// A version of TLS.

@@ -227,6 +227,8 @@ pub struct Metrics {
     pub connections: ConnectionMetrics,
     /// Requests that were refused before it was known for which service they were, by status.
     pub refused: BTreeMap<u16, u64>,
+    /// The log of requests.
+    pub log: LogMetrics,
     /// The services in the table.
     pub services: BTreeMap<ServiceName, ServiceMetrics>,
 }
@@ -247,6 +249,15 @@ pub struct ConnectionMetrics {
     pub handshakes: u64,
     /// TLS handshakes that were not.
     pub failed_handshakes: u64,
+}
+
+/// What became of lines of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogMetrics {
+    /// They were written.
+    pub written: u64,
+    /// They were not, because the disk was too slow or full.
+    pub dropped: u64,
 }
 
 /// One service.

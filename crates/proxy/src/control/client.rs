@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tandem_core::base::{Generation, Millis};
 use tandem_core::contract::CallReport;
+use tandem_core::spec::LogSpec;
 use tandem_core::traffic::metrics::Metrics;
 use tandem_core::traffic::{Encryption, Table, TrafficReport};
 
@@ -77,6 +78,15 @@ impl Client {
     pub fn encrypt(&mut self, encryption: &Encryption) -> Result<(), ControlError> {
         match self.ask(&Question::Encrypt(encryption.clone()), PATIENCE)? {
             Answer::Encrypted => Ok(()),
+            Answer::Invalid(why) => Err(ControlError::Invalid(why)),
+            _ => Err(ControlError::Confused),
+        }
+    }
+
+    /// Has requests that end from now on written down by these rules.
+    pub fn log(&mut self, spec: &LogSpec) -> Result<(), ControlError> {
+        match self.ask(&Question::Log(spec.clone()), PATIENCE)? {
+            Answer::Logged => Ok(()),
             Answer::Invalid(why) => Err(ControlError::Invalid(why)),
             _ => Err(ControlError::Confused),
         }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tandem_core::base::{Generation, Millis};
 use tandem_core::contract::CallReport;
+use tandem_core::spec::LogSpec;
 use tandem_core::traffic::metrics::Metrics;
 use tandem_core::traffic::{Encryption, Table, TrafficReport};
 
@@ -23,6 +24,8 @@ pub(super) enum Question {
     Apply(Table),
     /// Use these certificates from now on.
     Encrypt(Encryption),
+    /// Write requests down by these rules from now on.
+    Log(LogSpec),
     /// Tell when something differs from what was seen.
     Watch { seen: u64, at_most: Millis },
     /// Tell how often operations were called. A question of its own: there may be thousands of them.
@@ -41,6 +44,7 @@ pub(super) enum Question {
 pub(super) enum Answer {
     Applied(Generation),
     Encrypted,
+    Logged,
     Fenced { current: Generation },
     Invalid(String),
     Report { change: u64, report: TrafficReport },

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use tandem_core::base::{InstanceId, ServiceName, VersionLabel};
 use tandem_core::traffic::Member;
 use tandem_core::traffic::metrics::{
-    ConnectionMetrics, InstanceMetrics, InstanceNow, Metrics, ServiceMetrics,
+    ConnectionMetrics, InstanceMetrics, InstanceNow, LogMetrics, Metrics, ServiceMetrics,
 };
 
 use super::{Known, Shared, Snapshot};
@@ -114,6 +114,10 @@ impl Shared {
                 ..self.door.connections()
             },
             refused: self.door.refused(),
+            log: LogMetrics {
+                written: self.log.tally.written.load(Ordering::Relaxed),
+                dropped: self.log.tally.dropped.load(Ordering::Relaxed),
+            },
             services: known.services(&snapshot, now),
         }
     }

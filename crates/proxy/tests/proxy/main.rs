@@ -9,6 +9,7 @@ mod exchange;
 mod health;
 mod http2;
 mod instance;
+mod log;
 mod metrics;
 mod proxy;
 mod relay;

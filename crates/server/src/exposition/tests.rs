@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use tandem_core::base::{DeploymentId, Generation, InstanceId, Timestamp};
 use tandem_core::spec::{ServiceSpec, StrategyKind};
 use tandem_core::traffic::metrics::{
-    ConnectionMetrics, InstanceMetrics, InstanceNow, Method, Requests, ServiceMetrics, StatusClass,
+    ConnectionMetrics, InstanceMetrics, InstanceNow, LogMetrics, Method, Requests, ServiceMetrics,
+    StatusClass,
 };
 use tandem_core::traffic::{Counts, Health, InFlight, Role};
 use tandem_core::workflow::{Kind, Phase};
@@ -52,6 +53,7 @@ fn metrics() -> Metrics {
         generation: Generation(9),
         connections: ConnectionMetrics { open: 3, accepted: 8, failed_handshakes: 2, ..Default::default() },
         refused: BTreeMap::from([(400, 11)]),
+        log: LogMetrics { written: 1, dropped: 6 },
         services: BTreeMap::from([("shop".parse().unwrap(), service)]),
         ..Metrics::default()
     }
@@ -82,6 +84,7 @@ fn both_formats_are_strictly_kept_and_say_the_same() {
         assert_eq!(page.value("tandem_instance_healthy", &one), 1.0);
         assert_eq!(page.value("tandem_http_server_cut_requests_total", &[("service", "shop")]), 4.0);
         assert_eq!(page.value("tandem_tls_handshakes_total", &[("outcome", "failed")]), 2.0);
+        assert_eq!(page.value("tandem_log_lines_total", &[("outcome", "dropped")]), 6.0);
         let refused = [("http_response_status_code", "400")];
         assert_eq!(page.value("tandem_http_server_refused_requests_total", &refused), 11.0);
         assert_eq!(page.value("tandem_process_cpu_seconds_total", &[("process", "controller")]), 1.5);

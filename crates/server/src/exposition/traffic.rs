@@ -29,6 +29,9 @@ fn connections(metrics: &Metrics, page: &mut Page) {
     let mut handshakes = page.counter("tandem_tls_handshakes_total", "TLS handshakes with clients.");
     handshakes.sample(&[("outcome", "completed")], seen.handshakes);
     handshakes.sample(&[("outcome", "failed")], seen.failed_handshakes);
+    let mut lines = page.counter("tandem_log_lines_total", "Lines of the log of requests.");
+    lines.sample(&[("outcome", "written")], metrics.log.written);
+    lines.sample(&[("outcome", "dropped")], metrics.log.dropped);
     let about = "Requests that were refused before it was known for which service they are.";
     let mut refused = page.counter("tandem_http_server_refused_requests_total", about);
     for (status, count) in &metrics.refused {
