@@ -69,6 +69,13 @@ pub(crate) enum Verb {
         #[arg(long, short)]
         watch: bool,
     },
+    /// Show what goes on now, once a second: requests, failures and durations by version and instance
+    #[command(after_help = "Example:\n  tandem top --once --json | jq .all.p99")]
+    Top {
+        /// Show one second, and end
+        #[arg(long)]
+        once: bool,
+    },
     /// Follow a deployment until it is over
     Watch {
         /// The deployment, such as d7 [default: the one under way]

@@ -16,6 +16,7 @@ mod scale;
 mod schema;
 mod status;
 mod steer;
+mod top;
 mod watch;
 mod why;
 
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
             Ok(if exit == Exit::Done { schema } else { exit })
         }
         Verb::Status { watch } => wait_for(status::run(*watch, global, terminal)),
+        Verb::Top { once } => wait_for(top::run(*once, global, terminal)),
         Verb::Watch { deployment } => wait_for(watch::run(*deployment, global, terminal)),
         Verb::Link { version } => wait_for(link::run(version.as_ref(), global, terminal)),
         Verb::Why => wait_for(why::run(global, terminal)),

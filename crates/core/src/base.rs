@@ -6,6 +6,7 @@ mod amount;
 mod grouped;
 mod id;
 mod network;
+mod share;
 mod time;
 
 pub use amount::{Amount, AmountError};
@@ -14,4 +15,5 @@ pub use id::{
     DeploymentId, Digest, Generation, IdError, InstanceId, Revision, ServiceName, VersionKey, VersionLabel,
 };
 pub use network::{Network, NotANetwork};
+pub use share::{Share, ShareError};
 pub use time::{Millis, ParseMillisError, Timestamp};

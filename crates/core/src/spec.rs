@@ -12,6 +12,7 @@ mod field;
 mod found;
 mod key;
 mod limit;
+mod monitoring;
 mod problem;
 mod schema;
 mod service;
@@ -26,6 +27,7 @@ pub use check::{read, read_database};
 pub use contract::ContractSpec;
 pub use database::{Access, DatabaseSpec, Names, Naming};
 pub use limit::{LimitSpec, TimeoutSpec};
+pub use monitoring::{LogFormat, LogSpec, MetricsSpec, MonitoringSpec, Queries};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{

@@ -1,6 +1,6 @@
 //! How requests find an instance: the route table and what is observed of the traffic.
 //!
-//! `table` and `listener` are what the controller tells the proxy, `report` is what the proxy tells the controller; `matching`, `asset`,
+//! `table` and `listener` are what the controller tells the proxy, `report` and `metrics` are what the proxy tells the controller; `matching`, `asset`,
 //! `session`, `balance`, `health` and `retry` are the rules by which the proxy acts. Must not know deployments: it is
 //! given pools and answers. Tested in place, rule by rule.
 
@@ -9,6 +9,7 @@ pub mod balance;
 pub mod health;
 pub mod listener;
 pub mod matching;
+pub mod metrics;
 pub mod report;
 pub mod retry;
 pub mod session;

@@ -3,6 +3,7 @@
 //! Nothing is read before what was read last is written: a slow receiver slows the sender down, and each direction
 //! holds one buffer. Must not know whether it carries a request or an answer. Tested through the whole proxy.
 
+use std::cell::Cell;
 use std::io::IoSlice;
 use std::mem;
 
@@ -106,6 +107,8 @@ pub(crate) struct Way<'a> {
     pub(crate) side: Side,
     /// The longest silence, in milliseconds.
     pub(crate) silence: u64,
+    /// Grows by what was carried.
+    pub(crate) carried: &'a Cell<u64>,
 }
 
 impl Way<'_> {
@@ -123,6 +126,7 @@ impl Way<'_> {
             let step = body.take(buffer)?;
             let data = buffer.filled().get(..step.data).unwrap_or_default();
             self.write(body, data, to, encoding, out).await?;
+            self.carried.set(self.carried.get() + step.data as u64);
             buffer.consume(step.consumed);
             if body.is_done() {
                 return Ok(());

@@ -11,6 +11,8 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_utils::CachePadded;
 use tandem_core::contract::{Calls, Operation, Templates};
 
+use crate::field;
+
 /// So many names of callers are kept for a service.
 const NAMES: usize = 256;
 /// So many places are tried for a name.
@@ -60,7 +62,7 @@ impl RouteCalls {
         // What answers GET answers HEAD.
         let found = found.or_else(|| self.templates.find("GET", target).filter(|_| method == "HEAD"));
         if let Some(operation) = found.and_then(|at| self.operations.get(at)) {
-            let name = field(head, self.field.as_bytes()).and_then(name);
+            let name = field::find(head, self.field.as_bytes()).and_then(name);
             operation.add(thread, name.and_then(|name| self.callers.number(name)));
         }
     }
@@ -141,21 +143,6 @@ fn request_line(head: &[u8]) -> Option<(&str, &str)> {
     Some((words.next()?, words.next()?))
 }
 
-/// The value of a field of a head.
-fn field<'h>(head: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
-    let mut start = 0;
-    for end in memchr::memchr_iter(b'\n', head) {
-        let line = head.get(start..end)?;
-        start = end + 1;
-        if let Some((found, [b':', value @ ..])) = line.split_at_checked(name.len())
-            && found.eq_ignore_ascii_case(name)
-        {
-            return Some(value.trim_ascii());
-        }
-    }
-    None
-}
-
 /// The first product of a value, as in `checkout/3.1 (linux)`.
 fn name(value: &[u8]) -> Option<&str> {
     let end = value.iter().position(|b| !b.is_ascii_graphic() || b"(;,".contains(b)).unwrap_or(value.len());
@@ -171,9 +158,9 @@ mod tests {
     fn names_are_the_first_product_of_a_field() {
         let head = b"GET /a?b HTTP/1.1\r\nHost: a\r\nuser-agent:  checkout/3.1 (linux)\r\nx: y\r\n\r\n";
         assert_eq!(request_line(head), Some(("GET", "/a?b")));
-        assert_eq!(field(head, b"User-Agent").and_then(name), Some("checkout/3.1"));
+        assert_eq!(field::find(head, b"User-Agent").and_then(name), Some("checkout/3.1"));
         assert_eq!(
-            (field(head, b"Host"), field(head, b"User"), field(head, b"y")),
+            (field::find(head, b"Host"), field::find(head, b"User"), field::find(head, b"y")),
             (Some(&b"a"[..]), None, None)
         );
         for none in ["", "(x)", " ", "é", &"x".repeat(LONGEST + 1)] {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use tandem_core::spec::TimeoutSpec;
 
+use crate::account::Account;
 use crate::buffer::Buffer;
 use crate::deadline::{Limits, Side, Stop};
 use crate::request::Client;
@@ -24,6 +25,8 @@ pub(crate) struct Connection {
     pub(crate) timeouts: TimeoutSpec,
     /// Where else the file may be that the request under way asks for.
     pub(crate) search: Option<Search>,
+    /// What happens to the request under way.
+    pub(crate) account: Account,
 }
 
 /// What becomes of the client's connection.
@@ -47,6 +50,11 @@ impl Connection {
         let sent = self.limits.write_all(Side::Answer, &mut self.stream, &mut parts, &mut 0).await;
         self.limits.clear(Side::Answer);
         sent
+    }
+
+    /// Whether it is a stream of HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        matches!(self.stream, ClientStream::Http2(_))
     }
 
     /// The connection will end with a reset: for answers whose end is the end of the connection, where anything else

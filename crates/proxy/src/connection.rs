@@ -11,6 +11,7 @@ use tandem_core::spec::{TimeoutSpec, Told};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
+use crate::account::Account;
 use crate::announcement::{self, Announced};
 use crate::buffer::Buffer;
 use crate::client::{Connection, Next};
@@ -69,6 +70,10 @@ pub(crate) async fn serve(
             limits.set(Side::Request, timeouts.head.0);
             let shaken = Box::pin(shake(&worker, &limits, stream)).await;
             limits.clear(Side::Request);
+            worker.at_door(|door| match &shaken {
+                Shaken::Failed => door.failed_handshakes.add(1),
+                _ => door.handshakes.add(1),
+            });
             match shaken {
                 Shaken::Http1(stream) => ClientStream::Tls(stream),
                 Shaken::Http2(stream) => {
@@ -77,12 +82,14 @@ pub(crate) async fn serve(
                         multiplex::serve(worker, limits, stream, Buffer::default(), client, timeouts);
                     return Box::pin(serving).await;
                 }
-                Shaken::Done => return,
+                Shaken::Done | Shaken::Failed => return,
             }
         }
     };
     let buffer = Buffer::default();
-    let mut connection = Connection { worker, limits, stream, buffer, client, timeouts, search: None };
+    let account = Account::new(&worker);
+    let mut connection =
+        Connection { worker, limits, stream, buffer, client, timeouts, search: None, account };
     while connection.wait(u64::MAX).await.is_ok() {
         // A conversation needs some kilobytes of state; a connection that sleeps is not to carry them.
         match Box::pin(connection.converse()).await {
@@ -109,7 +116,7 @@ async fn shake(worker: &Worker, limits: &Rc<Limits>, stream: TcpStream) -> Shake
     match worker.shared.tls.load_full() {
         Some(tls) => handshake::shake(&tls, limits, stream).await,
         // Nothing could be said that it would understand.
-        None => Shaken::Done,
+        None => Shaken::Failed,
     }
 }
 
@@ -156,16 +163,22 @@ impl Connection {
                 if let Some((route, _)) = view.route(request.route) {
                     self.timeouts = route.timeouts;
                 }
-                if self.may_answer_itself(out)
-                    && let Some(next) = Box::pin(self.answer_itself(&request, out)).await
-                {
-                    return next;
-                }
-                forward(self, view, &request, out).await
+                self.account.begin(&view, &request, &self.client, self.is_http2(), out);
+                let itself = match self.may_answer_itself(out) {
+                    true => Box::pin(self.answer_itself(&request, out)).await,
+                    false => None,
+                };
+                let next = match itself {
+                    Some(next) => next,
+                    None => forward(self, view, &request, out).await,
+                };
+                self.account.end();
+                next
             }
             Err(Absent::Ended) => Next::Close,
             Err(Absent::Http2) => Next::Http2,
             Err(Absent::Refused(refusal)) => {
+                self.account.refused(&refusal, &self.client);
                 self.refuse(refusal, out).await;
                 Next::Linger
             }

@@ -81,6 +81,21 @@ fn is_forwarding(name: &str) -> bool {
             .any(|k| same(k))
 }
 
+/// The value of a field of a whole head.
+pub(crate) fn find<'h>(head: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', head) {
+        let line = head.get(start..end)?;
+        start = end + 1;
+        if let Some((found, [b':', value @ ..])) = line.split_at_checked(name.len())
+            && found.eq_ignore_ascii_case(name)
+        {
+            return Some(value.trim_ascii());
+        }
+    }
+    None
+}
+
 /// Whether a `Connection` field may take the named field away: not those by which messages are framed, routed or
 /// trusted.
 pub(crate) fn is_removable(name: &str) -> bool {

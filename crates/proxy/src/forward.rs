@@ -90,9 +90,8 @@ pub(crate) async fn forward(
             Choice::Member(member, permit) => (member, permit),
             Choice::None => {
                 // The instance left between the look at the table and the permit: the newer table is there.
-                let newer = worker.view();
                 choices += 1;
-                if Rc::ptr_eq(&newer, &view) || choices > CHOICES {
+                if Rc::ptr_eq(&worker.view(), &view) || choices > CHOICES {
                     let comes = request.session().is_none_or(|session| !session.only);
                     if !comes || !patience.wait(&worker, route.timeouts.hold.0).await {
                         worker.count(counts, Count::Failed);
@@ -100,13 +99,12 @@ pub(crate) async fn forward(
                     }
                     choices = 0;
                 }
-                let newer = worker.view();
-                at = same_route(&newer, request, out).unwrap_or(usize::MAX);
-                view = newer;
+                (view, at) = renewed(&worker, request, out);
                 continue;
             }
         };
         attempts += 1;
+        connection.account.give(&member);
         connection.limits.begin(permit);
         let outcome = attempt(connection, request, &member, (route, counts), out).await;
         connection.limits.finish();
@@ -136,13 +134,21 @@ pub(crate) async fn forward(
             if !untouched || !patience.wait(&worker, route.timeouts.hold.0).await {
                 return connection.give_up(request, counts, failure, out).await;
             }
+        } else {
+            resent |= progress != Progress::NothingSent;
+            worker.count(counts, Count::Retried);
+            connection.account.retried();
         }
-        resent |= progress != Progress::NothingSent;
-        worker.count(counts, Count::Retried);
         tried = Some(member);
-        view = worker.view();
-        at = same_route(&view, request, out).unwrap_or(usize::MAX);
+        (view, at) = renewed(&worker, request, out);
     }
+}
+
+/// The table in force, and where the request's host is found in it.
+fn renewed(worker: &Worker, request: &Request, head: &[u8]) -> (Rc<View>, usize) {
+    let view = worker.view();
+    let at = same_route(&view, request, head).unwrap_or(usize::MAX);
+    (view, at)
 }
 
 /// How long a request is held while no instance can take it.
@@ -306,7 +312,9 @@ async fn exchange(
             cause: Cause::from_instance(stop),
         });
     }
-    let mut answer = Answer::new(request, worker, limits, timeouts);
+    let account = &connection.account;
+    account.received.set(body as u64);
+    let mut answer = Answer::new(request, worker, limits, timeouts, account);
     answer.search = connection.search.as_ref();
     // The head stays as it is until an answer came: the try may have to be repeated.
     let mut text = worker.buffers.text();
@@ -350,7 +358,7 @@ impl Connection {
     /// Counts a request, and answers it if no instance is needed for that.
     async fn turn_away(&mut self, view: &View, request: &Request, out: &mut Vec<u8>) -> Option<Next> {
         let (route, counts) = view.route(request.route)?;
-        self.worker.count(counts, Count::Request);
+        self.worker.count(counts, if self.is_http2() { Count::Http2 } else { Count::Http1 });
         view.count_call(request.route, self.worker.thread, out);
         if matches!(request.session, Outcome::Again(_)) {
             return Some(self.send_again(request, out).await);
@@ -386,7 +394,10 @@ impl Connection {
     ) -> Next {
         let worker = Rc::clone(&self.worker);
         let (status, why) = match failure.cause {
-            Cause::Client => return Next::Close,
+            Cause::Client => {
+                self.account.because("the client had gone");
+                return Next::Close;
+            }
             Cause::Refused(status, why) => (status, why),
             Cause::Lacking => (404, "there is no such file"),
             Cause::Instance(_) => (502, "the instance did not give a valid answer"),
@@ -399,6 +410,7 @@ impl Connection {
         if status >= 500 {
             worker.count(counts, Count::Failed);
         }
+        self.account.because(why);
         if failure.answered {
             // The part that is missing must be missed: never a clean end.
             if request.http10 {
@@ -411,7 +423,7 @@ impl Connection {
     }
 
     /// Answers in place of an instance; the connection goes on if there is no body in the way.
-    async fn answer(&mut self, request: &Request, status: u16, why: &str, out: &mut Vec<u8>) -> Next {
+    async fn answer(&mut self, request: &Request, status: u16, why: &'static str, out: &mut Vec<u8>) -> Next {
         let at_hand = match request.body {
             Framing::None => Some(0),
             Framing::Length(n) => usize::try_from(n).ok().filter(|n| *n <= self.buffer.filled().len()),
@@ -428,7 +440,7 @@ impl Connection {
         }
     }
 
-    async fn answer_last(&mut self, request: &Request, status: u16, why: &str, out: &mut Vec<u8>) {
+    async fn answer_last(&mut self, request: &Request, status: u16, why: &'static str, out: &mut Vec<u8>) {
         self.write_own(request, status, why, false, out).await;
     }
 
@@ -436,10 +448,11 @@ impl Connection {
         &mut self,
         request: &Request,
         status: u16,
-        why: &str,
+        why: &'static str,
         keep_alive: bool,
         out: &mut Vec<u8>,
     ) {
+        self.account.excused(status, why);
         out.clear();
         let (id, json) = (Some(request.id.as_bytes()), request.wants_json);
         Own { status, why, id, json, is_head: request.is_head, keep_alive }.write(out);

@@ -21,14 +21,16 @@ pub(crate) enum Shaken {
     Http1(Box<TlsStream<TcpStream>>),
     /// A client that speaks HTTP/2.
     Http2(Box<TlsStream<TcpStream>>),
-    /// An authority that has its answer, or nobody.
+    /// An authority that has its answer.
     Done,
+    /// They did not come to an understanding.
+    Failed,
 }
 
 /// Shakes hands on a connection within the time that its limits allow.
 pub(crate) async fn shake(tls: &Tls, limits: &Rc<Limits>, stream: TcpStream) -> Shaken {
     let shaken = within(limits, Box::pin(handshake(tls, stream))).await;
-    let Ok(stream) = shaken else { return Shaken::Done };
+    let Ok(stream) = shaken else { return Shaken::Failed };
     let protocol = stream.get_ref().1.alpn_protocol();
     if protocol == Some(HTTP2) {
         Shaken::Http2(Box::new(stream))

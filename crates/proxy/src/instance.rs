@@ -5,15 +5,17 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_utils::CachePadded;
 use tandem_core::base::{InstanceId, Millis, VersionLabel};
 use tandem_core::spec::{DrainSpec, HttpProbe};
 use tandem_core::traffic::health::{Checks, REQUEST_FAILURES};
+use tandem_core::traffic::metrics::DrainLeft;
 use tandem_core::traffic::{Health, InstanceReport, Role};
 
 use crate::inflight::{Class, Flights};
+use crate::meter::Meter;
 
 /// No deadline.
 const NEVER: u64 = u64::MAX;
@@ -25,6 +27,7 @@ pub(crate) struct Instance {
     pub(crate) version: VersionLabel,
     pub(crate) address: SocketAddr,
     pub(crate) flights: Flights,
+    pub(crate) meter: Arc<Meter>,
     up: AtomicBool,
     checks: Mutex<Checks>,
     failures_in_row: AtomicU32,
@@ -50,12 +53,14 @@ impl Instance {
         address: SocketAddr,
         threads: usize,
         trusted: bool,
+        meter: Arc<Meter>,
     ) -> Self {
         Instance {
             id,
             version,
             address,
             flights: Flights::new(threads),
+            meter,
             up: AtomicBool::new(trusted),
             checks: Mutex::new(if trusted { Checks::trusted() } else { Checks::default() }),
             failures_in_row: AtomicU32::new(0),
@@ -156,6 +161,20 @@ impl Instance {
             return deadline;
         }
         deadline - jitter % (self.spread.load(Ordering::Relaxed) + 1)
+    }
+
+    /// If it is leaving: how long what is in flight may still take.
+    pub(crate) fn left(&self, now: u64) -> Option<DrainLeft> {
+        let left = |class: Class| {
+            let end = self.deadlines.get(class as usize)?.load(Ordering::Relaxed);
+            (end != NEVER).then(|| Millis(end.saturating_sub(now)))
+        };
+        Some(DrainLeft {
+            requests: left(Class::Request)?,
+            uploads: left(Class::Upload)?,
+            streams: left(Class::Stream)?,
+            websockets: left(Class::WebSocket)?,
+        })
     }
 
     /// What is known of it.

@@ -2,7 +2,7 @@
 //!
 //! `forward` is read first: it is the life of one request. Around it, per thread: `worker`, `listener`, `connection`,
 //! `stream`, `announcement`, `tls`, `handshake`, `multiplex`, `http2`, `pool`, `deadline`; the message format: `request`, `response`, `field`, `chunked`, `body`; shared between threads:
-//! `snapshot`, `instance`, `inflight`, `counts`, `calls`, `audience`; beside the path: `search` and `shelf`, `prober`, `control`, `saved`,
+//! `snapshot`, `instance`, `inflight`, `counts`, `calls`, `meter` and `log` (which `account` fills), `audience`; beside the path: `search` and `shelf`, `prober`, `control`, `saved`,
 //! `handover`.
 //! Must not know deployments: it is told a table and reports counts and health. Decisions that can be made without
 //! sockets are in `tandem_core::traffic`. Tested on real sockets (`tests/proxy`) and in place.
@@ -12,6 +12,7 @@ pub mod handover;
 pub mod process;
 pub mod tls;
 
+mod account;
 mod announcement;
 mod audience;
 mod body;
@@ -29,6 +30,8 @@ mod http2;
 mod inflight;
 mod instance;
 mod listener;
+mod log;
+mod meter;
 mod multiplex;
 mod pool;
 mod prober;

@@ -26,6 +26,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, address: S
         }
         let most = worker.view().snapshot.limits.connections as usize;
         if !worker.has_room(most) {
+            worker.at_door(|door| door.pauses.add(1));
             tokio::time::sleep(BACKOFF).await;
             continue;
         }
@@ -35,6 +36,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, address: S
         };
         match accepted {
             Ok((stream, peer)) => {
+                worker.at_door(|door| door.accepted.add(1));
                 let place = worker.place();
                 let serving = connection::serve(Rc::clone(&worker), stream, peer, address);
                 tokio::task::spawn_local(async move {
@@ -47,6 +49,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, address: S
                 if !WARNED.swap(true, Ordering::Relaxed) {
                     tracing::warn!(%address, %error, "no connection could be accepted; trying again 10 times a second");
                 }
+                worker.at_door(|door| door.pauses.add(1));
                 tokio::time::sleep(BACKOFF).await;
             }
         }

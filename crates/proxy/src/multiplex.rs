@@ -17,6 +17,7 @@ use h2::server::{Connection as Framed, SendResponse};
 use http::Request;
 use tandem_core::spec::TimeoutSpec;
 
+use crate::account::Account;
 use crate::buffer::Buffer;
 use crate::client::Connection;
 use crate::deadline::{Limits, Side};
@@ -137,7 +138,9 @@ impl Exchange {
         let (stream, watch) = http2::ClientStream::new(request, respond, random);
         let stream = ClientStream::Http2(Box::new(stream));
         let (buffer, parent) = (worker.buffers.small(), Rc::clone(&worker));
-        let mut connection = Connection { worker, limits, stream, buffer, client, timeouts, search: None };
+        let account = Account::new(&worker);
+        let mut connection =
+            Connection { worker, limits, stream, buffer, client, timeouts, search: None, account };
         let mut out = parent.buffers.text();
         {
             let mut exchange = Box::pin(connection.exchange(&mut out));

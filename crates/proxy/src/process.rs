@@ -1,7 +1,7 @@
 //! The proxy as a process: takes its listening sockets, starts its threads, says that it is ready, serves.
 //!
 //! Goes on serving when its parent is gone: a new supervisor finds it by its control socket and takes the listening
-//! sockets from there. Ends on SIGTERM once what is in flight is done; on SIGUSR1, when another proxy accepts on the same sockets,
+//! sockets from there. Ends on SIGTERM once what is in flight is done; on SIGUSR2, when another proxy accepts on the same sockets,
 //! once its clients have gone over. Tested through the whole proxy.
 
 use std::io::{self, Write};
@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use tandem_core::spec::LogSpec;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
@@ -27,6 +28,8 @@ use crate::{control, listener, prober, saved};
 
 /// How often an ending proxy looks whether anybody is left.
 const LOOK: Duration = Duration::from_millis(50);
+/// How long the last lines of the log may take.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// What a proxy needs to know.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub struct ProcessOptions {
     pub table: PathBuf,
     /// Where the last certificates are kept.
     pub encryption: PathBuf,
+    /// Where the rules of the log are kept.
+    pub log: PathBuf,
     /// Where the files are that instances may lack.
     pub shelf: PathBuf,
 }
@@ -48,6 +53,7 @@ impl ProcessOptions {
             control: folder.join("proxy.sock"),
             table: folder.join("table.json"),
             encryption: folder.join("encryption.json"),
+            log: folder.join("log.json"),
             shelf: folder.join("shelf"),
         }
     }
@@ -81,6 +87,7 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     let shared = Arc::new(Shared::new(threads, run_number(), options.shelf));
     load_table(&shared, &options.table);
     load_encryption(&shared, &options.encryption);
+    load_log(&shared, &options.log);
     let socket = open_control(&options.control)
         .map_err(|why| ProcessError::Control { path: options.control.clone(), why })?;
     let mut workers = Vec::new();
@@ -92,7 +99,7 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     }
     let (checked, runtime) = (Arc::clone(&shared), runtime()?);
     spawn("prober".to_owned(), move || LocalSet::new().block_on(&runtime, prober::run(checked)))?;
-    let places = Places { table: options.table, encryption: options.encryption };
+    let places = Places { table: options.table, encryption: options.encryption, log: options.log };
     let asked = Arc::clone(&shared);
     spawn("control".to_owned(), move || control::serve(asked, &socket, listeners, places))?;
     // Nobody may be listening any more; that is no reason not to serve.
@@ -101,6 +108,7 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     for worker in workers {
         let _panicked = worker.join();
     }
+    shared.log.flush(LAST_LINES);
     Ok(())
 }
 
@@ -140,6 +148,18 @@ fn load_encryption(shared: &Shared, path: &Path) {
     };
     if let Err(error) = used {
         tracing::warn!(path = %path.display(), %error, "the saved certificates are not used");
+    }
+}
+
+/// Writes requests down as in the last run.
+fn load_log(shared: &Shared, path: &Path) {
+    let used = match saved::read::<LogSpec>(path) {
+        Ok(None) => return,
+        Ok(Some(spec)) => shared.log.set(&spec).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = used {
+        tracing::warn!(path = %path.display(), %error, "the saved rules of the log are not used");
     }
 }
 
@@ -195,20 +215,22 @@ fn listen(socket: OwnedFd) -> io::Result<tokio::net::TcpListener> {
     tokio::net::TcpListener::from_std(listener)
 }
 
-/// Waits for SIGTERM, then until nothing is in flight; or for SIGUSR1, then until every client has gone by itself.
+/// Waits for SIGTERM, then until nothing is in flight; or for SIGUSR2, then until every client has gone by itself.
 fn wait_for_end(shared: &Arc<Shared>) -> io::Result<()> {
     let runtime = runtime()?;
     let mut end = runtime.block_on(async { signal(SignalKind::terminate()) })?;
     let leaves = runtime.block_on(async {
-        let mut leave = signal(SignalKind::user_defined1())?;
+        let mut leave = signal(SignalKind::user_defined2())?;
         // What a terminal sends to everything that was started from it is meant for `tandem up`, not for the proxy.
         let (mut interrupt, mut hang_up) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+        let mut turn_over = signal(SignalKind::user_defined1())?;
         loop {
             tokio::select! {
                 _ = end.recv() => return io::Result::Ok(false),
                 _ = leave.recv() => return Ok(true),
                 _ = interrupt.recv() => {}
                 _ = hang_up.recv() => {}
+                _ = turn_over.recv() => shared.log.reopen(),
             }
         }
     })?;

@@ -9,10 +9,11 @@ mod session;
 mod tests;
 mod told;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tandem_core::spec::{Speaks, Told};
 use tandem_core::traffic::matching::HostIndex;
+use tandem_core::traffic::metrics::Method;
 use tandem_core::traffic::{Listener, Route};
 
 pub(crate) use door::admit;
@@ -117,6 +118,8 @@ pub(crate) struct Request {
     pub(crate) route: usize,
     /// How its body is delimited.
     pub(crate) body: Framing,
+    /// Its method.
+    pub(crate) method: Method,
     /// It is a `HEAD`.
     pub(crate) is_head: bool,
     /// Its method may be repeated.
@@ -205,6 +208,8 @@ pub(crate) struct Client {
     scheme: &'static str,
     /// The port that it came in at.
     port: String,
+    /// Its address.
+    pub(crate) ip: IpAddr,
     /// The connection is encrypted.
     pub(crate) secure: bool,
     /// The port of `https` to which requests are sent instead of being answered.
@@ -240,6 +245,7 @@ impl Client {
             address: ip.to_string(),
             scheme,
             port: address.port().to_string(),
+            ip,
             secure,
             redirect: redirects.then_some(secure_port),
         }

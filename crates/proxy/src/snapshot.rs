@@ -5,6 +5,8 @@
 //! closes or is refused and loads the new one; and no thread finds a gate closed without the newer table being there.
 //! Must not know sockets. Tested through the whole proxy and in `inflight`.
 
+mod metrics;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,7 +25,11 @@ use crate::audience::Audience;
 use crate::calls::{self, Callers, OperationCalls, RouteCalls};
 use crate::counts::ServiceCounts;
 use crate::instance::{Instance, lock};
+use crate::log::Desk;
+use crate::meter::DoorMeter;
 use crate::tls::{BadCertificate, Tls};
+
+use metrics::Meters;
 
 /// The table in force with all that belongs to it.
 #[derive(Debug)]
@@ -78,6 +84,10 @@ pub(crate) struct Shared {
     pub(crate) ended: AtomicBool,
     /// Connections from clients, of all threads.
     pub(crate) connections: AtomicUsize,
+    /// What is counted of them.
+    pub(crate) door: DoorMeter,
+    /// Where requests are written down.
+    pub(crate) log: Desk,
     /// What encrypted connections need.
     pub(crate) tls: ArcSwapOption<Tls>,
     run: u64,
@@ -98,6 +108,7 @@ struct Known {
     audiences: BTreeMap<(ServiceName, VersionLabel), Arc<Audience>>,
     calls: BTreeMap<(ServiceName, Operation), Arc<OperationCalls>>,
     callers: BTreeMap<ServiceName, Arc<Callers>>,
+    meters: Meters,
 }
 
 impl Shared {
@@ -116,6 +127,8 @@ impl Shared {
             closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            door: DoorMeter::new(threads),
+            log: Desk::default(),
             tls: ArcSwapOption::empty(),
             run,
             known: Mutex::default(),
@@ -163,6 +176,7 @@ impl Shared {
             }
         }
         known.leave(&before, &next, now);
+        known.forget_meters(now);
         drop(known);
         self.wakers.iter().for_each(Notify::notify_one);
         self.change();
@@ -269,11 +283,20 @@ impl Known {
     fn route(&mut self, route: &Route, threads: usize, trusted: bool, now: u64) -> RouteState {
         let counts = self.counts.entry(route.service.clone());
         let counts = Arc::clone(counts.or_insert_with(|| Arc::new(ServiceCounts::new(threads))));
+        let meters = &mut self.meters;
         let instances = route.members.iter().map(|member| {
+            let meter = meters.of(&route.service, member, threads);
             let make = || {
                 let trusted = trusted && member.role == Role::Serve;
                 let (version, address) = (member.version.clone(), member.address);
-                Arc::new(Instance::new(member.instance, version, address, threads, trusted))
+                Arc::new(Instance::new(
+                    member.instance,
+                    version,
+                    address,
+                    threads,
+                    trusted,
+                    Arc::clone(&meter),
+                ))
             };
             let instance = self.instances.entry(member.instance).or_insert_with(make);
             // An id stands for one running copy; should one come back with another address, it is another one.

@@ -60,8 +60,11 @@ pub(crate) async fn relay(
         let (client, instance) = (RefCell::new(&mut connection.stream), RefCell::new(&mut *upstream));
         let (mut client_read, mut client_write) = halves(&client);
         let (mut instance_read, mut instance_write) = halves(&instance);
-        let up = Direction { limits, buffers, side: Side::Request, silence: &silence, frames: &to_instance };
-        let down = Direction { limits, buffers, side: Side::Answer, silence: &silence, frames: &to_client };
+        let direction =
+            |side, frames, carried| Direction { limits, buffers, side, silence: &silence, frames, carried };
+        let account = &connection.account;
+        let up = direction(Side::Request, &to_instance, &account.received);
+        let down = direction(Side::Answer, &to_client, &account.sent);
         let mut up = pin!(up.run(&mut client_read, &mut connection.buffer, &mut instance_write));
         let mut down = pin!(down.run(&mut instance_read, from_instance, &mut client_write));
         let (mut up_end, mut down_end) = (None, None);
@@ -116,6 +119,8 @@ struct Direction<'a> {
     side: Side,
     silence: &'a Cell<u64>,
     frames: &'a Frames,
+    /// Grows by what was carried.
+    carried: &'a Cell<u64>,
 }
 
 impl Direction<'_> {
@@ -133,6 +138,7 @@ impl Direction<'_> {
                 let mut parts = [IoSlice::new(buffer.filled())];
                 let sent = self.limits.write_all(self.side, to, &mut parts, &mut progress).await;
                 self.frames.saw(buffer.filled().get(..progress).unwrap_or_default());
+                self.carried.set(self.carried.get() + progress as u64);
                 sent?;
             }
             self.buffers.put(std::mem::take(buffer));

@@ -16,6 +16,7 @@ use crate::audience::Audience;
 use crate::buffer::Buffers;
 use crate::counts::{Count, ServiceCounts};
 use crate::deadline::Limits;
+use crate::meter::DoorShard;
 use crate::pool::{Member, Permit};
 use crate::request::Request;
 use crate::snapshot::{Shared, Snapshot};
@@ -278,6 +279,13 @@ impl Worker {
         self.turn.notified().await;
         drop(held);
         true
+    }
+
+    /// Counts something of connections.
+    pub(crate) fn at_door(&self, count: impl FnOnce(&DoorShard)) {
+        if let Some(door) = self.shared.door.shard(self.thread) {
+            count(door);
+        }
     }
 
     /// Counts for the given route.

@@ -6,6 +6,7 @@
 mod choice;
 mod link;
 mod log;
+pub(crate) mod metrics;
 mod refusal;
 mod repeat;
 mod route;

@@ -101,7 +101,11 @@ pub fn run(options: ControllerOptions) -> Result<ExitCode, ControllerError> {
     let end = runtime.block_on(async {
         let listener = api::listen(&state.admin_socket())
             .map_err(|source| ControllerError::Socket { path: state.admin_socket(), source })?;
-        tokio::spawn(api::serve(listener, Arc::new(office)));
+        let office = Arc::new(office);
+        if let Some(address) = office.config.spec.monitoring.metrics.listen {
+            tokio::spawn(api::metrics::serve(address, office.clone()));
+        }
+        tokio::spawn(api::serve(listener, office));
         let ends = shutdown::Ends::watch(over)
             .await
             .map_err(|source| ControllerError::System { doing: "watch for signals", source })?;

@@ -25,6 +25,7 @@ pub fn run(options: &DataPlaneOptions) -> Result<(), ProcessError> {
         control: state.proxy_socket(),
         table: state.table(),
         encryption: state.encryption(),
+        log: state.log(),
         shelf: state.shelf(),
     })
 }

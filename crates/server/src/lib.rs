@@ -1,7 +1,8 @@
 //! Wiring: the only place where everything meets.
 //!
-//! `supervisor` is what `tandem up` does, `controller` the process that decides, `api` how people talk to it, `store`
-//! its memory. Nothing here decides what a deployment does next: that is `tandem-core`, driven by `tandem-engine`.
+//! `supervisor` is what `tandem up` does, `controller` the process that decides, `api` how people talk to it, `exposition`
+//! what Prometheus is told, `store` its memory. Nothing here decides what a deployment does next: that is `tandem-core`,
+//! driven by `tandem-engine`.
 //!
 //! Tested in `tests/server` with real files, sockets and processes; end to end with the real binary in `crates/cli`.
 
@@ -12,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod controller;
 pub mod data_plane;
+mod exposition;
 mod feed;
 pub mod logging;
 pub mod message;

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::feed::Feed;
 use crate::message::{ConfigInForce, Status};
+use crate::state::StateFolder;
 use crate::store::Store;
 use crate::wake::Wake;
 
@@ -40,6 +41,8 @@ pub(crate) struct Office {
     pub(crate) contract: Option<Arc<ContractKeeper>>,
     /// Certificates. None: nothing is encrypted.
     pub(crate) certificates: Option<Arc<CertificateKeeper>>,
+    /// The state folder.
+    pub(crate) state: StateFolder,
     /// The configuration as the team edits it.
     pub(crate) path: PathBuf,
     pub(crate) store: Mutex<Store>,

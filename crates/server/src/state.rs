@@ -176,6 +176,11 @@ impl StateFolder {
         self.path.join("table.json")
     }
 
+    /// The rules of the log of requests that the proxy is to begin with.
+    pub fn log(&self) -> PathBuf {
+        self.path.join("log.json")
+    }
+
     /// The last good certificates, kept by the proxy.
     pub fn encryption(&self) -> PathBuf {
         self.path.join("encryption.json")

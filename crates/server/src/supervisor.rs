@@ -272,7 +272,10 @@ impl Supervisor {
 
     fn start_proxy(&mut self) -> Result<Watched, SupervisorError> {
         self.renew_listeners()?;
-        let (mut proxy, line) = self.start("proxy", self.command("proxy"))?;
+        let mut command = self.command("proxy");
+        // Where the log of requests may go.
+        command.stdout(Stdio::inherit());
+        let (mut proxy, line) = self.start("proxy", command)?;
         let ready = handover::send(&line, &self.listeners)
             .map_err(|error| error.to_string())
             .and_then(|()| ready(&line, &mut proxy, &self.signals));

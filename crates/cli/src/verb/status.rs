@@ -119,7 +119,7 @@ fn schema(database: &ObservedDatabase) -> String {
     clean(&format!("  {standing}{sessions}")).into_owned()
 }
 
-fn under_way(deployment: &DeploymentStatus, status: &Status) -> String {
+pub(super) fn under_way(deployment: &DeploymentStatus, status: &Status) -> String {
     let from = deployment.from.as_ref().map_or("nothing", |from| from.as_str());
     let since = status.at.since(deployment.phase_since).rough();
     let ready =

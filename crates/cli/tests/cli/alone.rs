@@ -141,6 +141,7 @@ fn without_a_daemon_the_exit_code_is_6() {
     for words in [
         &["status"][..],
         &["why"],
+        &["top", "--once"],
         &["watch"],
         &["watch", "d7"],
         &["deploy", "build"],

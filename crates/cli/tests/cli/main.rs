@@ -7,6 +7,7 @@ mod alone;
 mod daemon;
 mod schema;
 mod talk;
+mod top;
 
 use std::path::Path;
 use std::process::{Command, Output};

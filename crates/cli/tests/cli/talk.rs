@@ -11,14 +11,14 @@ use tempfile::TempDir;
 use super::daemon::{Daemon, problem, stream};
 use super::{ran, tandem};
 
-fn start() -> (TempDir, Daemon) {
+pub(crate) fn start() -> (TempDir, Daemon) {
     let folder = tempfile::tempdir().unwrap();
     let daemon = Daemon::in_folder(folder.path());
     std::fs::create_dir(folder.path().join("shop-v2")).unwrap();
     (folder, daemon)
 }
 
-fn instance(id: u64, version: &str, stage: &str, health: Value) -> Value {
+pub(crate) fn instance(id: u64, version: &str, stage: &str, health: Value) -> Value {
     json!({
         "instance": id, "version": version, "stage": stage, "since": 60_000,
         "address": format!("127.0.0.1:{}", 20_000 + id), "health": health,
@@ -27,7 +27,7 @@ fn instance(id: u64, version: &str, stage: &str, health: Value) -> Value {
     })
 }
 
-fn status(deployment: Value, waits: Value) -> Value {
+pub(crate) fn status(deployment: Value, waits: Value) -> Value {
     json!({
         "service": "shop", "at": 100_000, "listen": ["127.0.0.1:8080"], "current": "v1", "previous": null,
         "wanted": 2, "healthy": 2,
@@ -41,7 +41,7 @@ fn status(deployment: Value, waits: Value) -> Value {
     })
 }
 
-fn under_way(phase: &str, paused: bool) -> Value {
+pub(crate) fn under_way(phase: &str, paused: bool) -> Value {
     json!({
         "id": 7, "kind": "deploy", "version": "v2", "from": "v1", "strategy": "rolling", "requested_at": 90_000,
         "phase": phase, "phase_since": 95_000, "paused": paused, "turned_back": null, "ready": 1, "wanted": 2,

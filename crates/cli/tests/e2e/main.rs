@@ -8,6 +8,7 @@ mod contract;
 mod deployments;
 mod failures;
 mod kills;
+mod monitoring;
 mod pooler;
 mod reload;
 mod schema;

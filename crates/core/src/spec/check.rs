@@ -114,6 +114,11 @@ fn addresses_differ(spec: &ServiceSpec, found: &mut Found) {
             contradiction(found, &path, message, "put all `hosts` of one address into one [[listen]]");
         }
     }
+    let metrics = spec.monitoring.metrics.listen;
+    if metrics.is_some_and(|address| seen.contains_key(&address)) {
+        let message = "`metrics.listen` is an address at which requests arrive".to_owned();
+        contradiction(found, "metrics.listen", message, "give metrics a port of their own");
+    }
 }
 
 fn https_has_certificates(spec: &ServiceSpec, found: &mut Found) {

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::base::{Amount, Millis, Network, ServiceName};
+use crate::base::{Amount, Millis, Network, ServiceName, Share};
 
 use super::contract::ContractSpec;
 use super::database::{Access, DatabaseSpec, Names, Naming};
+use super::monitoring::{LogFormat, MonitoringSpec, Queries};
 use super::service::{DrainSpec, PortRange, Protocol, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
 use super::text;
@@ -51,13 +52,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("run.restart.first", &mut run.restart.first);
     each("run.restart.longest", &mut run.restart.longest);
     each("run.restart.forget", &mut run.restart.forget);
-    for (at, listen) in spec.listen.iter_mut().enumerate() {
-        each(&format!("listen[{at}].address"), &mut listen.address);
-        each(&format!("listen[{at}].hosts"), &mut listen.hosts);
-        each(&format!("listen[{at}].speaks"), &mut listen.speaks);
-        each(&format!("listen[{at}].trusted"), &mut listen.trusted);
-        each(&format!("listen[{at}].told"), &mut listen.told);
-    }
+    visit_door(spec, each);
     let deploy = &mut spec.deploy;
     each("deploy.strategy", &mut deploy.strategy);
     each("deploy.batch", &mut deploy.rolling.batch);
@@ -91,6 +86,27 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("assets.keep", &mut assets.keep);
     visit_database(&mut spec.database, each);
     visit_contract(&mut spec.contract, each);
+    visit_monitoring(&mut spec.monitoring, each);
+}
+
+fn visit_monitoring(monitoring: &mut MonitoringSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
+    each("metrics.listen", &mut monitoring.metrics.listen);
+    let log = &mut monitoring.log;
+    each("log.access", &mut log.access);
+    each("log.format", &mut log.format);
+    each("log.sample", &mut log.sample);
+    each("log.slow", &mut log.slow);
+    each("log.queries", &mut log.queries);
+}
+
+fn visit_door(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
+    for (at, listen) in spec.listen.iter_mut().enumerate() {
+        each(&format!("listen[{at}].address"), &mut listen.address);
+        each(&format!("listen[{at}].hosts"), &mut listen.hosts);
+        each(&format!("listen[{at}].speaks"), &mut listen.speaks);
+        each(&format!("listen[{at}].trusted"), &mut listen.trusted);
+        each(&format!("listen[{at}].told"), &mut listen.told);
+    }
     let tls = &mut spec.tls;
     each("tls.certificates", &mut tls.certificates);
     each("tls.oldest", &mut tls.oldest);
@@ -298,6 +314,18 @@ impl Field for Option<Amount> {
     }
 }
 
+impl Field for Option<SocketAddr> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Text(text) = value {
+            *self = text.parse().ok();
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        self.map(|address| literal(&address.to_string()))
+    }
+}
+
 /// Fields that a text's check has made canonical: what does not parse now was refused before.
 macro_rules! from_text {
     ($type:ty, $parse:expr, $show:expr) => {
@@ -323,6 +351,9 @@ from_text!(ServiceName, |text| text.parse().ok(), ToString::to_string);
 from_text!(SocketAddr, |text| text.parse().ok(), ToString::to_string);
 from_text!(PortRange, |text| text::port_range(text).ok(), |range| format!("{}-{}", range.first, range.last));
 from_text!(Signal, Signal::named, |signal| signal.name().to_owned());
+from_text!(Share, |text| text.parse().ok(), ToString::to_string);
+from_text!(LogFormat, LogFormat::named, |format| format.name().to_owned());
+from_text!(Queries, Queries::named, |queries| queries.name().to_owned());
 from_text!(StrategyKind, StrategyKind::named, |kind| kind.name().to_owned());
 from_text!(Pin, Pin::named, |pin| pin.name().to_owned());
 from_text!(Names, Names::named, |names| names.name().to_owned());

@@ -5,6 +5,7 @@
 
 mod data;
 mod door;
+mod monitoring;
 
 use crate::base::Millis;
 
@@ -134,6 +135,8 @@ pub(super) static FILE: &[Key] = &[
     key("contract", Kind::Table(data::CONTRACT), "", "What versions promise to their clients."),
     key("tls", Kind::Table(door::TLS), "", "Certificates, for addresses where https is spoken.")
         .also(&["ssl", "https"]),
+    key("metrics", Kind::Table(monitoring::METRICS), "", "Where metrics are told.").also(&["prometheus"]),
+    key("log", Kind::Table(monitoring::LOG), "", "The log of requests.").also(&["logs", "logging"]),
     not_yet("source", "watching for deliverables"),
 ];
 

@@ -11,6 +11,7 @@ use crate::base::{Amount, Millis, Network, ServiceName};
 use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
 use super::limit::{LimitSpec, TimeoutSpec};
+use super::monitoring::MonitoringSpec;
 use super::session::{AssetSpec, SessionSpec};
 use super::tls::{Speaks, TlsSpec, Told};
 
@@ -44,6 +45,8 @@ pub struct ServiceSpec {
     /// What encrypted connections need.
     #[serde(default)]
     pub tls: TlsSpec,
+    /// Where it can be seen what goes on.
+    pub monitoring: MonitoringSpec,
 }
 
 impl ServiceSpec {
@@ -70,6 +73,7 @@ impl ServiceSpec {
             database: DatabaseSpec::default(),
             contract: ContractSpec::default(),
             tls: TlsSpec::default(),
+            monitoring: MonitoringSpec::default(),
         }
     }
 }

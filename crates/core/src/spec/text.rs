@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use crate::base::{Network, ServiceName};
+use crate::base::{Network, ServiceName, Share};
 
 use super::service::PortRange;
 
@@ -191,6 +191,28 @@ pub(super) fn address(text: &str) -> Result<String, Wrong> {
             "write for example \"0.0.0.0:8080\"".to_owned(),
         ),
     }
+}
+
+/// The file of a log, or `-`.
+pub(super) fn log_file(text: &str) -> Result<String, Wrong> {
+    match text {
+        "-" => Ok(text.to_owned()),
+        _ if text.starts_with('/') && !text.ends_with('/') && !text.contains('\0') => Ok(text.to_owned()),
+        _ => Err(Wrong::new(
+            format!("is {}, which is not the absolute path of a file", quoted(text)),
+            "write for example \"/var/log/shop/access.log\", or \"-\" for the standard output",
+        )),
+    }
+}
+
+/// A part of a whole.
+pub(super) fn share(text: &str) -> Result<String, Wrong> {
+    text.parse::<Share>().map(|share| share.to_string()).map_err(|_| {
+        Wrong::new(
+            format!("is {}, which is not a share", quoted(text)),
+            "write a percentage from \"0%\" to \"100%\"",
+        )
+    })
 }
 
 pub(super) fn ports(text: &str) -> Result<String, Wrong> {

@@ -3,6 +3,7 @@
 //! Each check gives the canonical word, or says which ones there are. Tested by `check/tests.rs`.
 
 use super::database::{Access, Names, Naming};
+use super::monitoring::{LogFormat, Queries};
 use super::service::Protocol;
 use super::session::Pin;
 use super::text::{Wrong, nearest, quoted};
@@ -36,6 +37,16 @@ pub(super) fn speaks(text: &str) -> Result<String, Wrong> {
 /// How trusted peers tell of clients.
 pub(super) fn told(text: &str) -> Result<String, Wrong> {
     one_of(text, text.trim(), Told::ALL)
+}
+
+/// How a line of the log looks.
+pub(super) fn log_format(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), LogFormat::NAMES)
+}
+
+/// What is logged of queries.
+pub(super) fn queries(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), Queries::NAMES)
 }
 
 /// A version of TLS.

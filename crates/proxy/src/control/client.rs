@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tandem_core::base::{Generation, Millis};
 use tandem_core::contract::CallReport;
+use tandem_core::spec::LogSpec;
+use tandem_core::traffic::metrics::Metrics;
 use tandem_core::traffic::{Encryption, Table, TrafficReport};
 
 use super::message::{Answer, LONGEST_WATCH, Question, read, write};
@@ -81,6 +83,15 @@ impl Client {
         }
     }
 
+    /// Has requests that end from now on written down by these rules.
+    pub fn log(&mut self, spec: &LogSpec) -> Result<(), ControlError> {
+        match self.ask(&Question::Log(spec.clone()), PATIENCE)? {
+            Answer::Logged => Ok(()),
+            Answer::Invalid(why) => Err(ControlError::Invalid(why)),
+            _ => Err(ControlError::Confused),
+        }
+    }
+
     /// The report and its change number: at once if the number exceeds `seen`, else when something changes (health,
     /// the last request of an instance that takes no new ones, a table), or after `at_most` (a minute at the most).
     /// Numbers begin anew with each run of the proxy: on another `run`, begin with 0 again.
@@ -97,6 +108,14 @@ impl Client {
     pub fn calls(&mut self) -> Result<CallReport, ControlError> {
         match self.ask(&Question::Calls, PATIENCE)? {
             Answer::Calls(report) => Ok(report),
+            _ => Err(ControlError::Confused),
+        }
+    }
+
+    /// What this run of the proxy has measured so far.
+    pub fn metrics(&mut self) -> Result<Metrics, ControlError> {
+        match self.ask(&Question::Metrics, PATIENCE)? {
+            Answer::Metrics(metrics) => Ok(*metrics),
             _ => Err(ControlError::Confused),
         }
     }

@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tandem_core::base::{Generation, Millis};
 use tandem_core::contract::CallReport;
+use tandem_core::spec::LogSpec;
+use tandem_core::traffic::metrics::Metrics;
 use tandem_core::traffic::{Encryption, Table, TrafficReport};
 
 /// The longest line, in bytes: a table of tens of thousands of instances.
@@ -22,10 +24,14 @@ pub(super) enum Question {
     Apply(Table),
     /// Use these certificates from now on.
     Encrypt(Encryption),
+    /// Write requests down by these rules from now on.
+    Log(LogSpec),
     /// Tell when something differs from what was seen.
     Watch { seen: u64, at_most: Millis },
     /// Tell how often operations were called. A question of its own: there may be thousands of them.
     Calls,
+    /// Tell what was measured. A question of its own: it is much, and nothing is decided by it.
+    Metrics,
     /// Hand the listening sockets over: they are the answer.
     Listeners,
     /// Who are you.
@@ -38,10 +44,12 @@ pub(super) enum Question {
 pub(super) enum Answer {
     Applied(Generation),
     Encrypted,
+    Logged,
     Fenced { current: Generation },
     Invalid(String),
     Report { change: u64, report: TrafficReport },
     Calls(CallReport),
+    Metrics(Box<Metrics>),
     Process { pid: u32 },
 }
 

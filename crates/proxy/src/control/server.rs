@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
+use tandem_core::spec::LogSpec;
 use tandem_core::traffic::Encryption;
 
 use super::message::{Answer, LONGEST_WATCH, Question, read, write};
@@ -26,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Places {
     pub(crate) table: PathBuf,
     pub(crate) encryption: PathBuf,
+    pub(crate) log: PathBuf,
 }
 
 /// What the server answers from.
@@ -73,11 +75,13 @@ impl Server {
             let answer = match question {
                 Question::Apply(table) => self.apply(table),
                 Question::Encrypt(encryption) => self.encrypt(&encryption),
+                Question::Log(spec) => self.log(&spec),
                 Question::Watch { seen, at_most } => {
                     let (change, report) = self.shared.watch(seen, at_most.to_std().min(LONGEST_WATCH));
                     Answer::Report { change, report }
                 }
                 Question::Calls => Answer::Calls(self.shared.calls()),
+                Question::Metrics => Answer::Metrics(Box::new(self.shared.metrics())),
                 Question::Listeners => {
                     handover::send(stream, &self.listeners).map_err(std::io::Error::other)?;
                     continue;
@@ -110,6 +114,17 @@ impl Server {
                 Answer::Encrypted
             }
             Err(error) => Answer::Invalid(error.to_string()),
+        }
+    }
+
+    fn log(&self, spec: &LogSpec) -> Answer {
+        let _one_at_a_time = lock(&self.writing);
+        match self.shared.log.set(spec) {
+            Ok(()) => {
+                keep(&self.places.log, spec);
+                Answer::Logged
+            }
+            Err(error) => Answer::Invalid(format!("the log of requests can't be begun: {error}")),
         }
     }
 }

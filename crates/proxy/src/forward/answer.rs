@@ -10,6 +10,7 @@ use tandem_core::traffic::retry::Progress;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Cause, Failure, Next, class_of};
+use crate::account::Account;
 use crate::body::{Body, BodyError, Way};
 use crate::buffer::Buffer;
 use crate::deadline::{Limits, Side, Stop};
@@ -41,6 +42,7 @@ pub(super) struct Answer<'a> {
     worker: &'a Worker,
     limits: &'a Limits,
     timeouts: &'a TimeoutSpec,
+    account: &'a Account,
     /// Where else a file may be that the instance lacks.
     pub(super) search: Option<&'a Search>,
     pub(super) upload: Cell<Upload>,
@@ -65,12 +67,14 @@ impl<'a> Answer<'a> {
         worker: &'a Worker,
         limits: &'a Limits,
         timeouts: &'a TimeoutSpec,
+        account: &'a Account,
     ) -> Self {
         Answer {
             request,
             worker,
             limits,
             timeouts,
+            account,
             search: None,
             upload: Cell::new(Upload::Done),
             answered: Cell::new(false),
@@ -101,6 +105,7 @@ impl<'a> Answer<'a> {
             return Err(self.failure(Progress::Begun, Cause::Lacking));
         }
         buffer.consume(response.head);
+        self.account.answered(response.status);
         self.answered.set(true);
         if response.body == Framing::None {
             self.write(to, out).await?;
@@ -116,6 +121,7 @@ impl<'a> Answer<'a> {
             buffers: &self.worker.buffers,
             side: Side::Answer,
             silence: self.timeouts.stream.0,
+            carried: &self.account.sent,
         };
         let carried = way.carry(&mut body, from, buffer, to, response.encoding, out).await;
         carried.map(|()| self.delivered(&response)).map_err(|error| {

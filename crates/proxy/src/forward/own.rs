@@ -33,7 +33,7 @@ impl Connection {
         {
             let head =
                 format!("Content-Type: application/octet-stream\r\nContent-Length: {}\r\n", answer.len());
-            return Some(self.say(request, "200 OK", &head, answer, out).await);
+            return Some(self.say(request, (200, "OK"), &head, answer, out).await);
         }
         let port = self.client.redirect?;
         let host = std::str::from_utf8(out.get(request.host.0..request.host.1)?).ok()?;
@@ -44,13 +44,13 @@ impl Connection {
         let port = if port == 443 { String::new() } else { format!(":{port}") };
         let target = if target.starts_with('/') { target } else { "/" };
         let head = format!("Location: https://{name}{port}{target}\r\nContent-Length: 0\r\n");
-        Some(self.say(request, "308 Permanent Redirect", &head, "", out).await)
+        Some(self.say(request, (308, "Permanent Redirect"), &head, "", out).await)
     }
 
     async fn say(
         &mut self,
         request: &Request,
-        status: &str,
+        status: (u16, &str),
         fields: &str,
         body: &str,
         out: &mut Vec<u8>,
@@ -58,8 +58,10 @@ impl Connection {
         let keep_alive = request.body == Framing::None && request.keep_alive && !request.http10;
         let end = if keep_alive { "\r\n" } else { "Connection: close\r\n\r\n" };
         let body = if request.is_head { "" } else { body };
+        let (code, reason) = status;
+        self.account.answered_alone(code);
         out.clear();
-        out.extend_from_slice(format!("HTTP/1.1 {status}\r\n{fields}{end}{body}").as_bytes());
+        out.extend_from_slice(format!("HTTP/1.1 {code} {reason}\r\n{fields}{end}{body}").as_bytes());
         match self.send(out).await {
             Ok(()) if keep_alive => Next::Continue,
             _ => Next::Linger,
@@ -74,6 +76,7 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Next {
         let keep_alive = request.keep_alive && !request.http10 && !self.worker.shared.is_closing();
+        self.account.answered_alone(200);
         shelf::head(&file, keep_alive, out);
         if self.send(out).await.is_err() {
             return Next::Close;
@@ -90,6 +93,7 @@ impl Connection {
             }
             let part = part.get(..part.len().min(left as usize)).unwrap_or_default();
             left -= part.len() as u64;
+            self.account.sent.set(self.account.sent.get() + part.len() as u64);
             self.limits.set(Side::Answer, self.timeouts.stream.0);
             let mut parts = [IoSlice::new(part)];
             let sent = self.limits.write_all(Side::Answer, &mut self.stream, &mut parts, &mut 0).await;
@@ -105,6 +109,7 @@ impl Connection {
     pub(super) async fn send_again(&mut self, request: &Request, out: &mut Vec<u8>) -> Next {
         let Outcome::Again(again) = &request.session else { return Next::Close };
         let (target, cookie) = &**again;
+        self.account.answered_alone(303);
         out.clear();
         let head = format!(
             "HTTP/1.1 303 See Other\r\nLocation: {target}\r\nSet-Cookie: {cookie}\r\n\

@@ -43,7 +43,8 @@ pub(super) async fn exchange(
     let worker = &*connection.worker;
     let limits = &*connection.limits;
     let waits = request.expects && connection.buffer.is_empty();
-    let answer = Answer::new(request, worker, limits, timeouts);
+    let account = &connection.account;
+    let answer = Answer::new(request, worker, limits, timeouts, account);
     answer.upload.set(if waits { Upload::Waiting } else { Upload::Running });
     limits.reclass(Class::Upload);
     limits.set(Side::Request, timeouts.body.0);
@@ -59,7 +60,13 @@ pub(super) async fn exchange(
     let (mut client_read, mut client_write) = halves(&client);
     let (mut instance_read, mut instance_write) = halves(&instance);
     let (mut text_up, mut text_down) = (worker.buffers.text(), worker.buffers.text());
-    let way = Way { limits, buffers: &worker.buffers, side: Side::Request, silence: timeouts.body.0 };
+    let way = Way {
+        limits,
+        buffers: &worker.buffers,
+        side: Side::Request,
+        silence: timeouts.body.0,
+        carried: &account.received,
+    };
     let arriving = &mut connection.buffer;
     let outcome = {
         let mut up = pin!(async {

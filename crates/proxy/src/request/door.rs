@@ -4,6 +4,8 @@
 
 use std::mem::MaybeUninit;
 
+use tandem_core::traffic::metrics::Method;
+
 use super::session::{self, Fields};
 use super::told::Told;
 use super::{
@@ -94,6 +96,7 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
         head,
         route,
         body,
+        method: Method::named(method),
         is_head: method == "HEAD",
         idempotent: matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE"),
         http10,

@@ -19,13 +19,13 @@ use crate::proxy::{PATIENCE, Proxy};
 use crate::secure::{Authority, secure};
 
 /// Runs a client's side to its end, within the time that everything has.
-fn run<T>(body: impl Future<Output = T>) -> T {
+pub fn run<T>(body: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let bounded = async { tokio::time::timeout(PATIENCE, body).await.expect("it took too long") };
     LocalSet::new().block_on(&runtime, bounded)
 }
 
-async fn connect(address: SocketAddr) -> SendRequest<Bytes> {
+pub async fn connect(address: SocketAddr) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(address).await.unwrap();
     let (requests, connection) = h2::client::handshake(stream).await.unwrap();
     tokio::task::spawn_local(async move {
@@ -34,7 +34,7 @@ async fn connect(address: SocketAddr) -> SendRequest<Bytes> {
     requests.ready().await.unwrap()
 }
 
-fn request(method: &str, path: &str) -> http::request::Builder {
+pub fn request(method: &str, path: &str) -> http::request::Builder {
     Request::builder().method(method).uri(format!("http://shop.example{path}"))
 }
 
@@ -48,7 +48,7 @@ async fn read(mut body: RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>), h2::
     Ok((all, body.trailers().await?))
 }
 
-async fn get(requests: &mut SendRequest<Bytes>, path: &str) -> (StatusCode, Vec<u8>) {
+pub async fn get(requests: &mut SendRequest<Bytes>, path: &str) -> (StatusCode, Vec<u8>) {
     let (answer, _) = requests.send_request(request("GET", path).body(()).unwrap(), true).unwrap();
     let answer = answer.await.unwrap();
     (answer.status(), read(answer.into_body()).await.unwrap().0)

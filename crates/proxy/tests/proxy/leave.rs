@@ -8,7 +8,7 @@ use crate::instance::{gate, instance, named};
 use crate::proxy::{PATIENCE, Proxy, status};
 
 fn leave(proxy: &Proxy) {
-    kill_process(Pid::from_child(&proxy.child), Signal::USR1).unwrap();
+    kill_process(Pid::from_child(&proxy.child), Signal::USR2).unwrap();
 }
 
 /// Asks until the answer says that it is the last one: the proxy knows that it leaves.

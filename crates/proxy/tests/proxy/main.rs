@@ -10,6 +10,8 @@ mod health;
 mod http2;
 mod instance;
 mod leave;
+mod log;
+mod metrics;
 mod proxy;
 mod relay;
 mod secure;

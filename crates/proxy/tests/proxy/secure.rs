@@ -69,9 +69,9 @@ fn certificates(list: Vec<Certificate>) -> Encryption {
     Encryption { certificates: list, ..Encryption::default() }
 }
 
-type Secured = BufReader<StreamOwned<ClientConnection, TcpStream>>;
+pub type Secured = BufReader<StreamOwned<ClientConnection, TcpStream>>;
 
-fn connect(proxy: &Proxy, config: &Arc<ClientConfig>, name: &str) -> std::io::Result<Secured> {
+pub fn connect(proxy: &Proxy, config: &Arc<ClientConfig>, name: &str) -> std::io::Result<Secured> {
     let stream = TcpStream::connect(proxy.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let name = ServerName::try_from(name.to_owned()).unwrap();

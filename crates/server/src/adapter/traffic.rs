@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tandem_core::base::ServiceName;
+use tandem_core::spec::LogSpec;
 use tandem_core::traffic::{Counts, Table, TrafficReport};
 use tandem_engine::{PortError, Traffic};
 use tandem_proxy::control::{Client, ControlError};
@@ -164,9 +165,13 @@ impl Reports {
     }
 
     /// Asks the proxy for changes until it is told to stop, and wakes the engine at each.
-    pub(crate) fn watch(&self, state: &StateFolder, wake: &Wake) {
+    pub(crate) fn watch(&self, state: &StateFolder, log: &LogSpec, wake: &Wake) {
         while !self.is_over() {
             if let Ok(mut client) = Client::connect(&state.proxy_socket()) {
+                // Each run of the proxy is told once; what it does with it, it keeps.
+                if let Err(error) = client.log(log) {
+                    tracing::warn!(%error, "requests are not logged as the configuration says");
+                }
                 let mut seen = 0;
                 let pause = || if state.leaving_proxies().is_empty() { WATCH } else { LEAVING };
                 while let Ok((number, report)) = client.watch(seen, pause()) {

@@ -8,19 +8,22 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tandem_core::base::{DeploymentId, VersionLabel};
 use tandem_core::deploy::{Command, Forecast, forecast};
 use tandem_core::spec::Strategy;
+use tandem_core::traffic::metrics::Metrics;
 use tandem_core::workflow::Event;
 
 use super::repeat::Repeats;
 use super::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, PlanRequest, Problem, ProblemCode,
-    RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log, stream,
+    RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log, metrics, stream,
 };
+use crate::exposition::Format;
 use crate::office::Office;
 
 /// The largest request that is read, in bytes.
@@ -46,6 +49,8 @@ pub(super) fn router(office: Arc<Office>) -> Router {
         .route("/v1/rollback", post(rollback))
         .route("/v1/scale", post(scale))
         .route("/v1/plan", post(plan))
+        .route("/v1/metrics", get(page))
+        .route("/v1/traffic", get(traffic))
         .route("/v1/instances/{id}/log", get(log::log))
         .fallback(|| async { Problem::new(ProblemCode::NotFound, "the admin API has no such path") })
         .method_not_allowed_fallback(|| async {
@@ -65,6 +70,20 @@ async fn why(State(office): Shared) -> Json<Why> {
 
 async fn config(State(office): Shared) -> Json<ConfigInForce> {
     Json(office.config_in_force())
+}
+
+async fn page(State(office): Shared, headers: HeaderMap) -> Result<impl IntoResponse, Problem> {
+    let accept = headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let format = Format::accepted(accept);
+    let page = metrics::page(office, format).await;
+    let page = page.map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
+    Ok(([(http::header::CONTENT_TYPE, format.content_type())], page))
+}
+
+async fn traffic(State(office): Shared) -> Result<Json<Metrics>, Problem> {
+    let measured = tokio::task::spawn_blocking(move || metrics::measured(&office)).await;
+    let away = || Problem::new(ProblemCode::Unavailable, "the proxy does not answer at the moment");
+    measured.ok().flatten().map(Json).ok_or_else(away)
 }
 
 /// Which version a link is wanted for.
@@ -92,10 +111,7 @@ async fn deployment(
     known(&office, &id).map(Json)
 }
 
-async fn events(
-    State(office): Shared,
-    headers: HeaderMap,
-) -> Result<impl axum::response::IntoResponse, Problem> {
+async fn events(State(office): Shared, headers: HeaderMap) -> Result<impl IntoResponse, Problem> {
     Ok(stream::events(office, None, last_event(&headers)?))
 }
 
@@ -103,7 +119,7 @@ async fn deployment_events(
     State(office): Shared,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<impl axum::response::IntoResponse, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let id = known(&office, &id)?.id;
     Ok(stream::events(office, Some(id), last_event(&headers)?))
 }

@@ -130,6 +130,7 @@ impl Work {
             clock: self.clock,
             contract: self.contract.clone(),
             certificates: self.certificates.clone(),
+            state: self.state.clone(),
             path: path.to_owned(),
             store: Mutex::new(Store::open(&self.state.database())?),
         })
@@ -137,7 +138,8 @@ impl Work {
 
     fn begin_watchers(&self) -> Result<(), ControllerError> {
         let (reports, state, wake) = (self.reports.clone(), self.state.clone(), self.wake.clone());
-        spawn("traffic", move || reports.watch(&state, &wake))?;
+        let log = self.spec.monitoring.log.clone();
+        spawn("traffic", move || reports.watch(&state, &log, &wake))?;
         let (driver, reports, wake) = (self.driver.clone(), self.reports.clone(), self.wake.clone());
         let passes = self.passes.clone();
         spawn("instances", move || {

@@ -115,7 +115,7 @@ impl Supervisor {
                     pid = old.pid(),
                     "the proxy from before leaves when its clients have gone over"
                 );
-                old.signal(Signal::USR1);
+                old.signal(Signal::USR2);
                 self.proxy.holder = Some(new);
             }
             Err(error) => {

@@ -23,17 +23,22 @@ fn a_controller() {
     run(ControllerOptions { config: folder.join("tandem.toml"), state: folder.join("state") }).unwrap();
 }
 
-struct Daemon {
+pub(crate) struct Daemon {
     folder: tempfile::TempDir,
     child: Child,
 }
 
 impl Daemon {
     fn start() -> Daemon {
+        Daemon::start_with("")
+    }
+
+    /// With more in its configuration.
+    pub(crate) fn start_with(more: &str) -> Daemon {
         let folder = tempfile::tempdir().unwrap();
         let config = "service = \"shop\"\n[run]\ncommand = [\"x\"]\ninstances = 2\n\
                       [[listen]]\naddress = \"127.0.0.1:1\"\n";
-        fs::write(folder.path().join("tandem.toml"), config).unwrap();
+        fs::write(folder.path().join("tandem.toml"), format!("{config}{more}")).unwrap();
         fs::create_dir(folder.path().join("v1")).unwrap();
         fs::write(folder.path().join("v1/x"), "no program").unwrap();
         let child = Daemon::child(&folder);
@@ -84,7 +89,7 @@ impl Daemon {
         (status, kind, answer)
     }
 
-    fn ask(&self, what: &str, more: &str, body: &Value) -> (u16, String, Value) {
+    pub(crate) fn ask(&self, what: &str, more: &str, body: &Value) -> (u16, String, Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let (status, kind, mut answer) = self.open(what, more, &body);
         let mut text = String::new();

@@ -4,6 +4,7 @@
 mod api;
 mod certificates;
 mod config;
+mod metrics;
 mod state;
 mod store;
 mod supervisor;

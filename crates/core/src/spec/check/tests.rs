@@ -121,6 +121,16 @@ certificates = { "shop.pem" = "shop.key" }
 oldest = "TLSv1.3"
 client_ca = "clients.pem"
 client = "optional"
+
+[metrics]
+listen = "127.0.0.1:9090"
+
+[log]
+access = "/var/log/shop/access.log"
+format = "combined"
+sample = "0.5%"
+slow = "2s"
+queries = "shown"
 "#;
 
 /// The problems of a text as they are printed without a terminal.
@@ -328,6 +338,16 @@ certificates = {}                 # default. From the file with a certificate an
 oldest = "1.2"                    # default. The oldest version of TLS that is spoken.
 # client_ca =                     # default. A file with the authorities that vouch for clients. Not set: clients are not asked for a certificate.
 client = "required"               # default. With client_ca: whether clients must show a certificate (required) or may (optional).
+
+[metrics]
+# listen =                        # default. Where Prometheus finds them, under /metrics; nothing else is there. Not set: only at the admin socket.
+
+[log]
+# access =                        # default. The file, by an absolute path, or - for the standard output of `tandem up`. Not set: there is no log.
+format = "json"                   # default. How a line looks: json, or combined, as other servers have it.
+sample = "100%"                   # default. Which part is logged of the requests that went well and were quick; the others are in any case.
+slow = "1s"                       # default. Requests that took longer than this are logged in any case.
+queries = "hidden"                # default. Whether what follows the ? of a path is logged: hidden or shown.
 "###);
     let full = show(FULL).unwrap();
     assert_eq!(full.matches("default. ").count(), 4, "only the second address is not wholly written: {full}");

@@ -56,9 +56,9 @@ batch = 0
 "#;
     insta::assert_snapshot!(problems(text), @r###"
 tandem.toml:2:1: unknown key `servce` at the top
-  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract, tls
+  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract, tls, metrics, log
 tandem.toml:3:1: unknown key `instances` at the top
-  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract, tls
+  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits, sessions, assets, database, contract, tls, metrics, log
 tandem.toml:5:11: `run.command` is the text "bin/shop --port $PORT", but a list of program and arguments is expected
   help: write command = ["bin/shop", "--port", "$PORT"]
 tandem.toml:6:13: `run.instances` is the text "four", but a whole number is expected
@@ -215,6 +215,41 @@ address = "[::]:80"
     insta::assert_snapshot!(problems("service = \"a\"\nrun.command = [\"a\"]\n[listen]\naddress = \"[::]:80\""), @r###"
 tandem.toml:3:1: `listen` is a table, but a list of tables is expected
   help: write [[listen]] with two brackets: there may be several
+"###);
+}
+
+#[test]
+fn metrics_have_an_address_of_their_own() {
+    let text = format!("{SMALL}[metrics]\nlisten = \"0.0.0.0:8080\"\n");
+    insta::assert_snapshot!(problems(&text), @r###"
+tandem.toml:7:10: `metrics.listen` is an address at which requests arrive
+  help: give metrics a port of their own
+"###);
+}
+
+#[test]
+fn logs_have_a_path_and_a_share() {
+    insta::assert_snapshot!(said_of_all(&[
+        ("log", "access = \"access.log\""),
+        ("log", "format = \"apache\""),
+        ("log", "sample = \"1\""),
+        ("log", "sample = 0.01"),
+    ]), @r###"
+access = "access.log"
+7:10: `log.access` is "access.log", which is not the absolute path of a file
+  help: write for example "/var/log/shop/access.log", or "-" for the standard output
+
+format = "apache"
+7:10: `log.format` is "apache", which is not known here
+  help: possible are "json", "combined"
+
+sample = "1"
+7:10: `log.sample` is "1", which is not a share
+  help: write a percentage from "0%" to "100%"
+
+sample = 0.01
+7:10: `log.sample` is the number 0.01, but a text in quotes is expected
+  help: write for example sample = "1%"
 "###);
 }
 
