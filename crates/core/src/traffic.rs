@@ -1,14 +1,15 @@
 //! How requests find an instance: the route table and what is observed of the traffic.
 //!
 //! `table` and `listener` are what the controller tells the proxy, `report` is what the proxy tells the controller; `matching`, `asset`,
-//! `session`, `balance`, `health` and `retry` are the rules by which the proxy acts. Must not know deployments: it is
-//! given pools and answers. Tested in place, rule by rule.
+//! `session`, `balance`, `health` and `retry` are the rules by which the proxy acts; `renewal` says when an authority is asked
+//! for a certificate. Must not know deployments: it is given pools and answers. Tested in place, rule by rule.
 
 pub mod asset;
 pub mod balance;
 pub mod health;
 pub mod listener;
 pub mod matching;
+pub mod renewal;
 pub mod report;
 pub mod retry;
 pub mod session;
