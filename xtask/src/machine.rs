@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 pub(crate) type Need = (&'static str, &'static str);
 
 /// What the suite needs beside Rust: a C compiler and linker (SQLite is built in), a Python for its servers, PostgreSQL with
-/// its pooler, clang, whose library reads the headers of PostgreSQL's parser, and a maker of certificates.
+/// its pooler, clang, whose library reads the headers of PostgreSQL's parser, a maker of certificates, and an authority for them.
 pub(crate) const SUITE: &[Need] = &[
     ("cc", "build-essential"),
     ("python3", "python3"),
@@ -17,6 +17,7 @@ pub(crate) const SUITE: &[Need] = &[
     ("pgbouncer", "pgbouncer"),
     ("clang", "clang"),
     ("openssl", "openssl"),
+    ("pebble", "pebble"),
 ];
 
 /// Where Debian keeps PostgreSQL's programs, a folder per version.

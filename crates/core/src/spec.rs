@@ -5,6 +5,7 @@
 //! (`check`), shown (`show`) and described (`schema`). Must not know how instances, traffic or deployments are carried
 //! out, nor files or the environment. Tested in `check/tests.rs`.
 
+mod acme;
 mod check;
 mod contract;
 mod database;
@@ -37,4 +38,4 @@ pub use service::{
 pub use session::{AssetSpec, Pin, SessionSpec};
 pub use show::show;
 pub use text::like_a_name;
-pub use tls::{ClientCertificate, Speaks, TlsSpec, TlsVersion, Told};
+pub use tls::{AcmeChallenge, AcmeSpec, ClientCertificate, Speaks, TlsSpec, TlsVersion, Told};

@@ -78,20 +78,27 @@ impl Tls {
     /// Something in it can't be used. What is in force stays.
     pub(crate) fn new(encryption: &Encryption) -> Result<Tls, BadCertificate> {
         let provider = Arc::new(ring::default_provider());
-        let all = certified(encryption.certificates.iter(), &provider)?;
+        let all = certified(encryption.certificates.iter(), |c| certified_key(c, &provider))?;
         let usual = Names { all, otherwise: true };
         let asked = encryption.challenges.iter().filter_map(|challenge| match challenge {
             Challenge::Handshake(certificate) => Some(certificate),
             Challenge::Http { .. } => None,
         });
-        let asking = Names { all: certified(asked, &provider)?, otherwise: false };
+        let asking = Names { all: certified(asked, |c| answer_key(c, &provider))?, otherwise: false };
         let answers = encryption.challenges.iter().filter_map(|challenge| match challenge {
             Challenge::Http { token, answer } => Some((token.clone(), answer.clone())),
             Challenge::Handshake(_) => None,
         });
         Ok(Tls {
-            usual: Arc::new(config(&provider, encryption, usual, &[HTTP2, HTTP1])?),
-            asking: Arc::new(config(&provider, encryption, asking, &[ASKING])?),
+            usual: Arc::new(config(
+                &provider,
+                encryption,
+                encryption.clients.as_ref(),
+                usual,
+                &[HTTP2, HTTP1],
+            )?),
+            // Authorities are no clients, and have no certificate to show.
+            asking: Arc::new(config(&provider, encryption, None, asking, &[ASKING])?),
             answers: answers.collect(),
         })
     }
@@ -100,6 +107,7 @@ impl Tls {
 fn config(
     provider: &Arc<CryptoProvider>,
     encryption: &Encryption,
+    clients: Option<&ClientCheck>,
     names: Names,
     protocols: &[&[u8]],
 ) -> Result<ServerConfig, BadCertificate> {
@@ -110,7 +118,7 @@ fn config(
     };
     let builder = ServerConfig::builder_with_provider(Arc::clone(provider));
     let builder = builder.with_protocol_versions(versions).map_err(|error| wrong(error.to_string()))?;
-    let verifier = match &encryption.clients {
+    let verifier = match clients {
         None => Arc::new(NoClientAuth),
         Some(check) => verifier(check, provider).map_err(wrong)?,
     };
@@ -165,23 +173,38 @@ impl ProducesTickets for NoTickets {
 
 fn certified<'a>(
     certificates: impl Iterator<Item = &'a Certificate>,
-    provider: &CryptoProvider,
+    key: impl Fn(&Certificate) -> Result<CertifiedKey, String>,
 ) -> Result<Vec<Named>, BadCertificate> {
-    let one = |certificate: &Certificate| {
-        let name = certificate.names.first().map_or("?", String::as_str).to_owned();
-        match certified_key(certificate, provider) {
-            Ok(key) => Ok((certificate.names.clone(), Arc::new(key))),
-            Err(why) => Err(BadCertificate { name, why }),
+    let one = |certificate: &Certificate| match key(certificate) {
+        Ok(key) => Ok((certificate.names.clone(), Arc::new(key))),
+        Err(why) => {
+            let name = certificate.names.first().map_or("?", String::as_str).to_owned();
+            Err(BadCertificate { name, why })
         }
     };
     certificates.map(one).collect()
 }
 
 fn certified_key(certificate: &Certificate, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
+    let (chain, key) = parts(certificate)?;
+    CertifiedKey::from_der(chain, key, provider).map_err(|error| error.to_string())
+}
+
+/// What answers an authority is marked as no certificate that anybody should accept (RFC 8737), so no rules for such apply.
+fn answer_key(certificate: &Certificate, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
+    let (chain, key) = parts(certificate)?;
+    let key = provider.key_provider.load_private_key(key).map_err(|error| error.to_string())?;
+    let answer = CertifiedKey::new(chain, key);
+    answer.end_entity_cert().map_err(|error| error.to_string())?;
+    Ok(answer)
+}
+
+type Parts = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn parts(certificate: &Certificate) -> Result<Parts, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.chain.as_bytes()).collect();
     let chain = chain.map_err(|error| format!("the chain is not PEM: {error}"))?;
     let key = PrivateKeyDer::from_pem_slice(certificate.key.0.as_bytes())
         .map_err(|error| format!("the key is not PEM: {error}"))?;
-    let key = CertifiedKey::from_der(chain, key, provider).map_err(|error| error.to_string())?;
-    Ok(key)
+    Ok((chain, key))
 }

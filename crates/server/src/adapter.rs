@@ -2,6 +2,7 @@
 //!
 //! Tested in `tests/server/adapter.rs`, and end to end.
 
+pub(crate) mod acme;
 pub(crate) mod certificates;
 pub(crate) mod contract;
 pub(crate) mod database;

@@ -5,8 +5,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
+use tandem_core::base::{Millis, Timestamp};
 use tandem_core::spec::{ClientCertificate, ServiceSpec, Speaks, TlsSpec};
 use tandem_core::traffic::{Certificate, ClientCheck, Encryption, Secret};
 use x509_parser::extensions::GeneralName;
@@ -16,7 +17,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
 /// An end that is nearer than this is told.
-const SOON: Duration = Duration::from_secs(14 * 86_400);
+const SOON: Millis = Millis::from_secs(14 * 86_400);
 
 /// A certificate can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +34,22 @@ pub struct Certificates {
     pub encryption: Encryption,
     /// What people should know of them: those that end soon, or have ended.
     pub remarks: Vec<String>,
+}
+
+/// What a certificate says of itself.
+pub(crate) struct Face {
+    /// The names it is for, in lower case.
+    pub(crate) names: Vec<String>,
+    /// The first moment at which it is good.
+    pub(crate) begins: Timestamp,
+    /// The last.
+    pub(crate) ends: Timestamp,
+}
+
+/// The time by which certificates live: unlike Tandem's own, it is everybody's.
+pub(crate) fn wall_time() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp(since.map_or(0, |since| since.as_millis() as u64))
 }
 
 /// The files that a configuration names, by absolute path. `base`: where relative ones begin.
@@ -56,22 +73,39 @@ pub fn read(tls: &TlsSpec, base: &Path) -> Result<Certificates, CertificateError
     for (chain, key) in &tls.certificates {
         let (chain, key) = (base.join(chain), base.join(key));
         let text = text(&chain)?;
-        let (names, ends) = look(&chain, &text)?;
-        all.remarks.extend(remark(&chain, &names, ends, SystemTime::now()));
-        let certificate = Certificate { names, chain: text, key: Secret(self::text(&key)?) };
-        let alone = Encryption { certificates: vec![certificate.clone()], ..Encryption::default() };
-        tandem_proxy::tls::check(&alone).map_err(|error| wrong(&chain, error.why))?;
+        let face = look(&text).map_err(|why| wrong(&chain, why))?;
+        all.remarks.extend(remark(&chain, &face, wall_time()));
+        let certificate = Certificate { names: face.names, chain: text, key: Secret(self::text(&key)?) };
+        usable(&certificate).map_err(|why| wrong(&chain, why))?;
         all.encryption.certificates.push(certificate);
     }
     if let Some(file) = &tls.client_ca {
         let file = base.join(file);
         let required = tls.client == ClientCertificate::Required;
-        let check = ClientCheck { authorities: text(&file)?, required };
-        let alone = Encryption { clients: Some(check.clone()), ..Encryption::default() };
-        tandem_proxy::tls::check(&alone).map_err(|error| wrong(&file, error.why))?;
-        all.encryption.clients = Some(check);
+        all.encryption.clients = Some(ClientCheck { authorities: authorities(&file)?, required });
     }
     Ok(all)
+}
+
+/// Reads a file with the certificates of authorities.
+///
+/// # Errors
+/// It can't be used.
+pub(crate) fn authorities(file: &Path) -> Result<String, CertificateError> {
+    let authorities = text(file)?;
+    let check = ClientCheck { authorities: authorities.clone(), required: true };
+    let alone = Encryption { clients: Some(check), ..Encryption::default() };
+    tandem_proxy::tls::check(&alone).map_err(|error| wrong(file, error.why))?;
+    Ok(authorities)
+}
+
+/// Whether the proxy could use it.
+///
+/// # Errors
+/// Why it could not.
+pub(crate) fn usable(certificate: &Certificate) -> Result<(), String> {
+    let alone = Encryption { certificates: vec![certificate.clone()], ..Encryption::default() };
+    tandem_proxy::tls::check(&alone).map_err(|error| error.why)
 }
 
 fn wrong(file: &Path, why: impl ToString) -> CertificateError {
@@ -86,14 +120,17 @@ fn text(file: &Path) -> Result<String, CertificateError> {
     fs::read_to_string(file).map_err(failed)
 }
 
-/// The names that the first certificate of a chain is for, and when it ends.
-fn look(file: &Path, text: &str) -> Result<(Vec<String>, SystemTime), CertificateError> {
-    let pem = Pem::iter_from_buffer(text.as_bytes())
+/// What the first certificate of a chain says of itself.
+///
+/// # Errors
+/// There is none, or it can't be read.
+pub(crate) fn look(chain: &str) -> Result<Face, String> {
+    let pem = Pem::iter_from_buffer(chain.as_bytes())
         .find(|pem| pem.as_ref().is_ok_and(|pem| pem.label == "CERTIFICATE"));
-    let Some(Ok(pem)) = pem else { return Err(wrong(file, "it holds no certificate (PEM)")) };
-    let (_, certificate) = X509Certificate::from_der(&pem.contents).map_err(|error| wrong(file, error))?;
-    let ends = certificate.validity().not_after.timestamp();
-    let ends = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(ends).unwrap_or_default());
+    let Some(Ok(pem)) = pem else { return Err("it holds no certificate (PEM)".to_owned()) };
+    let (_, certificate) = X509Certificate::from_der(&pem.contents).map_err(|error| error.to_string())?;
+    let time = |seconds: i64| Timestamp(u64::try_from(seconds).unwrap_or_default().saturating_mul(1000));
+    let validity = certificate.validity();
     let alternatives = certificate.subject_alternative_name().ok().flatten();
     let alternatives = alternatives.iter().flat_map(|names| &names.value.general_names);
     let mut names: Vec<String> = alternatives
@@ -106,17 +143,16 @@ fn look(file: &Path, text: &str) -> Result<(Vec<String>, SystemTime), Certificat
         let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
         names.extend(common.map(str::to_ascii_lowercase));
     }
-    Ok((names, ends))
+    let (begins, ends) = (time(validity.not_before.timestamp()), time(validity.not_after.timestamp()));
+    Ok(Face { names, begins, ends })
 }
 
-fn remark(file: &Path, names: &[String], ends: SystemTime, now: SystemTime) -> Option<String> {
-    let (file, names) = (file.display(), names.join(", "));
-    match ends.duration_since(now) {
-        Ok(left) if left > SOON => None,
-        Ok(left) => {
-            let days = left.as_secs() / 86_400;
-            Some(format!("the certificate {file} ({names}) ends in {days} days: renew it"))
-        }
-        Err(_) => Some(format!("the certificate {file} ({names}) has ended: clients refuse it")),
+fn remark(file: &Path, face: &Face, now: Timestamp) -> Option<String> {
+    let (file, names) = (file.display(), face.names.join(", "));
+    if face.ends < now {
+        return Some(format!("the certificate {file} ({names}) has ended: clients refuse it"));
     }
+    let left = face.ends.since(now);
+    let days = left.0 / 86_400_000;
+    (left <= SOON).then(|| format!("the certificate {file} ({names}) ends in {days} days: renew it"))
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tandem_core::spec::{self, Problem, ServiceSpec};
 
+use crate::acme::{Authority, BadAccountKey, ExternalAccount};
 use crate::certificates::{self, CertificateError, Certificates};
 
 /// The longest configuration that is read, in bytes.
@@ -54,6 +55,9 @@ pub enum ConfigError {
     /// It names a certificate that can't be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// It names an account at a certificate authority that can't be used.
+    #[error(transparent)]
+    Account(#[from] BadAccountKey),
 }
 
 fn plain(path: &Path, text: &str, problems: &[Problem]) -> String {
@@ -77,12 +81,30 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 /// The certificates that a configuration names; relative paths begin in its folder. None: nothing is encrypted.
 ///
 /// # Errors
-/// One of them can't be used.
+/// One of them can't be used, or an authority could not be asked for them.
 pub fn certificates(spec: &ServiceSpec, path: &Path) -> Result<Option<Certificates>, ConfigError> {
     if !certificates::are_wanted(spec) {
         return Ok(None);
     }
-    Ok(Some(certificates::read(&spec.tls, path.parent().unwrap_or(Path::new(".")))?))
+    let base = path.parent().unwrap_or(Path::new("."));
+    if let Some(authority) = Authority::of(spec, base, external_account(spec)?) {
+        authority.roots()?;
+    }
+    Ok(Some(certificates::read(&spec.tls, base)?))
+}
+
+/// The account that a certificate authority knows already, its key perhaps from our own environment. None: it needs none.
+pub(crate) fn external_account(spec: &ServiceSpec) -> Result<Option<ExternalAccount>, ConfigError> {
+    let acme = &spec.tls.acme;
+    let (Some(number), Some(key)) = (&acme.eab_kid, &acme.eab_key) else { return Ok(None) };
+    let key = match key.strip_prefix("env:") {
+        None => key.clone(),
+        Some(name) => std::env::var(name)
+            .ok()
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| ConfigError::Environment { names: vec![name.to_owned()] })?,
+    };
+    Ok(Some(ExternalAccount::new(number, &key)?))
 }
 
 /// Where the database is, its references `env:NAME` resolved from our own environment. None: the service has none.

@@ -6,6 +6,7 @@
 //!
 //! Tested in `tests/server` with real files, sockets and processes; end to end with the real binary in `crates/cli`.
 
+mod acme;
 mod adapter;
 pub mod api;
 pub mod certificates;

@@ -186,6 +186,11 @@ impl StateFolder {
         self.path.join("encryption.json")
     }
 
+    /// What is kept of a certificate authority.
+    pub fn acme(&self) -> PathBuf {
+        self.path.join("acme.json")
+    }
+
     /// The database of the store.
     pub fn database(&self) -> PathBuf {
         self.path.join("tandem.db")

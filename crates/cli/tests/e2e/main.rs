@@ -3,6 +3,8 @@
 //! The load is open-loop and each request has its own id, so whatever gets lost or doubled is seen from outside. Each
 //! test has a folder and a port of its own.
 
+mod authority;
+mod certificates;
 mod command;
 mod contract;
 mod deployments;

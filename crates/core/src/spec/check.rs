@@ -5,13 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use super::acme::MOST_NAMES;
 use super::database::DatabaseSpec;
 use super::field::visit;
 use super::found::Found;
 use super::problem::{Problem, ProblemCode};
 use super::service::{ListenSpec, ServiceSpec, StrategyKind};
 use super::session::Pin;
-use super::tls::Speaks;
+use super::tls::{AcmeChallenge, AcmeSpec, Speaks};
 
 #[cfg(test)]
 mod tests;
@@ -66,6 +67,7 @@ pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
     needs_are_shared(&spec, &mut found);
     sessions_can_stay(&spec, &mut found);
     https_has_certificates(&spec, &mut found);
+    authorities_can_be_asked(&spec, &mut found);
     if found.problems.is_empty() {
         return Ok(Checked { spec, found });
     }
@@ -126,10 +128,13 @@ fn https_has_certificates(spec: &ServiceSpec, found: &mut Found) {
     if let Some(at) = spec.listen.iter().position(secure)
         && spec.tls.certificates.is_empty()
         && found.value("tls.certificates").is_none()
+        && spec.tls.acme == AcmeSpec::default()
+        && found.good(&["tls.acme.terms"])
     {
         let path = format!("listen[{at}].speaks");
         let message = "`listen.speaks` is https, and there is no certificate".to_owned();
-        let help = "write for example [tls] certificates = { \"certs/shop.pem\" = \"certs/shop.key\" }";
+        let help = "write for example [tls] certificates = { \"certs/shop.pem\" = \"certs/shop.key\" }, or have them from an \
+                    authority: [tls.acme] terms = \"accepted\"";
         contradiction(found, &path, message, help);
     }
     if let Some(at) = spec.listen.iter().position(|listen| listen.speaks == Speaks::Redirect)
@@ -138,6 +143,68 @@ fn https_has_certificates(spec: &ServiceSpec, found: &mut Found) {
         let path = format!("listen[{at}].speaks");
         let message = "`listen.speaks` is redirect, and no address speaks https".to_owned();
         contradiction(found, &path, message, "add a [[listen]] with speaks = \"https\"");
+    }
+}
+
+/// The first key of `[tls.acme]` that is written beside the consent.
+fn first_of_acme(found: &Found) -> String {
+    let keys = ["contact", "hosts", "challenge", "eab_kid", "eab_key", "ca", "directory"];
+    let written = keys.iter().map(|key| format!("tls.acme.{key}")).find(|path| found.value(path).is_some());
+    written.unwrap_or_else(|| "tls.acme".to_owned())
+}
+
+/// An authority is asked by consent, for names, and comes to an address that it can reach.
+fn authorities_can_be_asked(spec: &ServiceSpec, found: &mut Found) {
+    if !found.good(&["tls.acme.terms", "tls.acme.hosts", "tls.acme.challenge"]) {
+        return;
+    }
+    let (acme, terms) = (&spec.tls.acme, "tls.acme.terms");
+    if !acme.accepted {
+        if *acme != AcmeSpec::default() {
+            let path = first_of_acme(found);
+            let message =
+                "`tls.acme` asks an authority for certificates whose terms are not accepted".to_owned();
+            contradiction(
+                found,
+                &path,
+                message,
+                "read them, and write terms = \"accepted\" if you accept them",
+            );
+        }
+        return;
+    }
+    let speaks = |of: &[Speaks]| spec.listen.iter().any(|listen| of.contains(&listen.speaks));
+    let names = spec.acme_names();
+    if !speaks(&[Speaks::Https]) {
+        let message = "`tls.acme` asks for certificates, and no address speaks https".to_owned();
+        contradiction(found, terms, message, "add a [[listen]] with speaks = \"https\"");
+    } else if names.is_empty() {
+        let message = "`tls.acme` has no name to ask a certificate for".to_owned();
+        let help = "name them: hosts = [\"shop.example.com\"], here or at the address that speaks https";
+        contradiction(found, terms, message, help);
+    } else if names.len() > MOST_NAMES {
+        let message =
+            format!("`tls.acme` would ask certificates for {} names, more than {MOST_NAMES}", names.len());
+        contradiction(
+            found,
+            terms,
+            message,
+            "name fewer in `hosts`, and files in `tls.certificates` for the others",
+        );
+    }
+    if spec.acme_challenge() == AcmeChallenge::Http && !speaks(&[Speaks::Http, Speaks::Redirect]) {
+        let message =
+            "`tls.acme` has authorities ask on port 80, and no address speaks clear text".to_owned();
+        let help = "add a [[listen]] that is reached there, with speaks = \"redirect\", or write challenge = \"tls\" if https is reached \
+                    on port 443";
+        contradiction(found, terms, message, help);
+    }
+    if acme.eab_kid.is_some() != acme.eab_key.is_some()
+        && found.good(&["tls.acme.eab_kid", "tls.acme.eab_key"])
+    {
+        let path = if acme.eab_kid.is_some() { "tls.acme.eab_kid" } else { "tls.acme.eab_key" };
+        let message = format!("`{path}` says one half of an account");
+        contradiction(found, path, message, "write both eab_kid and eab_key");
     }
 }
 

@@ -8,13 +8,14 @@ use std::net::SocketAddr;
 
 use crate::base::{Amount, Millis, Network, ServiceName, Share};
 
+use super::acme::ACCEPTED;
 use super::contract::ContractSpec;
 use super::database::{Access, DatabaseSpec, Names, Naming};
 use super::monitoring::{LogFormat, MonitoringSpec, Queries};
 use super::service::{DrainSpec, PortRange, Protocol, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
 use super::text;
-use super::tls::{ClientCertificate, Speaks, TlsVersion, Told};
+use super::tls::{AcmeChallenge, ClientCertificate, Speaks, TlsSpec, TlsVersion, Told};
 use super::value::Value;
 
 /// A field that can be set from a value and written as one.
@@ -107,11 +108,7 @@ fn visit_door(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)
         each(&format!("listen[{at}].trusted"), &mut listen.trusted);
         each(&format!("listen[{at}].told"), &mut listen.told);
     }
-    let tls = &mut spec.tls;
-    each("tls.certificates", &mut tls.certificates);
-    each("tls.oldest", &mut tls.oldest);
-    each("tls.client_ca", &mut tls.client_ca);
-    each("tls.client", &mut tls.client);
+    visit_tls(&mut spec.tls, each);
 }
 
 fn visit_database(database: &mut DatabaseSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
@@ -138,6 +135,22 @@ fn visit_contract(contract: &mut ContractSpec, each: &mut dyn FnMut(&str, &mut d
     each("contract.window", &mut contract.window);
     each("contract.needs", &mut contract.needs);
     each("contract.shared", &mut contract.shared);
+}
+
+fn visit_tls(tls: &mut TlsSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
+    each("tls.certificates", &mut tls.certificates);
+    each("tls.oldest", &mut tls.oldest);
+    each("tls.client_ca", &mut tls.client_ca);
+    each("tls.client", &mut tls.client);
+    let acme = &mut tls.acme;
+    each("tls.acme.terms", &mut Consent(&mut acme.accepted));
+    each("tls.acme.directory", &mut acme.directory);
+    each("tls.acme.contact", &mut acme.contact);
+    each("tls.acme.hosts", &mut acme.hosts);
+    each("tls.acme.challenge", &mut acme.challenge);
+    each("tls.acme.eab_kid", &mut acme.eab_kid);
+    each("tls.acme.eab_key", &mut acme.eab_key);
+    each("tls.acme.ca", &mut acme.ca);
 }
 
 /// A text in quotes, as TOML wants it.
@@ -284,6 +297,31 @@ impl Field for EveryClass<'_> {
 
     fn show(&self) -> Option<String> {
         None
+    }
+}
+
+/// Consent is one word or none.
+struct Consent<'f>(&'f mut bool);
+
+impl Field for Consent<'_> {
+    fn set(&mut self, value: &Value) {
+        *self.0 = matches!(value, Value::Text(text) if text == ACCEPTED);
+    }
+
+    fn show(&self) -> Option<String> {
+        self.0.then(|| literal(ACCEPTED))
+    }
+}
+
+impl Field for Option<AcmeChallenge> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Text(text) = value {
+            *self = AcmeChallenge::named(text);
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        self.map(|challenge| literal(challenge.name()))
     }
 }
 

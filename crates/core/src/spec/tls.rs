@@ -18,6 +18,87 @@ pub struct TlsSpec {
     pub client_ca: Option<String>,
     /// Whether clients must show one.
     pub client: ClientCertificate,
+    /// Certificates that an authority gives.
+    #[serde(default)]
+    pub acme: AcmeSpec,
+}
+
+/// Certificates that an authority gives by itself to whoever shows that a name is theirs (ACME, RFC 8555).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcmeSpec {
+    /// Whether the authority's terms are accepted. Nothing is asked of it before.
+    pub accepted: bool,
+    /// The word for a known authority, or the URL of its directory.
+    pub directory: String,
+    /// The mail address by which it can reach the team.
+    pub contact: Option<String>,
+    /// The names to have certificates for. Empty: those of the addresses where https is spoken.
+    pub hosts: Vec<String>,
+    /// How a name is shown to be ours. None: as suits the addresses.
+    pub challenge: Option<AcmeChallenge>,
+    /// The number of the account that the authority knows already, where it wants one.
+    pub eab_kid: Option<String>,
+    /// The key of that account, or where it is.
+    pub eab_key: Option<String>,
+    /// A file with the authorities that vouch for the directory itself. None: those of the system.
+    pub ca: Option<String>,
+}
+
+impl Default for AcmeSpec {
+    fn default() -> Self {
+        AcmeSpec {
+            accepted: false,
+            directory: "letsencrypt".to_owned(),
+            contact: None,
+            hosts: Vec::new(),
+            challenge: None,
+            eab_kid: None,
+            eab_key: None,
+            ca: None,
+        }
+    }
+}
+
+impl AcmeSpec {
+    /// Authorities that have a word, and where their directories are.
+    pub(super) const KNOWN: &'static [(&'static str, &'static str)] = &[
+        ("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory"),
+        ("letsencrypt-staging", "https://acme-staging-v02.api.letsencrypt.org/directory"),
+    ];
+
+    /// The URL of the directory.
+    pub fn url(&self) -> &str {
+        let known = AcmeSpec::KNOWN.iter().find(|(word, _)| *word == self.directory);
+        known.map_or(&self.directory, |(_, url)| url)
+    }
+}
+
+/// How an authority is shown that a name is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AcmeChallenge {
+    /// It asks for a token on port 80 (HTTP-01).
+    Http,
+    /// It shakes hands on port 443 (TLS-ALPN-01).
+    Tls,
+}
+
+impl AcmeChallenge {
+    /// All of them, as the configuration has them.
+    pub(super) const ALL: &'static [&'static str] = &["http", "tls"];
+
+    /// The word of the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            AcmeChallenge::Http => "http",
+            AcmeChallenge::Tls => "tls",
+        }
+    }
+
+    /// The one of that word.
+    pub fn named(name: &str) -> Option<AcmeChallenge> {
+        [AcmeChallenge::Http, AcmeChallenge::Tls].into_iter().find(|challenge| challenge.name() == name)
+    }
 }
 
 /// A version of TLS.

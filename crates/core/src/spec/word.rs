@@ -7,7 +7,7 @@ use super::monitoring::{LogFormat, Queries};
 use super::service::Protocol;
 use super::session::Pin;
 use super::text::{Wrong, nearest, quoted};
-use super::tls::{ClientCertificate, Speaks, TlsVersion, Told};
+use super::tls::{AcmeChallenge, ClientCertificate, Speaks, TlsVersion, Told};
 
 /// Signals by which an app may be asked to stop.
 pub(super) static SIGNALS: &[&str] = &["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"];
@@ -52,6 +52,19 @@ pub(super) fn queries(text: &str) -> Result<String, Wrong> {
 /// A version of TLS.
 pub(super) fn tls_version(text: &str) -> Result<String, Wrong> {
     one_of(text, text.trim().trim_start_matches("TLSv"), TlsVersion::ALL)
+}
+
+/// How an authority is shown that a name is ours.
+pub(super) fn acme_challenge(text: &str) -> Result<String, Wrong> {
+    match text.trim() {
+        "http-01" => {
+            Err(Wrong::new(format!("is {}, another name", quoted(text)), "Tandem calls that \"http\""))
+        }
+        "tls-alpn-01" | "tls-alpn" => {
+            Err(Wrong::new(format!("is {}, another name", quoted(text)), "Tandem calls that \"tls\""))
+        }
+        name => one_of(text, name, AcmeChallenge::ALL),
+    }
 }
 
 /// Whether clients must show a certificate.

@@ -4,10 +4,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{CertificateParams, CertifiedIssuer, CustomExtension, IsCa, KeyPair};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned,
+};
 use tandem_core::spec::{Speaks, TlsVersion};
 use tandem_core::traffic::{Certificate, Challenge, ClientCheck, Encryption, Listener, Secret};
 
@@ -210,12 +214,7 @@ fn clear_text_is_sent_on_and_authorities_get_their_answers() {
         Listener { speaks: Speaks::Https, ..Listener::new("127.0.0.1:8443".parse().unwrap()) },
     ];
     proxy.apply();
-    let authority = Authority::new();
-    let asked = authority.certificate(&["a.example"]);
-    let challenges = vec![
-        Challenge::Http { token: "tok".to_owned(), answer: "tok.thumb".to_owned() },
-        Challenge::Handshake(asked.clone()),
-    ];
+    let challenges = vec![Challenge::Http { token: "tok".to_owned(), answer: "tok.thumb".to_owned() }];
     proxy.control().encrypt(&Encryption { challenges, ..Encryption::default() }).unwrap();
     let answer = proxy.ask("GET /a?b=c HTTP/1.1\r\nHost: shop.example:80\r\n\r\n");
     assert_eq!(status(&answer), 308);
@@ -225,10 +224,73 @@ fn clear_text_is_sent_on_and_authorities_get_their_answers() {
     assert_eq!(raw.answer().1, b"tok.thumb");
     raw.send("GET /.well-known/acme-challenge/other HTTP/1.1\r\nHost: a.example\r\n\r\n");
     assert_eq!(status(&raw.answer().0), 308);
-    proxy.listeners = vec![Listener { speaks: Speaks::Https, ..Listener::new(proxy.address) }];
-    proxy.apply();
-    let stream = connect(&proxy, &authority.client(&["acme-tls/1"], None), "a.example").unwrap();
-    assert_eq!(shown(&stream), der(&asked));
-    assert!(connect(&proxy, &authority.client(&["acme-tls/1"], None), "b.example").is_err());
-    assert!(connect(&proxy, &authority.client(&[], None), "a.example").is_err(), "only for who asks");
+}
+
+/// An authority that shakes hands: it knows what it looks for, and takes nobody's word for it (RFC 8737).
+#[derive(Debug)]
+struct Asking(Arc<CryptoProvider>);
+
+impl Asking {
+    fn client(protocol: &str) -> Arc<ClientConfig> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let asking = Arc::new(Asking(Arc::clone(&provider)));
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.unwrap().dangerous().with_custom_certificate_verifier(asking);
+        let mut config = builder.with_no_client_auth();
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        Arc::new(config)
+    }
+}
+
+impl ServerCertVerifier for Asking {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[test]
+fn an_authority_that_shakes_hands_gets_its_answer_and_nobody_else_does() {
+    let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+    params.custom_extensions = vec![CustomExtension::new_acme_identifier(&[7; 32])];
+    let key = KeyPair::generate().unwrap();
+    let chain = params.self_signed(&key).unwrap().pem();
+    let answer = Certificate { names: vec!["a.example".to_owned()], chain, key: Secret(key.serialize_pem()) };
+    // Clients that must show a certificate are no reason to ask an authority for one.
+    let clients = Some(ClientCheck { authorities: Authority::new().pem(), required: true });
+    let challenges = vec![Challenge::Handshake(answer.clone())];
+    let proxy = secure(&[named("one")], &Encryption { challenges, clients, ..Encryption::default() });
+    proxy.wait_instance(1, "health", |i| i.health.is_up());
+    let stream = connect(&proxy, &Asking::client("acme-tls/1"), "a.example").unwrap();
+    assert_eq!(shown(&stream), der(&answer));
+    assert!(connect(&proxy, &Asking::client("acme-tls/1"), "b.example").is_err());
+    assert!(connect(&proxy, &Asking::client("http/1.1"), "a.example").is_err(), "only for who asks");
 }

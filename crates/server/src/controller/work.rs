@@ -13,6 +13,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::ControllerError;
 use super::shutdown::Stopped;
+use crate::acme::Authority;
+use crate::adapter::acme::AcmeKeeper;
 use crate::adapter::certificates::CertificateKeeper;
 use crate::adapter::contract::ContractKeeper;
 use crate::adapter::database::{DatabasePort, SchemaKeeper};
@@ -51,6 +53,8 @@ pub(crate) struct Work {
     contract: Option<Arc<ContractKeeper>>,
     /// Of certificates. None: nothing is encrypted.
     certificates: Option<Arc<CertificateKeeper>>,
+    /// Of an authority that gives them. None: there are only files.
+    acme: Option<Arc<AcmeKeeper>>,
     engine: JoinHandle<()>,
     /// Becomes ready when the engine's thread is over, for whatever reason.
     over: Option<oneshot::Receiver<()>>,
@@ -79,7 +83,9 @@ impl Work {
         let keeper = database.as_ref().map(|database| Arc::clone(&database.keeper));
         let contract = ContractKeeper::new(&spec, &driver, state, clock).map(Arc::new);
         let base = path.parent().unwrap_or(Path::new(".")).to_owned();
-        let certificates = CertificateKeeper::new(&spec, base, state).map(Arc::new);
+        let certificates = CertificateKeeper::new(&spec, base.clone(), state).map(Arc::new);
+        let authority = Authority::of(&spec, &base, config::external_account(&spec)?);
+        let acme = AcmeKeeper::new(&spec, authority, state, certificates.as_ref()).map(Arc::new);
         let instances = DriverInstances {
             driver: driver.clone(),
             service: service.clone(),
@@ -112,6 +118,7 @@ impl Work {
             keeper,
             contract,
             certificates,
+            acme,
             engine,
             over: Some(over),
         };
@@ -162,6 +169,9 @@ impl Work {
         }
         if let Some(keeper) = self.certificates.clone() {
             spawn("certificates", move || keeper.watch())?;
+        }
+        if let Some(keeper) = self.acme.clone() {
+            spawn("acme", move || keeper.work())?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::super::key::{FILE, Key};
 use super::super::show;
 use super::*;
 
+mod acme;
 mod messages;
 
 const SMALL: &str = r#"
@@ -122,6 +123,16 @@ oldest = "TLSv1.3"
 client_ca = "clients.pem"
 client = "optional"
 
+[tls.acme]
+terms = "accepted"
+directory = "https://authority.example/dir"
+contact = "mailto:ops@example.com"
+hosts = ["Shop.Example.com"]
+challenge = "tls"
+eab_kid = "kid-1"
+eab_key = "env:ACME_KEY"
+ca = "authority.pem"
+
 [metrics]
 listen = "127.0.0.1:9090"
 
@@ -198,10 +209,16 @@ fn every_example_is_good() {
     let mut lines = Vec::new();
     examples("", FILE, &mut lines);
     for line in lines {
-        let mut text = format!("{line}\nlisten = [{{ address = \"[::]:80\" }}]\n");
-        for (key, value) in
-            [("service", "\"shop\""), ("run.command", "[\"a\"]"), ("contract.shared", "\"/tmp\"")]
-        {
+        let secure = "{ address = \"[::]:443\", speaks = \"https\", hosts = [\"a.example\"] }";
+        let mut text = format!("{line}\nlisten = [{{ address = \"[::]:80\" }}, {secure}]\n");
+        for (key, value) in [
+            ("service", "\"shop\""),
+            ("run.command", "[\"a\"]"),
+            ("contract.shared", "\"/tmp\""),
+            ("tls.acme.terms", "\"accepted\""),
+            ("tls.acme.eab_kid", "\"kid-1\""),
+            ("tls.acme.eab_key", "\"abc\""),
+        ] {
             if !line.starts_with(key) {
                 text.push_str(&format!("{key} = {value}\n"));
             }
@@ -338,6 +355,16 @@ certificates = {}                 # default. From the file with a certificate an
 oldest = "1.2"                    # default. The oldest version of TLS that is spoken.
 # client_ca =                     # default. A file with the authorities that vouch for clients. Not set: clients are not asked for a certificate.
 client = "required"               # default. With client_ca: whether clients must show a certificate (required) or may (optional).
+
+[tls.acme]
+# terms =                         # default. That you accept the authority's terms. Nothing is asked of it before.
+directory = "letsencrypt"         # default. The authority: letsencrypt, letsencrypt-staging (for trials), or the URL of its directory.
+# contact =                       # default. A mail address by which the authority can reach you.
+hosts = []                        # default. The names to have certificates for, one each. Empty: those of the addresses where https is spoken.
+# challenge =                     # default. How a name is shown to be yours: http (asked on port 80) or tls (on port 443). Not set: tls if https is on port 443.
+# eab_kid =                       # default. Where the authority wants an account that it knows already: its number.
+# eab_key =                       # default. The key of that account (base64url); env:NAME is read from the environment.
+# ca =                            # default. A file with the authorities that vouch for the directory itself. Not set: those of the system.
 
 [metrics]
 # listen =                        # default. Where Prometheus finds them, under /metrics; nothing else is there. Not set: only at the admin socket.

@@ -1,7 +1,8 @@
 //! The keys of where requests arrive: addresses and certificates.
 
+use super::super::acme;
 use super::super::text;
-use super::super::tls::{ClientCertificate, Speaks, TlsVersion, Told};
+use super::super::tls::{AcmeChallenge, ClientCertificate, Speaks, TlsVersion, Told};
 use super::super::word;
 use super::{Key, Kind, key};
 
@@ -66,4 +67,67 @@ pub(super) static TLS: &[Key] = &[
         "\"optional\"",
         "With client_ca: whether clients must show a certificate (required) or may (optional).",
     ),
+    key(
+        "acme",
+        Kind::Table(ACME),
+        "",
+        "Certificates that an authority gives and renews by itself (ACME), beside those of files or in place of them.",
+    )
+    .also(&["letsencrypt", "auto"]),
+];
+
+static ACME: &[Key] = &[
+    key(
+        "terms",
+        Kind::OneOf(&[acme::ACCEPTED], acme::terms),
+        "\"accepted\"",
+        "That you accept the authority's terms. Nothing is asked of it before.",
+    )
+    .also(&["accept_terms", "agree_tos", "accept_tos", "tos", "enabled"]),
+    key(
+        "directory",
+        Kind::Text(acme::directory),
+        "\"letsencrypt-staging\"",
+        "The authority: letsencrypt, letsencrypt-staging (for trials), or the URL of its directory.",
+    )
+    .also(&["server", "authority", "ca_url", "url"]),
+    key(
+        "contact",
+        Kind::Text(acme::contact),
+        "\"ops@example.com\"",
+        "A mail address by which the authority can reach you.",
+    )
+    .also(&["email", "mail"]),
+    key(
+        "hosts",
+        Kind::Words(acme::host),
+        "[\"shop.example.com\"]",
+        "The names to have certificates for, one each. Empty: those of the addresses where https is spoken.",
+    )
+    .also(&["host", "domains", "domain", "names"]),
+    key(
+        "challenge",
+        Kind::OneOf(AcmeChallenge::ALL, word::acme_challenge),
+        "\"http\"",
+        "How a name is shown to be yours: http (asked on port 80) or tls (on port 443). Not set: tls if https is on port 443.",
+    ),
+    key(
+        "eab_kid",
+        Kind::Text(acme::account_number),
+        "\"kid-1\"",
+        "Where the authority wants an account that it knows already: its number.",
+    ),
+    key(
+        "eab_key",
+        Kind::Text(acme::account_key),
+        "\"env:ACME_KEY\"",
+        "The key of that account (base64url); env:NAME is read from the environment.",
+    ),
+    key(
+        "ca",
+        Kind::Text(text::file),
+        "\"certs/authority.pem\"",
+        "A file with the authorities that vouch for the directory itself. Not set: those of the system.",
+    )
+    .also(&["root", "roots", "ca_file"]),
 ];
