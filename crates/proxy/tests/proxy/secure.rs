@@ -234,8 +234,10 @@ impl Asking {
     fn client(protocol: &str) -> Arc<ClientConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let asking = Arc::new(Asking(Arc::clone(&provider)));
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = builder.unwrap().dangerous().with_custom_certificate_verifier(asking);
+        // In 1.3 it would not see at once that it is asked for a certificate of its own.
+        let builder = ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_protocol_versions(&[&rustls::version::TLS12]).unwrap();
+        let builder = builder.dangerous().with_custom_certificate_verifier(asking);
         let mut config = builder.with_no_client_auth();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         Arc::new(config)
