@@ -69,7 +69,7 @@ pub(crate) enum Verb {
         #[arg(long, short)]
         watch: bool,
     },
-    /// Show what goes on now, once a second: requests, failures and durations by version and instance
+    /// Show what goes on now, once a second, by version and instance
     #[command(after_help = "Example:\n  tandem top --once --json | jq .all.p99")]
     Top {
         /// Show one second, and end

@@ -246,6 +246,7 @@ Commands:
   deploy       Replace the running version by another, and wait until that is done
   plan         Say what a deployment would do, step by step, without doing it
   status       Show what runs and what is going on
+  top          Show what goes on now, once a second, by version and instance
   watch        Follow a deployment until it is over
   why          Say what the deployment under way waits for
   link         Print a link that shows one version, whether it has traffic or not
@@ -256,6 +257,7 @@ Commands:
   history      List the deployments, the newest first
   logs         Show what an instance wrote, or all of them
   scale        Run another number of instances from now on
+  reload       Take the configuration and the program as they lie there now, without an interruption
   schema       Change the database's schema while two versions of the app use it
   config       Show the configuration, or describe it for editors
   completions  Print a completion script for a shell
