@@ -1,4 +1,4 @@
-//! The health check of gRPC (`grpc.health.v1`, https://github.com/grpc/grpc/blob/master/doc/health-checking.md): the question,
+//! The health check of gRPC (`grpc.health.v1`, <https://github.com/grpc/grpc/blob/master/doc/health-checking.md>): the question,
 //! and what the answer means.
 //!
 //! As text like all of the path, and the few bytes of its messages by hand. Does no I/O. Tested in place and through the
