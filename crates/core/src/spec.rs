@@ -13,6 +13,7 @@ mod field;
 mod found;
 mod key;
 mod limit;
+mod listen;
 mod monitoring;
 mod problem;
 mod schema;
@@ -22,20 +23,22 @@ mod show;
 mod text;
 mod tls;
 mod value;
+mod vocabulary;
 mod word;
 
 pub use check::{read, read_database};
 pub use contract::ContractSpec;
 pub use database::{Access, DatabaseSpec, Names, Naming};
 pub use limit::{LimitSpec, TimeoutSpec};
+pub use listen::{ListenSpec, Speaks, Told};
 pub use monitoring::{LogFormat, LogSpec, MetricsSpec, MonitoringSpec, Queries};
 pub use problem::{Problem, ProblemCode};
 pub use schema::schema;
 pub use service::{
-    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, ListenSpec, PortRange, Protocol, RestartSpec,
-    RollingSpec, RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind,
+    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, PortRange, Protocol, RestartSpec, RollingSpec,
+    RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind,
 };
 pub use session::{AssetSpec, Pin, SessionSpec};
 pub use show::show;
 pub use text::like_a_name;
-pub use tls::{AcmeChallenge, AcmeSpec, ClientCertificate, Speaks, TlsSpec, TlsVersion, Told};
+pub use tls::{AcmeChallenge, AcmeSpec, ClientCertificate, TlsSpec, TlsVersion};

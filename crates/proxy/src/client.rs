@@ -34,8 +34,10 @@ pub(crate) struct Connection {
 pub(crate) enum Next {
     /// It goes on.
     Continue,
-    /// It ends now.
+    /// It ends now, and in order.
     Close,
+    /// It ends now, and not as if all were well: something is missing, or nobody is there.
+    Abort,
     /// It ends once the client had time to read the answer.
     Linger,
     /// It goes on in HTTP/2.

@@ -44,6 +44,9 @@ impl Tree {
         for place in PLACES {
             find(&root.join(place), &|path| path.ends_with("Cargo.toml"), &mut manifests)?;
         }
+        if manifests.is_empty() {
+            return Err(io::Error::other(format!("{}: no package in it", root.display())));
+        }
         let mut packages = Vec::new();
         for path in manifests {
             packages.push(Package::read(root, &path)?);

@@ -2,9 +2,11 @@
 //!
 //! The values stand in `tls`. Knows nothing of how an authority is asked. Tested in place and by `check/tests.rs`.
 
-use super::service::{ListenSpec, ServiceSpec};
+use super::listen::ListenSpec;
+use super::listen::Speaks;
+use super::service::ServiceSpec;
 use super::text::{self, Wrong, is_variable, quoted};
-use super::tls::{AcmeChallenge, AcmeSpec, Speaks};
+use super::tls::{AcmeChallenge, AcmeSpec};
 
 /// The most names for which certificates are asked.
 pub(super) const MOST_NAMES: usize = 100;

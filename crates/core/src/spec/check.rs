@@ -9,10 +9,12 @@ use super::acme::MOST_NAMES;
 use super::database::DatabaseSpec;
 use super::field::visit;
 use super::found::Found;
+use super::listen::ListenSpec;
+use super::listen::Speaks;
 use super::problem::{Problem, ProblemCode};
-use super::service::{ListenSpec, ServiceSpec, StrategyKind};
+use super::service::{ServiceSpec, StrategyKind};
 use super::session::Pin;
-use super::tls::{AcmeChallenge, AcmeSpec, Speaks};
+use super::tls::{AcmeChallenge, AcmeSpec};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::vocabulary::words;
 use crate::base::Millis;
 
 /// The database whose schema is changed, and where its migrations are.
@@ -79,23 +80,7 @@ pub enum Names {
     Qualified,
 }
 
-impl Names {
-    /// All of them, as the configuration has them.
-    pub(super) const ALL: &'static [&'static str] = &["bare", "qualified"];
-
-    /// The word of the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Names::Bare => "bare",
-            Names::Qualified => "qualified",
-        }
-    }
-
-    /// The one of that word.
-    pub fn named(name: &str) -> Option<Names> {
-        [Names::Bare, Names::Qualified].into_iter().find(|names| names.name() == name)
-    }
-}
+words!(Names: Bare = "bare", Qualified = "qualified");
 
 /// How an instance is told which revision is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -109,23 +94,7 @@ pub enum Access {
     Role,
 }
 
-impl Access {
-    /// All of them, as the configuration has them.
-    pub(super) const ALL: &'static [&'static str] = &["url", "role"];
-
-    /// The word of the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Access::Url => "url",
-            Access::Role => "role",
-        }
-    }
-
-    /// The one of that word.
-    pub fn named(name: &str) -> Option<Access> {
-        [Access::Url, Access::Role].into_iter().find(|access| access.name() == name)
-    }
-}
+words!(Access: Url = "url", Role = "role");
 
 /// Who says what the sessions of instances are called at the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -138,20 +107,4 @@ pub enum Naming {
     Own,
 }
 
-impl Naming {
-    /// All of them, as the configuration has them.
-    pub(super) const ALL: &'static [&'static str] = &["url", "own"];
-
-    /// The word of the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Naming::Url => "url",
-            Naming::Own => "own",
-        }
-    }
-
-    /// The one of that word.
-    pub fn named(name: &str) -> Option<Naming> {
-        [Naming::Url, Naming::Own].into_iter().find(|naming| naming.name() == name)
-    }
-}
+words!(Naming: Url = "url", Own = "own");

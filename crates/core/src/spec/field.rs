@@ -11,11 +11,12 @@ use crate::base::{Amount, Millis, Network, ServiceName, Share};
 use super::acme::ACCEPTED;
 use super::contract::ContractSpec;
 use super::database::{Access, DatabaseSpec, Names, Naming};
+use super::listen::{Speaks, Told};
 use super::monitoring::{LogFormat, MonitoringSpec, Queries};
 use super::service::{DrainSpec, PortRange, Protocol, ServiceSpec, Signal, StrategyKind};
 use super::session::Pin;
 use super::text;
-use super::tls::{AcmeChallenge, ClientCertificate, Speaks, TlsSpec, TlsVersion, Told};
+use super::tls::{AcmeChallenge, ClientCertificate, TlsSpec, TlsVersion};
 use super::value::Value;
 
 /// A field that can be set from a value and written as one.

@@ -321,7 +321,7 @@ static LIMITS: &[Key] = &[
 static SESSIONS: &[Key] = &[
     key(
         "pin",
-        Kind::OneOf(Pin::NAMES, word::pin),
+        Kind::OneOf(Pin::ALL, word::pin),
         "\"forward\"",
         "none, forward (never back to the old version), or stay (after a flip with it, too).",
     )

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::vocabulary::words;
 use crate::base::{Millis, Share};
 
 /// Where it can be seen what goes on.
@@ -68,23 +69,7 @@ pub enum LogFormat {
     Combined,
 }
 
-impl LogFormat {
-    /// All of them, as the configuration has them.
-    pub(super) const NAMES: &'static [&'static str] = &["json", "combined"];
-
-    /// The name, as the configuration has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            LogFormat::Json => "json",
-            LogFormat::Combined => "combined",
-        }
-    }
-
-    /// The one of that name.
-    pub fn named(name: &str) -> Option<LogFormat> {
-        [LogFormat::Json, LogFormat::Combined].into_iter().find(|format| format.name() == name)
-    }
-}
+words!(LogFormat: Json = "json", Combined = "combined");
 
 /// What is logged of queries, which may hold what is nobody's business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,23 +81,7 @@ pub enum Queries {
     Shown,
 }
 
-impl Queries {
-    /// All of them, as the configuration has them.
-    pub(super) const NAMES: &'static [&'static str] = &["hidden", "shown"];
-
-    /// The name, as the configuration has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Queries::Hidden => "hidden",
-            Queries::Shown => "shown",
-        }
-    }
-
-    /// The one of that name.
-    pub fn named(name: &str) -> Option<Queries> {
-        [Queries::Hidden, Queries::Shown].into_iter().find(|queries| queries.name() == name)
-    }
-}
+words!(Queries: Hidden = "hidden", Shown = "shown");
 
 #[cfg(test)]
 mod tests {

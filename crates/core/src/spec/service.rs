@@ -6,14 +6,16 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Amount, Millis, Network, ServiceName};
+use crate::base::{Amount, Millis, ServiceName};
 
 use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
 use super::limit::{LimitSpec, TimeoutSpec};
+use super::listen::ListenSpec;
 use super::monitoring::MonitoringSpec;
 use super::session::{AssetSpec, SessionSpec};
-use super::tls::{Speaks, TlsSpec, Told};
+use super::tls::TlsSpec;
+use super::vocabulary::words;
 
 /// One service, as its team wants it to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,23 +91,7 @@ pub enum Protocol {
     Http2,
 }
 
-impl Protocol {
-    /// All of them, as the configuration has them.
-    pub(super) const ALL: &'static [&'static str] = &["http1", "http2"];
-
-    /// The word of the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Protocol::Http1 => "http1",
-            Protocol::Http2 => "http2",
-        }
-    }
-
-    /// The one of that word.
-    pub fn named(name: &str) -> Option<Protocol> {
-        [Protocol::Http1, Protocol::Http2].into_iter().find(|protocol| protocol.name() == name)
-    }
-}
+words!(Protocol: Http1 = "http1", Http2 = "http2");
 
 /// How an instance is run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -305,37 +291,6 @@ pub struct RestartSpec {
 impl Default for RestartSpec {
     fn default() -> Self {
         RestartSpec { first: Millis(100), longest: Millis::from_secs(60), forget: Millis::from_secs(60) }
-    }
-}
-
-/// An address on which requests arrive, and the hosts that are served there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListenSpec {
-    /// The address and port to listen on.
-    pub address: SocketAddr,
-    /// Host names, without port, lower case; `*.example.com` matches one label. Empty: all hosts.
-    pub hosts: Vec<String>,
-    /// What is spoken there.
-    #[serde(default)]
-    pub speaks: Speaks,
-    /// Peers that are believed what they tell of the client: proxies of the team's own.
-    #[serde(default)]
-    pub trusted: Vec<Network>,
-    /// How trusted peers tell it.
-    #[serde(default)]
-    pub told: Told,
-}
-
-impl ListenSpec {
-    /// All hosts, at an address that is still to be filled in.
-    pub(super) fn draft() -> ListenSpec {
-        ListenSpec {
-            address: SocketAddr::from(([0, 0, 0, 0], 0)),
-            hosts: Vec::new(),
-            speaks: Speaks::Http,
-            trusted: Vec::new(),
-            told: Told::Fields,
-        }
     }
 }
 

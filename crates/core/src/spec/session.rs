@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::vocabulary::words;
 use crate::base::Millis;
 
 /// How clients are held to the version that served them.
@@ -44,24 +45,7 @@ pub enum Pin {
     Stay,
 }
 
-impl Pin {
-    /// All of them, as the configuration has them.
-    pub(super) const NAMES: &'static [&'static str] = &["none", "forward", "stay"];
-
-    /// The name, as the configuration has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Pin::None => "none",
-            Pin::Forward => "forward",
-            Pin::Stay => "stay",
-        }
-    }
-
-    /// The one of that name.
-    pub fn named(name: &str) -> Option<Pin> {
-        [Pin::None, Pin::Forward, Pin::Stay].into_iter().find(|pin| pin.name() == name)
-    }
-}
+words!(Pin: None = "none", Forward = "forward", Stay = "stay");
 
 /// Files whose names tell their content, of which pages of other versions may still ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,12 @@
-//! Where requests arrive: what is spoken there, who is believed, what encryption needs. The checked values.
+//! What encrypted connections need: the checked values.
 //!
 //! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests.rs`.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use super::vocabulary::words;
 
 /// What encrypted connections need.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -83,23 +85,7 @@ pub enum AcmeChallenge {
     Tls,
 }
 
-impl AcmeChallenge {
-    /// All of them, as the configuration has them.
-    pub(super) const ALL: &'static [&'static str] = &["http", "tls"];
-
-    /// The word of the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            AcmeChallenge::Http => "http",
-            AcmeChallenge::Tls => "tls",
-        }
-    }
-
-    /// The one of that word.
-    pub fn named(name: &str) -> Option<AcmeChallenge> {
-        [AcmeChallenge::Http, AcmeChallenge::Tls].into_iter().find(|challenge| challenge.name() == name)
-    }
-}
+words!(AcmeChallenge: Http = "http", Tls = "tls");
 
 /// A version of TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -113,23 +99,7 @@ pub enum TlsVersion {
     V1_3,
 }
 
-impl TlsVersion {
-    /// All of them, as the configuration has them.
-    pub(super) const ALL: &'static [&'static str] = &["1.2", "1.3"];
-
-    /// The word of the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            TlsVersion::V1_2 => "1.2",
-            TlsVersion::V1_3 => "1.3",
-        }
-    }
-
-    /// The one of that word.
-    pub fn named(name: &str) -> Option<TlsVersion> {
-        [TlsVersion::V1_2, TlsVersion::V1_3].into_iter().find(|version| version.name() == name)
-    }
-}
+words!(TlsVersion: V1_2 = "1.2", V1_3 = "1.3");
 
 /// Whether clients must show a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -142,82 +112,4 @@ pub enum ClientCertificate {
     Optional,
 }
 
-impl ClientCertificate {
-    /// All of them, as the configuration has them.
-    pub(super) const ALL: &'static [&'static str] = &["required", "optional"];
-
-    /// The word of the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            ClientCertificate::Required => "required",
-            ClientCertificate::Optional => "optional",
-        }
-    }
-
-    /// The one of that word.
-    pub fn named(name: &str) -> Option<ClientCertificate> {
-        let all = [ClientCertificate::Required, ClientCertificate::Optional];
-        all.into_iter().find(|client| client.name() == name)
-    }
-}
-
-/// What is spoken at a listening address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Speaks {
-    /// HTTP in clear text.
-    #[default]
-    Http,
-    /// HTTP, encrypted.
-    Https,
-    /// HTTP in clear text, only to send clients to `https`.
-    Redirect,
-}
-
-impl Speaks {
-    /// All of them, as the configuration has them.
-    pub(super) const ALL: &'static [&'static str] = &["http", "https", "redirect"];
-
-    /// The word of the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Speaks::Http => "http",
-            Speaks::Https => "https",
-            Speaks::Redirect => "redirect",
-        }
-    }
-
-    /// The one of that word.
-    pub fn named(name: &str) -> Option<Speaks> {
-        [Speaks::Http, Speaks::Https, Speaks::Redirect].into_iter().find(|speaks| speaks.name() == name)
-    }
-}
-
-/// How a trusted peer tells whom it passes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Told {
-    /// By the fields `X-Forwarded-*` and `Forwarded` of each request.
-    #[default]
-    Fields,
-    /// By the PROXY protocol (version 1 or 2) at the beginning of each connection.
-    Proxy,
-}
-
-impl Told {
-    /// All of them, as the configuration has them.
-    pub(super) const ALL: &'static [&'static str] = &["fields", "proxy"];
-
-    /// The word of the configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Told::Fields => "fields",
-            Told::Proxy => "proxy",
-        }
-    }
-
-    /// The one of that word.
-    pub fn named(name: &str) -> Option<Told> {
-        [Told::Fields, Told::Proxy].into_iter().find(|told| told.name() == name)
-    }
-}
+words!(ClientCertificate: Required = "required", Optional = "optional");

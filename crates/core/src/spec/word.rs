@@ -3,11 +3,12 @@
 //! Each check gives the canonical word, or says which ones there are. Tested by `check/tests.rs`.
 
 use super::database::{Access, Names, Naming};
+use super::listen::{Speaks, Told};
 use super::monitoring::{LogFormat, Queries};
 use super::service::Protocol;
 use super::session::Pin;
 use super::text::{Wrong, nearest, quoted};
-use super::tls::{AcmeChallenge, ClientCertificate, Speaks, TlsVersion, Told};
+use super::tls::{AcmeChallenge, ClientCertificate, TlsVersion};
 
 /// Signals by which an app may be asked to stop.
 pub(super) static SIGNALS: &[&str] = &["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"];
@@ -41,12 +42,12 @@ pub(super) fn told(text: &str) -> Result<String, Wrong> {
 
 /// How a line of the log looks.
 pub(super) fn log_format(text: &str) -> Result<String, Wrong> {
-    one_of(text, text.trim(), LogFormat::NAMES)
+    one_of(text, text.trim(), LogFormat::ALL)
 }
 
 /// What is logged of queries.
 pub(super) fn queries(text: &str) -> Result<String, Wrong> {
-    one_of(text, text.trim(), Queries::NAMES)
+    one_of(text, text.trim(), Queries::ALL)
 }
 
 /// A version of TLS.
@@ -131,6 +132,6 @@ pub(super) fn pin(text: &str) -> Result<String, Wrong> {
         "sticky" | "session" | "cookie" => {
             Err(Wrong::new(format!("is {}, another name", quoted(text)), "Tandem calls that \"stay\""))
         }
-        name => one_of(text, name, Pin::NAMES),
+        name => one_of(text, name, Pin::ALL),
     }
 }

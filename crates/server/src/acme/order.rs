@@ -24,7 +24,7 @@ const UNTIL_DONE: RetryPolicy = RetryPolicy::new()
     .timeout(Duration::from_secs(120));
 
 /// Where the proxy is told the answer to a question of the authority. Returns when it can be asked.
-pub(crate) trait Door {
+pub(crate) trait Responder {
     /// Puts the answer there.
     async fn put(&self, answer: Challenge) -> Result<(), Cause>;
 }
@@ -41,10 +41,10 @@ pub(crate) async fn certificate(
     name: &str,
     challenge: AcmeChallenge,
     replaced: Option<&str>,
-    door: &impl Door,
+    responder: &impl Responder,
 ) -> Result<Pair, Cause> {
     let mut order = begin(account, name, replaced).await?;
-    prove(&mut order, name, challenge, door).await?;
+    prove(&mut order, name, challenge, responder).await?;
     let key = order.finalize().await?;
     let chain = order.poll_certificate(&UNTIL_DONE).await?;
     Ok(Pair { chain, key: Secret(key) })
@@ -65,7 +65,7 @@ async fn prove(
     order: &mut Order,
     name: &str,
     challenge: AcmeChallenge,
-    door: &impl Door,
+    responder: &impl Responder,
 ) -> Result<(), Cause> {
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
@@ -83,7 +83,7 @@ async fn prove(
                 "the authority takes no proof of this kind: set `tls.acme.challenge` to the other one".into(),
             );
         };
-        door.put(answer(name, challenge, &asked.token, &asked.key_authorization())?).await?;
+        responder.put(answer(name, challenge, &asked.token, &asked.key_authorization())?).await?;
         asked.set_ready().await?;
     }
     match order.poll_ready(&UNTIL_DONE).await {

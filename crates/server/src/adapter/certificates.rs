@@ -15,7 +15,7 @@ use tandem_core::traffic::{Certificate, Challenge, Encryption, listener};
 use tandem_proxy::control::{Client, ControlError};
 use tokio::sync::watch;
 
-use crate::acme::order::Door;
+use crate::acme::order::Responder;
 use crate::acme::trouble::Cause;
 use crate::certificates::{self, Certificates, wall_time};
 use crate::state::StateFolder;
@@ -246,7 +246,7 @@ impl CertificateKeeper {
     }
 }
 
-impl Door for CertificateKeeper {
+impl Responder for CertificateKeeper {
     async fn put(&self, answer: Challenge) -> Result<(), Cause> {
         let revision = self.change(|inner| {
             inner.asked = vec![answer];

@@ -1,8 +1,9 @@
 //! The keys of where requests arrive: addresses and certificates.
 
 use super::super::acme;
+use super::super::listen::{Speaks, Told};
 use super::super::text;
-use super::super::tls::{AcmeChallenge, ClientCertificate, Speaks, TlsVersion, Told};
+use super::super::tls::{AcmeChallenge, ClientCertificate, TlsVersion};
 use super::super::word;
 use super::{Key, Kind, key};
 

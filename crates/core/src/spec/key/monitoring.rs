@@ -21,7 +21,7 @@ pub(super) static LOG: &[Key] = &[
     .also(&["path", "file"]),
     key(
         "format",
-        Kind::OneOf(LogFormat::NAMES, word::log_format),
+        Kind::OneOf(LogFormat::ALL, word::log_format),
         "\"combined\"",
         "How a line looks: json, or combined, as other servers have it.",
     ),
@@ -35,7 +35,7 @@ pub(super) static LOG: &[Key] = &[
     key("slow", UP_TO_A_DAY, "\"250ms\"", "Requests that took longer than this are logged in any case."),
     key(
         "queries",
-        Kind::OneOf(Queries::NAMES, word::queries),
+        Kind::OneOf(Queries::ALL, word::queries),
         "\"shown\"",
         "Whether what follows the ? of a path is logged: hidden or shown.",
     ),

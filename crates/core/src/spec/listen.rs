@@ -1,0 +1,69 @@
+//! Where requests arrive, what is spoken there, and who is believed: the checked values.
+//!
+//! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests.rs`.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::vocabulary::words;
+use crate::base::Network;
+
+/// An address on which requests arrive, and the hosts that are served there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenSpec {
+    /// The address and port to listen on.
+    pub address: SocketAddr,
+    /// Host names, without port, lower case; `*.example.com` matches one label. Empty: all hosts.
+    pub hosts: Vec<String>,
+    /// What is spoken there.
+    #[serde(default)]
+    pub speaks: Speaks,
+    /// Peers that are believed what they tell of the client: proxies of the team's own.
+    #[serde(default)]
+    pub trusted: Vec<Network>,
+    /// How trusted peers tell it.
+    #[serde(default)]
+    pub told: Told,
+}
+
+impl ListenSpec {
+    /// All hosts, at an address that is still to be filled in.
+    pub(super) fn draft() -> ListenSpec {
+        ListenSpec {
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            hosts: Vec::new(),
+            speaks: Speaks::Http,
+            trusted: Vec::new(),
+            told: Told::Fields,
+        }
+    }
+}
+
+/// What is spoken at a listening address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Speaks {
+    /// HTTP in clear text.
+    #[default]
+    Http,
+    /// HTTP, encrypted.
+    Https,
+    /// HTTP in clear text, only to send clients to `https`.
+    Redirect,
+}
+
+words!(Speaks: Http = "http", Https = "https", Redirect = "redirect");
+
+/// How a trusted peer tells whom it passes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Told {
+    /// By the fields `X-Forwarded-*` and `Forwarded` of each request.
+    #[default]
+    Fields,
+    /// By the PROXY protocol (version 1 or 2) at the beginning of each connection.
+    Proxy,
+}
+
+words!(Told: Fields = "fields", Proxy = "proxy");
