@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use tandem_core::spec::{TimeoutSpec, Told};
@@ -95,7 +96,8 @@ pub(crate) async fn serve(
         match Box::pin(connection.converse()).await {
             Next::Continue if connection.worker.shared.is_ending() => return,
             Next::Continue => {}
-            Next::Close => return,
+            Next::Abort => return,
+            Next::Close => return Box::pin(connection.close()).await,
             Next::Linger => return Box::pin(connection.linger()).await,
             Next::Http2 => {
                 let Connection { worker, limits, stream, buffer, client, timeouts, .. } = connection;
@@ -103,6 +105,7 @@ pub(crate) async fn serve(
             }
         }
     }
+    Box::pin(connection.close()).await;
 }
 
 /// What a trusted peer says of the client, within the time that the limits allow.
@@ -153,6 +156,15 @@ impl Connection {
         }
     }
 
+    /// Ends the connection in order: under TLS an end that was not announced may be an attacker's (RFC 8446, section 6.1).
+    async fn close(&mut self) {
+        if matches!(self.stream, ClientStream::Tls(_)) {
+            self.limits.set(Side::Answer, LINGER_MILLIS);
+            let stream = &mut self.stream;
+            let _gone = self.limits.within(Side::Answer, |cx| Pin::new(&mut *stream).poll_shutdown(cx)).await;
+        }
+    }
+
     /// Takes one request and answers it.
     pub(crate) async fn exchange(&mut self, out: &mut Vec<u8>) -> Next {
         self.limits.set(Side::Request, self.timeouts.head.0);
@@ -175,7 +187,7 @@ impl Connection {
                 self.account.end();
                 next
             }
-            Err(Absent::Ended) => Next::Close,
+            Err(Absent::Ended) => Next::Abort,
             Err(Absent::Http2) => Next::Http2,
             Err(Absent::Refused(refusal)) => {
                 self.account.refused(&refusal, &self.client);
@@ -253,11 +265,7 @@ impl Connection {
     /// unread bytes would reset the connection and take the answer with it.
     async fn linger(&mut self) {
         self.limits.set(Side::Answer, LINGER_MILLIS);
-        if self
-            .limits
-            .within(Side::Answer, |cx| std::pin::Pin::new(&mut self.stream).poll_shutdown(cx))
-            .await
-            .is_err()
+        if self.limits.within(Side::Answer, |cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await.is_err()
         {
             return;
         }

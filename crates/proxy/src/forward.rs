@@ -20,7 +20,7 @@ use crate::buffer::Buffer;
 use crate::client::{Connection, Next};
 use crate::counts::{Count, ServiceCounts};
 use crate::deadline::{Side, Stop};
-use crate::http2;
+use crate::http2::Verdict;
 use crate::inflight::Class;
 use crate::pool::Member;
 use crate::request::{Framing, Outcome, Request};
@@ -302,9 +302,9 @@ async fn exchange(
         }
     };
     if let Err(stop) = sent {
-        let untouched = matches!(&stop, Stop::Io(error) if http2::is_untouched(error));
-        let nothing = progress == 0 || untouched;
-        let progress = if nothing { Progress::NothingSent } else { Progress::SentOnReused };
+        let untouched = matches!(&stop, Stop::Io(error) if Verdict::of(error) == Some(Verdict::Untouched));
+        let progress =
+            if progress == 0 || untouched { Progress::NothingSent } else { Progress::SentOnReused };
         return Err(Failure {
             progress,
             replayable: true,
@@ -328,7 +328,7 @@ impl Cause {
     /// What a stop while talking to an instance means.
     fn from_instance(stop: Stop) -> Self {
         match stop {
-            Stop::Io(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            Stop::Io(error) if Verdict::of(&error) == Some(Verdict::Unsayable) => {
                 Cause::Refused(400, "the request can't be said in HTTP/2")
             }
             Stop::Io(error) => Cause::Instance(told(&error)),
@@ -396,7 +396,7 @@ impl Connection {
         let (status, why) = match failure.cause {
             Cause::Client => {
                 self.account.because("the client had gone");
-                return Next::Close;
+                return Next::Abort;
             }
             Cause::Refused(status, why) => (status, why),
             Cause::Lacking => (404, "there is no such file"),
@@ -416,7 +416,7 @@ impl Connection {
             if request.http10 {
                 self.reset_on_close();
             }
-            return Next::Close;
+            return Next::Abort;
         }
         self.answer_last(request, status, why, out).await;
         Next::Linger

@@ -32,18 +32,38 @@ const SEND_BUFFER: usize = 128 * 1024;
 /// So many requests may be withdrawn before anybody looked at them, and so many errors be made, before a connection is ended.
 const MOST_RESETS: usize = 32;
 
+/// What an error of a stream says beyond that it failed. Travels in an `io::Error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Verdict {
+    /// The other side did not begin with what it was sent: it refused the stream, or said goodbye before it (RFC 9113,
+    /// section 8.7; the `h2` crate gives the goodbye only to streams that it does not cover).
+    #[error("the instance refused the request before it looked at it")]
+    Untouched,
+    /// What was to be sent can't be said in HTTP/2.
+    #[error("the request can't be said in HTTP/2")]
+    Unsayable,
+}
+
+impl Verdict {
+    /// The verdict in an error, if there is one.
+    pub(crate) fn of(error: &io::Error) -> Option<Verdict> {
+        error.get_ref()?.downcast_ref().copied()
+    }
+}
+
+impl From<Verdict> for io::Error {
+    fn from(verdict: Verdict) -> io::Error {
+        io::Error::other(verdict)
+    }
+}
+
 /// An error of a stream as one of a connection.
 fn broken(error: h2::Error) -> io::Error {
     let untouched = error.reason() == Some(h2::Reason::REFUSED_STREAM)
         || error.is_remote() && error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
     match error.into_io() {
         Some(error) => error,
-        None if untouched => io::ErrorKind::NotConnected.into(),
+        None if untouched => Verdict::Untouched.into(),
         None => io::ErrorKind::ConnectionReset.into(),
     }
-}
-
-/// Whether the other side says that it did not begin with what it was sent.
-pub(crate) fn is_untouched(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotConnected
 }

@@ -24,8 +24,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, listener: TcpListener, address: S
         if worker.shared.is_closing() {
             return;
         }
-        let most = worker.view().snapshot.limits.connections as usize;
-        if !worker.has_room(most) {
+        if !worker.has_room() {
             worker.at_door(|door| door.pauses.add(1));
             tokio::time::sleep(BACKOFF).await;
             continue;

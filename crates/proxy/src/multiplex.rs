@@ -12,8 +12,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use h2::RecvStream;
 use h2::server::{Connection as Framed, SendResponse};
+use h2::{Reason, RecvStream};
 use http::Request;
 use tandem_core::spec::TimeoutSpec;
 
@@ -24,7 +24,7 @@ use crate::deadline::{Limits, Side};
 use crate::http2;
 use crate::request::Client;
 use crate::stream::ClientStream;
-use crate::worker::Worker;
+use crate::worker::{Place, Worker};
 
 use guarded::Guarded;
 
@@ -58,8 +58,15 @@ pub(crate) async fn serve(
         idle = now_idle;
         let step = next(&mut framed, &limits, &worker, leaving, &open, idle).await;
         match step {
-            Step::Request(request, respond) => {
+            Step::Request(request, mut respond) => {
+                // A stream costs what a connection costs, and counts as one.
+                let Some(place) = worker.stream_place() else {
+                    respond.send_reset(Reason::REFUSED_STREAM);
+                    continue;
+                };
                 let exchange = Exchange {
+                    place,
+                    parent: Rc::clone(&limits),
                     worker: Rc::clone(&worker),
                     client: Rc::clone(&client),
                     timeouts,
@@ -124,7 +131,10 @@ fn told(error: h2::Error) -> io::Error {
 
 /// What a stream needs of its connection.
 struct Exchange {
+    place: Place,
     worker: Rc<Worker>,
+    /// The limits of the connection, which looks again when a stream has ended.
+    parent: Rc<Limits>,
     client: Rc<Client>,
     timeouts: TimeoutSpec,
     open: Rc<()>,
@@ -132,16 +142,15 @@ struct Exchange {
 
 impl Exchange {
     async fn run(self, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
-        let Exchange { worker, client, timeouts, open } = self;
+        let Exchange { place, worker, parent, client, timeouts, open } = self;
         let limits = worker.limits().await;
         let random = [worker.random(), worker.random()];
         let (stream, watch) = http2::ClientStream::new(request, respond, random);
         let stream = ClientStream::Http2(Box::new(stream));
-        let (buffer, parent) = (worker.buffers.small(), Rc::clone(&worker));
+        let (buffer, mut out) = (worker.buffers.small(), worker.buffers.text());
         let account = Account::new(&worker);
         let mut connection =
             Connection { worker, limits, stream, buffer, client, timeouts, search: None, account };
-        let mut out = parent.buffers.text();
         {
             let mut exchange = Box::pin(connection.exchange(&mut out));
             poll_fn(|cx| match exchange.as_mut().poll(cx) {
@@ -150,8 +159,10 @@ impl Exchange {
             })
             .await;
         }
-        parent.buffers.put_text(out);
-        parent.buffers.put(std::mem::take(&mut connection.buffer));
-        drop((connection, open));
+        let buffers = &connection.worker.buffers;
+        buffers.put_text(out);
+        buffers.put(std::mem::take(&mut connection.buffer));
+        drop((connection, place, open));
+        parent.wake();
     }
 }

@@ -84,6 +84,8 @@ pub(crate) struct Shared {
     pub(crate) ended: AtomicBool,
     /// Connections from clients, of all threads.
     pub(crate) connections: AtomicUsize,
+    /// Streams of HTTP/2 on them that are under way.
+    pub(crate) streams: AtomicUsize,
     /// What is counted of them.
     pub(crate) door: DoorMeter,
     /// Where requests are written down.
@@ -127,6 +129,7 @@ impl Shared {
             closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            streams: AtomicUsize::new(0),
             door: DoorMeter::new(threads),
             log: Desk::default(),
             tls: ArcSwapOption::empty(),

@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tandem_core::base::{Millis, VersionLabel};
@@ -60,12 +60,22 @@ impl Drop for Held<'_> {
     }
 }
 
-/// The place of one connection among all that there may be; free again when dropped.
-pub(crate) struct Place(Arc<Shared>);
+/// The place of one connection or stream among all that there may be; free again when dropped.
+pub(crate) struct Place {
+    shared: Arc<Shared>,
+    among: fn(&Shared) -> &AtomicUsize,
+}
+
+impl Place {
+    fn take(shared: &Arc<Shared>, among: fn(&Shared) -> &AtomicUsize) -> Place {
+        among(shared).fetch_add(1, Ordering::Relaxed);
+        Place { shared: Arc::clone(shared), among }
+    }
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        (self.among)(&self.shared).fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -254,15 +264,21 @@ impl Worker {
         limits
     }
 
-    /// Whether there may be another connection.
-    pub(crate) fn has_room(&self, most: usize) -> bool {
-        self.shared.connections.load(Ordering::Relaxed) < most
+    /// Whether there may be another connection, or another stream of one.
+    pub(crate) fn has_room(&self) -> bool {
+        let Shared { connections, streams, .. } = &*self.shared;
+        let used = connections.load(Ordering::Relaxed) + streams.load(Ordering::Relaxed);
+        used < self.view().snapshot.limits.connections as usize
     }
 
     /// Takes the place of one connection.
     pub(crate) fn place(&self) -> Place {
-        self.shared.connections.fetch_add(1, Ordering::Relaxed);
-        Place(Arc::clone(&self.shared))
+        Place::take(&self.shared, |shared| &shared.connections)
+    }
+
+    /// Takes the place of one stream of a connection, if there is one.
+    pub(crate) fn stream_place(&self) -> Option<Place> {
+        self.has_room().then(|| Place::take(&self.shared, |shared| &shared.streams))
     }
 
     /// Waits until the process is to end.

@@ -14,7 +14,7 @@ use crate::account::Account;
 use crate::body::{Body, BodyError, Way};
 use crate::buffer::Buffer;
 use crate::deadline::{Limits, Side, Stop};
-use crate::http2;
+use crate::http2::Verdict;
 use crate::request::{Framing, Request};
 use crate::response::{LARGEST_HEAD, Response, translate};
 use crate::search::Search;
@@ -185,7 +185,7 @@ impl<'a> Answer<'a> {
                 Err(Stop::Elapsed) if self.upload.get() == Upload::Waiting => {
                     self.interim(100, to, out).await?;
                 }
-                Err(Stop::Io(error)) if http2::is_untouched(&error) => {
+                Err(Stop::Io(error)) if Verdict::of(&error) == Some(Verdict::Untouched) => {
                     let cause = Cause::from_instance(Stop::Io(error));
                     return Err(self.failure(Progress::NothingSent, cause));
                 }

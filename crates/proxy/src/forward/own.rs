@@ -79,17 +79,17 @@ impl Connection {
         self.account.answered_alone(200);
         shelf::head(&file, keep_alive, out);
         if self.send(out).await.is_err() {
-            return Next::Close;
+            return Next::Abort;
         }
         let mut left = if request.is_head { 0 } else { file.length };
         while left > 0 {
             // Files may be on a slow disk, and this thread has others to serve.
             let read = tokio::task::spawn_blocking(move || file.read().map(|part| (file, part)));
-            let Ok(Ok((same, part))) = read.await else { return Next::Close };
+            let Ok(Ok((same, part))) = read.await else { return Next::Abort };
             file = same;
             if part.is_empty() {
                 // Shorter than it was: the end that is missing must be missed.
-                return Next::Close;
+                return Next::Abort;
             }
             let part = part.get(..part.len().min(left as usize)).unwrap_or_default();
             left -= part.len() as u64;
@@ -99,7 +99,7 @@ impl Connection {
             let sent = self.limits.write_all(Side::Answer, &mut self.stream, &mut parts, &mut 0).await;
             self.limits.clear(Side::Answer);
             if sent.is_err() {
-                return Next::Close;
+                return Next::Abort;
             }
         }
         if keep_alive { Next::Continue } else { Next::Linger }

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
-use super::{CONNECTION_WINDOW, MOST_RESETS, SEND_BUFFER, STREAM_WINDOW, broken, text};
+use super::{CONNECTION_WINDOW, MOST_RESETS, SEND_BUFFER, STREAM_WINDOW, Verdict, broken, text};
 use crate::request::Framing;
 
 /// So many requests of one thread are put on one connection, unless the instance wants fewer.
@@ -146,7 +146,7 @@ impl InstanceStream {
         }
         match &mut self.answer {
             Answer::Body(body) => Poll::Ready(Ok(body)),
-            _ => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            _ => Poll::Ready(Err(Verdict::Untouched.into())),
         }
     }
 
@@ -155,10 +155,10 @@ impl InstanceStream {
         let Out::Head { requests, trailers } = &mut self.out else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
-        let unfit = || io::Error::from(io::ErrorKind::InvalidInput);
-        let end = memchr::memmem::find(data, b"\r\n\r\n").ok_or_else(unfit)? + 4;
+        let unsayable = || io::Error::from(Verdict::Unsayable);
+        let end = memchr::memmem::find(data, b"\r\n\r\n").ok_or_else(unsayable)? + 4;
         let head = data.get(..end).unwrap_or_default();
-        let (request, framing) = text::to_request(head, *trailers).ok_or_else(unfit)?;
+        let (request, framing) = text::to_request(head, *trailers).ok_or_else(unsayable)?;
         let whole = matches!(framing, Framing::None | Framing::Length(0));
         let (answer, body) = requests.send_request(request, whole).map_err(broken)?;
         self.answer = Answer::Awaited(answer);

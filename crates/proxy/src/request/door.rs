@@ -125,7 +125,8 @@ fn wants(
     let session = if route.sessions.versions.is_empty() {
         Outcome::Anywhere
     } else {
-        session::read(&route.sessions, found.session, target, safe, door.random[0] as u32)
+        let secure = door.client.secure || door.client.trusted && found.told.is_secure();
+        session::read(&route.sessions, found.session, target, safe, secure, door.random[0] as u32)
     };
     let below = |folder: &String| target.starts_with(folder.as_str());
     let is_asset = safe && route.assets.iter().any(below);

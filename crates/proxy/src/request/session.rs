@@ -41,15 +41,18 @@ pub(super) struct Fields<'a> {
     pub(super) deployment: Option<&'a [u8]>,
 }
 
-/// Finds out where a request goes. `safe`: it changes nothing, so its client may be sent to the same place again.
+/// Finds out where a request goes. `safe`: it changes nothing, so its client may be sent to the same place again. `secure`: it
+/// came by `https`.
 pub(super) fn read(
     sessions: &Sessions,
     fields: Fields<'_>,
     target: &str,
     safe: bool,
+    secure: bool,
     random: u32,
 ) -> Outcome {
     let name = sessions.cookie.as_str();
+    let set = |value: &str| set(name, value, secure);
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let parameter = |name: &str| {
         query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, v)| v)
@@ -72,12 +75,12 @@ pub(super) fn read(
         Placement::Only(at) => session(at, true, None, None),
         Placement::Preferred { version, client, tell } => {
             let told = client.filter(|_| tell).zip(key(version));
-            session(version, false, client, told.map(|(id, key)| set(name, &cookie(key, id))))
+            session(version, false, client, told.map(|(id, key)| set(&cookie(key, id))))
         }
         Placement::Linked(to) => {
             let cookie = match to.and_then(key) {
-                Some(key) => set(name, key.as_str()),
-                None => format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"),
+                Some(key) => set(key.as_str()),
+                None => set("") + "; Max-Age=0",
             };
             match to {
                 _ if safe => Outcome::Again(Box::new((without(target, name), cookie))),
@@ -94,9 +97,10 @@ fn value<'a>(cookies: &'a str, name: &str) -> Option<&'a str> {
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value.trim_matches('"'))
 }
 
-/// For as long as the browser is open, for every path, out of reach of scripts.
-fn set(name: &str, value: &str) -> String {
-    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax")
+/// For as long as the browser is open, for every path, out of reach of scripts, and of clear text if it came without.
+fn set(name: &str, value: &str, secure: bool) -> String {
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}")
 }
 
 /// The target without a parameter; on this host whatever it says.
@@ -134,7 +138,7 @@ mod tests {
         let some = |text: &'static str| Some(text.as_bytes()).filter(|text| !text.is_empty());
         let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
         let fields = Fields { cookie: some(leak(cookie)), deployment: some(leak(deployment)) };
-        read(&sessions(), fields, target, safe, 0xf000_0001)
+        read(&sessions(), fields, target, safe, false, 0xf000_0001)
     }
 
     fn version(outcome: &Outcome) -> (&str, bool, Option<&str>) {
@@ -171,6 +175,12 @@ mod tests {
         assert_eq!(version(&at("/?tandem=secretv3", "", "", false)), ("v3", true, Some(cookie.as_str())));
         assert_eq!(version(&at("/", "tandem=secretv3", "", true)), ("v3", true, None));
         assert!(again("/?tandem=none").1.contains("Max-Age=0"));
+    }
+
+    #[test]
+    fn a_cookie_that_came_by_https_stays_there() {
+        let outcome = read(&sessions(), Fields::default(), "/", true, true, 0xf000_0001);
+        assert!(version(&outcome).2.unwrap().ends_with("; SameSite=Lax; Secure"), "{outcome:?}");
     }
 
     #[test]

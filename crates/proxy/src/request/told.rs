@@ -29,6 +29,11 @@ impl<'a> Told<'a> {
         }
     }
 
+    /// Whether the client came by `https`.
+    pub(super) fn is_secure(&self) -> bool {
+        self.scheme == Some(b"https")
+    }
+
     /// Writes the fields for the instance; `host` is the request's own.
     pub(super) fn write(&self, client: &Client, host: &[u8], out: &mut Vec<u8>) {
         let own = [client.address.as_bytes()];

@@ -1,6 +1,7 @@
 //! HTTP/2 at both ends: what a client of it sees, what an instance of it gets, and that attackers are cut.
 
 use std::future::Future;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -17,6 +18,8 @@ use tokio::task::LocalSet;
 use crate::instance::{gate, instance, named};
 use crate::proxy::{PATIENCE, Proxy};
 use crate::secure::{Authority, secure};
+
+mod goodbye;
 
 /// Runs a client's side to its end, within the time that everything has.
 pub fn run<T>(body: impl Future<Output = T>) -> T {
@@ -174,7 +177,7 @@ fn a_withdrawn_request_is_withdrawn_from_the_instance_too() {
         wait.wait();
         // The proxy has closed its side.
         let mut byte = [0];
-        let end = matches!(std::io::Read::read(&mut arrived.stream, &mut byte), Ok(0) | Err(_));
+        let end = matches!(Read::read(&mut arrived.stream, &mut byte), Ok(0) | Err(_));
         told.lock().unwrap().send(end).unwrap();
         false
     });
@@ -241,7 +244,7 @@ fn https_agrees_on_http2_and_a_websocket_goes_through_it() {
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n",
         );
         let mut piece = [0; 5];
-        std::io::Read::read_exact(&mut arrived.stream, &mut piece).unwrap();
+        Read::read_exact(&mut arrived.stream, &mut piece).unwrap();
         piece.reverse();
         arrived.write(piece);
         false
@@ -383,6 +386,49 @@ fn an_instance_of_http2_serves_clients_of_http1() {
     assert_eq!(crate::proxy::status(&raw.answer().0), 400);
     assert_eq!(crate::proxy::status(&proxy.ask("GET /refused HTTP/1.1\r\nHost: a\r\n\r\n")), 502);
     assert_eq!(crate::proxy::status(&proxy.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n")), 200);
+}
+
+#[test]
+fn streams_have_places_like_connections() {
+    let (gate, wait) = gate();
+    let slow = instance(move |arrived| {
+        wait.wait();
+        arrived.reply("slow");
+        true
+    });
+    // One for the connection, one for a stream.
+    let proxy = Proxy::start_with(&[slow], |route| route.limits.connections = 2);
+    proxy.wait_instance(1, "health", |i| i.health.is_up());
+    run(async {
+        let mut requests = connect(proxy.address).await;
+        let asked = |requests: &mut SendRequest<Bytes>| {
+            requests.send_request(request("GET", "/").body(()).unwrap(), true).unwrap().0
+        };
+        let first = asked(&mut requests);
+        let gate = tokio::task::spawn_blocking(move || {
+            gate.reached();
+            gate
+        });
+        let gate = gate.await.unwrap();
+        let refused = asked(&mut requests).await.unwrap_err();
+        assert_eq!(refused.reason(), Some(h2::Reason::REFUSED_STREAM));
+        gate.open();
+        assert_eq!(read(first.await.unwrap().into_body()).await.unwrap().0, b"slow");
+    });
+}
+
+#[test]
+fn an_idle_connection_ends_by_itself_also_after_streams() {
+    let proxy = Proxy::start_with(&[named("one")], |route| route.timeouts.idle = Millis(300));
+    proxy.wait_instance(1, "health", |i| i.health.is_up());
+    run(async {
+        let stream = TcpStream::connect(proxy.address).await.unwrap();
+        let (requests, connection) = h2::client::handshake(stream).await.unwrap();
+        let ended = tokio::task::spawn_local(connection);
+        let mut requests = requests.ready().await.unwrap();
+        assert_eq!(get(&mut requests, "/").await.0, 200);
+        ended.await.unwrap().unwrap();
+    });
 }
 
 #[test]

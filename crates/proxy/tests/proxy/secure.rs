@@ -146,6 +146,30 @@ fn a_name_gets_its_certificate_and_requests_are_told_as_secret() {
 }
 
 #[test]
+fn an_end_is_announced_if_all_was_said_and_only_then() {
+    let scripted = instance(|arrived| {
+        match arrived.path() {
+            // Longer than what comes: the rest is missing.
+            "/cut" => arrived.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"),
+            _ => arrived.write("HTTP/1.1 200 OK\r\n\r\nabc"),
+        }
+        false
+    });
+    let authority = Authority::new();
+    let proxy = secure(&[scripted], &certificates(vec![authority.certificate(&["a.example"])]));
+    proxy.wait_instance(1, "health", |i| i.health.is_up());
+    let config = authority.client(&[], None);
+    let ended = |path: &str| {
+        let mut stream = connect(&proxy, &config, "a.example").unwrap();
+        stream.get_mut().write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).map(|_| String::from_utf8(rest).unwrap())
+    };
+    assert!(ended("/").unwrap().ends_with("\r\n\r\nabc"));
+    assert!(ended("/cut").is_err());
+}
+
+#[test]
 fn an_exchange_of_certificates_is_whole_or_not_at_all() {
     let authority = Authority::new();
     let (old, new) = (authority.certificate(&["a.example"]), authority.certificate(&["a.example"]));

@@ -104,7 +104,11 @@ fn a_version_without_traffic_is_seen_by_its_link_alone() {
         proxy.ask(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: 0\r\n\r\n")).len(),
         38
     );
-    assert!(get(&proxy, "/?tandem=none", &fields).0.contains("Set-Cookie: tandem=; Path=/; Max-Age=0"));
+    assert!(
+        get(&proxy, "/?tandem=none", &fields)
+            .0
+            .contains("Set-Cookie: tandem=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0")
+    );
 
     // It does not run any more: the link shows nothing else in its place, until nobody knows its key.
     proxy.set_role(2, Role::Drain);
