@@ -21,6 +21,8 @@ use tandem_proxy::control::Client;
 use tandem_proxy::handover::{self, Listeners};
 use tandem_proxy::process::{self, ProcessOptions};
 
+const SERVICE: &str = "bench";
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
@@ -77,15 +79,16 @@ fn serve(folder: &Path, address: &str, certificate: &str, backends: &[&str]) -> 
             eprintln!("tandem-bench-proxy: {why}");
         }
     });
-    Ok(process::run(ProcessOptions::in_folder(folder))?)
+    Ok(process::run(ProcessOptions::in_folder(folder, SERVICE.parse()?))?)
 }
 
 /// Gives the proxy its table as soon as it listens for it.
 fn tell(control: &Path, table: &Table, encryption: &Encryption) -> Result<(), Failure> {
+    let service = SERVICE.parse()?;
     for _ in 0..3000 {
         if let Ok(mut client) = Client::connect(control) {
-            client.encrypt(encryption)?;
-            client.apply(table)?;
+            client.encrypt(&service, encryption)?;
+            client.apply(&service, table)?;
             return Ok(());
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -99,6 +102,6 @@ fn table(backends: &[&str]) -> Result<Table, Failure> {
         let (version, address) = ("v1".parse()?, backend.parse()?);
         members.push(Member { instance: InstanceId(number), version, address, role: Role::Serve });
     }
-    let routes = vec![Route::new("bench".parse()?, members)];
+    let routes = vec![Route::new(SERVICE.parse()?, members)];
     Ok(Table { generation: Generation(1), listeners: Vec::new(), routes })
 }

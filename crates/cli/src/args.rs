@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tandem_core::base::{Amount, DeploymentId, InstanceId, VersionLabel};
+use tandem_core::base::{Amount, DeploymentId, InstanceId, ServiceName, VersionLabel};
 use tandem_core::spec::StrategyKind;
 
 const EXAMPLES: &str = "\
@@ -42,6 +42,9 @@ pub(crate) struct Global {
     /// The state folder [default: .tandem beside the configuration]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Which service, where the configuration names several
+    #[arg(long, short, global = true, value_name = "NAME")]
+    pub(crate) service: Option<ServiceName>,
     /// Print data as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -141,10 +144,17 @@ pub(crate) enum Verb {
     },
     /// The data plane; started by `tandem up`
     #[command(hide = true)]
-    Proxy,
-    /// The deployer; started by `tandem up`
+    Proxy {
+        /// Whose requests arrive
+        services: Vec<ServiceName>,
+    },
+    /// The deployer of one service; started by `tandem up`
     #[command(hide = true)]
-    Controller,
+    Controller {
+        /// The state folder of the proxy
+        #[arg(long, value_name = "DIR")]
+        front: PathBuf,
+    },
 }
 
 const LINK_EXAMPLES: &str = "\

@@ -17,7 +17,6 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tandem_server::api::{Problem, ProblemCode};
-use tandem_server::state::StateFolder;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -47,12 +46,24 @@ impl Client {
     /// # Errors
     /// Neither a configuration nor a state folder is found.
     pub(crate) fn find(global: &Global) -> Result<Client, Failure> {
-        let state = Place::state(global)?;
-        let name = match (&global.state, Place::find(global)) {
-            (None, Ok(place)) => place::shown(&place.config),
-            _ => place::shown(&state),
-        };
-        Ok(Client { socket: StateFolder::at(&state).admin_socket(), name })
+        let mut states = Place::states(global)?;
+        match (states.pop(), states.is_empty()) {
+            (Some((name, state)), true) => Ok(Client { socket: state.admin_socket(), name }),
+            (last, _) => {
+                let names: Vec<_> =
+                    states.iter().chain(&last).filter_map(|(_, state)| state.name()).collect();
+                Err(place::which(&names))
+            }
+        }
+    }
+
+    /// The daemons of all services that the command line may mean.
+    ///
+    /// # Errors
+    /// Neither a configuration nor a state folder is found.
+    pub(crate) fn all(global: &Global) -> Result<Vec<Client>, Failure> {
+        let states = Place::states(global)?.into_iter();
+        Ok(states.map(|(name, state)| Client { socket: state.admin_socket(), name }).collect())
     }
 
     /// # Errors

@@ -7,6 +7,9 @@ use std::path::Path;
 
 use serde::Serialize;
 use tandem_core::spec::{Problem, ServiceSpec};
+use tandem_server::config::ConfigError;
+use tandem_server::front::Front;
+use tandem_server::state::StateFolder;
 
 use crate::excerpt::Excerpt;
 use crate::failure::{Exit, Failure};
@@ -20,6 +23,21 @@ use crate::terminal::Terminal;
 pub(crate) fn read(path: &Path, terminal: &Terminal) -> Result<ServiceSpec, Failure> {
     let text = place::read_config(path)?;
     tandem_core::spec::read(&text).map_err(|problems| tell(path, &text, &problems, terminal))
+}
+
+/// Reads and checks a configuration and those that it names; tells all problems.
+///
+/// # Errors
+/// One can't be read, there are problems, which have been told, or the services don't go together.
+pub(crate) fn front(path: &Path, state: &Path, terminal: &Terminal) -> Result<Front, Failure> {
+    Front::load(path, &StateFolder::at(state)).map_err(|error| match error {
+        ConfigError::Problems { path, text, problems } => tell(&path, &text, &problems, terminal),
+        // Read once more, it says where it is no text.
+        ConfigError::Read { path, source } => place::read_config(&path)
+            .err()
+            .unwrap_or_else(|| Failure::usage(format!("{} can't be read: {source}", place::shown(&path)))),
+        other => Failure::usage(other.to_string()),
+    })
 }
 
 /// Tells the problems; what is left is the exit code.

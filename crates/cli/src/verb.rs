@@ -59,8 +59,8 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::Schema(what) => schema::run(what, global, terminal),
         Verb::Reload => reload::run(global, terminal),
         Verb::Up => daemon::up(global, terminal),
-        Verb::Proxy => daemon::proxy(global),
-        Verb::Controller => daemon::controller(global),
+        Verb::Proxy { services } => daemon::proxy(services.clone(), global),
+        Verb::Controller { front } => daemon::controller(front.clone(), global),
     }
 }
 

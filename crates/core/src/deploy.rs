@@ -14,7 +14,7 @@ mod facts;
 mod forecast;
 mod guard;
 mod pools;
-mod routing;
+pub mod routing;
 mod schema;
 mod steps;
 mod strategy;

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.as_slice() {
         [verb, folder] if verb == "proxy" => {
             let folder = PathBuf::from(folder);
-            Ok(run(ProcessOptions::in_folder(&folder))?)
+            Ok(run(ProcessOptions::in_folder(&folder, "alone".parse()?))?)
         }
         [listen, threads, upstreams @ ..] => supervise(listen.parse()?, threads.parse()?, upstreams),
         _ => Err("usage: alone LISTEN THREADS UPSTREAM…".into()),
@@ -50,7 +50,9 @@ fn supervise(listen: SocketAddr, threads: usize, upstreams: &[String]) -> Result
     let probe = HttpProbe { path: "/".to_owned(), ..HttpProbe::default() };
     let route = Route { probe, ..Route::new("alone".parse()?, members) };
     let mut client = Client::connect(&folder.path().join("proxy.sock"))?;
-    client.apply(&Table { generation: Generation(1), listeners: Vec::new(), routes: vec![route] })?;
+    let service = "alone".parse()?;
+    client
+        .apply(&service, &Table { generation: Generation(1), listeners: Vec::new(), routes: vec![route] })?;
     println!("pid {} folder {}", child.id(), folder.path().display());
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     child.kill()?;

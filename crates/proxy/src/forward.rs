@@ -99,7 +99,7 @@ pub(crate) async fn forward(
                     }
                     choices = 0;
                 }
-                (view, at) = renewed(&worker, request, out);
+                (view, at) = renewed(&worker, &view, at);
                 continue;
             }
         };
@@ -140,14 +140,14 @@ pub(crate) async fn forward(
             connection.account.retried();
         }
         tried = Some(member);
-        (view, at) = renewed(&worker, request, out);
+        (view, at) = renewed(&worker, &view, at);
     }
 }
 
-/// The table in force, and where the request's host is found in it.
-fn renewed(worker: &Worker, request: &Request, head: &[u8]) -> (Rc<View>, usize) {
+/// The table in force, and where the request's service is found in it.
+fn renewed(worker: &Worker, before: &View, at: usize) -> (Rc<View>, usize) {
     let view = worker.view();
-    let at = same_route(&view, request, head).unwrap_or(usize::MAX);
+    let at = before.route(at).and_then(|(route, _)| view.position(&route.service)).unwrap_or(usize::MAX);
     (view, at)
 }
 
@@ -196,16 +196,6 @@ fn choose(
         Choice::None => worker.choose(view, at, tried),
         found => found,
     }
-}
-
-/// Where the request's host is found in a newer table.
-fn same_route(view: &View, request: &Request, head: &[u8]) -> Option<usize> {
-    let host = std::str::from_utf8(head.get(request.host.0..request.host.1)?).ok()?.to_ascii_lowercase();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') && !name.is_empty() => name,
-        _ => &host,
-    };
-    view.snapshot.hosts.find(name)
 }
 
 /// One try on one instance.

@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tandem_core::base::{InstanceId, Millis};
+use tandem_core::base::{InstanceId, Millis, ServiceName};
 use tandem_core::spec::{HttpProbe, Protocol};
 use tandem_core::traffic::Role;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,14 +39,15 @@ struct Check {
 
 /// Checks the instances of whatever table is in force.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let mut checks: BTreeMap<InstanceId, Check> = BTreeMap::new();
+    let mut checks: BTreeMap<(ServiceName, InstanceId), Check> = BTreeMap::new();
     loop {
         let snapshot = shared.snapshot.load_full();
         let mut wanted = BTreeMap::new();
         for (route, state) in snapshot.table.routes.iter().zip(&snapshot.routes) {
             for (member, instance) in route.members.iter().zip(&state.instances) {
                 if member.role != Role::Drain {
-                    wanted.insert(member.instance, (instance, &route.probe, route.protocol));
+                    let key = (route.service.clone(), member.instance);
+                    wanted.insert(key, (instance, &route.probe, route.protocol));
                 }
             }
         }

@@ -4,10 +4,11 @@
 //! sockets from there. Ends on SIGTERM once what is in flight is done; on SIGUSR2, when another proxy accepts on the same sockets,
 //! once its clients have gone over. Tested through the whole proxy.
 
+use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use tandem_core::base::ServiceName;
 use tandem_core::spec::LogSpec;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,24 +38,21 @@ const LAST_LINES: Duration = Duration::from_secs(5);
 pub struct ProcessOptions {
     /// The control socket; it is created for this user only. One that is left over is replaced.
     pub control: PathBuf,
-    /// Where the last table is kept.
-    pub table: PathBuf,
-    /// Where the last certificates are kept.
-    pub encryption: PathBuf,
-    /// Where the rules of the log are kept.
-    pub log: PathBuf,
+    /// The services whose requests arrive: tables of others are refused, and what was kept of them is left alone.
+    pub services: Vec<ServiceName>,
+    /// The folder where the last tables, certificates and rules of the log are kept; it is created if need be.
+    pub kept: PathBuf,
     /// Where the files are that instances may lack.
     pub shelf: PathBuf,
 }
 
 impl ProcessOptions {
-    /// Everything in one folder.
-    pub fn in_folder(folder: &Path) -> ProcessOptions {
+    /// Everything in one folder, for one service.
+    pub fn in_folder(folder: &Path, service: ServiceName) -> ProcessOptions {
         ProcessOptions {
             control: folder.join("proxy.sock"),
-            table: folder.join("table.json"),
-            encryption: folder.join("encryption.json"),
-            log: folder.join("log.json"),
+            services: vec![service],
+            kept: folder.join("proxy"),
             shelf: folder.join("shelf"),
         }
     }
@@ -85,9 +84,13 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     let listeners = handover::receive(&parent)?;
     let threads = listeners.iter().map(|(_, sockets)| sockets.len()).max().unwrap_or_default().max(1);
     let shared = Arc::new(Shared::new(threads, run_number(), options.shelf));
-    load_table(&shared, &options.table);
-    load_encryption(&shared, &options.encryption);
-    load_log(&shared, &options.log);
+    let places = Places { services: options.services, folder: options.kept };
+    DirBuilder::new().recursive(true).mode(0o700).create(&places.folder)?;
+    for service in &places.services {
+        load_table(&shared, service, &places.table(service));
+        load_encryption(&shared, service, &places.encryption(service));
+    }
+    load_log(&shared, &places.log());
     let socket = open_control(&options.control)
         .map_err(|why| ProcessError::Control { path: options.control.clone(), why })?;
     let mut workers = Vec::new();
@@ -99,7 +102,6 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
     }
     let (checked, runtime) = (Arc::clone(&shared), runtime()?);
     spawn("prober".to_owned(), move || LocalSet::new().block_on(&runtime, prober::run(checked)))?;
-    let places = Places { table: options.table, encryption: options.encryption, log: options.log };
     let asked = Arc::clone(&shared);
     spawn("control".to_owned(), move || control::serve(asked, &socket, listeners, places))?;
     // Nobody may be listening any more; that is no reason not to serve.
@@ -128,10 +130,10 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 /// Puts the table of the last run in force; a damaged one is told and left alone.
-fn load_table(shared: &Shared, path: &Path) {
+fn load_table(shared: &Shared, service: &ServiceName, path: &Path) {
     let applied = match saved::read(path) {
         Ok(None) => return,
-        Ok(Some(table)) => shared.apply(table, true).map(drop).map_err(|error| error.to_string()),
+        Ok(Some(table)) => shared.apply(service, table, true).map(drop).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     if let Err(error) = applied {
@@ -140,10 +142,10 @@ fn load_table(shared: &Shared, path: &Path) {
 }
 
 /// Uses the certificates of the last run; damaged ones are told and left alone.
-fn load_encryption(shared: &Shared, path: &Path) {
+fn load_encryption(shared: &Shared, service: &ServiceName, path: &Path) {
     let used = match saved::read(path) {
         Ok(None) => return,
-        Ok(Some(encryption)) => shared.encrypt(&encryption).map_err(|error| error.to_string()),
+        Ok(Some(encryption)) => shared.encrypt(service, &encryption).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     if let Err(error) = used {

@@ -25,7 +25,7 @@ pub(crate) enum SavedError {
 /// Writes the value so that it survives a crash of the machine at any moment.
 pub(crate) fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_string(value)?;
-    let beside = path.with_extension("new");
+    let beside = path.with_added_extension("new");
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(format!("{:016x}\n{text}\n", checksum(text.as_bytes())).as_bytes())?;
     file.sync_all()?;

@@ -7,7 +7,7 @@
 
 mod metrics;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -17,7 +17,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use tandem_core::base::{Generation, InstanceId, ServiceName, VersionLabel};
 use tandem_core::contract::{CallReport, Operation, Templates};
 use tandem_core::spec::LimitSpec;
-use tandem_core::traffic::matching::{HostIndex, RouteError};
+use tandem_core::traffic::matching::{self, HostIndex, RouteError};
 use tandem_core::traffic::{Encryption, Role, Route, SessionReport, Table, TrafficReport};
 use tokio::sync::Notify;
 
@@ -31,9 +31,12 @@ use crate::tls::{BadCertificate, Tls};
 
 use metrics::Meters;
 
-/// The table in force with all that belongs to it.
+/// The tables in force with all that belongs to them.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
+    /// Of each service its own, as it was told.
+    tables: BTreeMap<ServiceName, Table>,
+    /// All of them together.
     pub(crate) table: Table,
     pub(crate) hosts: HostIndex,
     /// One per route of the table, in its order.
@@ -60,10 +63,13 @@ pub(crate) enum ApplyError {
     /// A newer one, or another one of the same generation, is in force.
     #[error("table {offered} is refused: {current} is in force")]
     Fenced { offered: Generation, current: Generation },
-    /// It makes no sense.
+    /// It makes no sense, alone or beside those of other services.
     #[error("table {offered} is refused: {why}")]
     Invalid { offered: Generation, why: RouteError },
 }
+
+/// One running copy of a service, among those of all services.
+type InstanceKey = (ServiceName, InstanceId);
 
 /// What all threads of the proxy share.
 #[derive(Debug)]
@@ -105,7 +111,9 @@ type Sessions = BTreeMap<VersionLabel, SessionReport>;
 struct Known {
     /// From when on the deadlines of all instances count, once the proxy leaves.
     leaves_at: Option<u64>,
-    instances: BTreeMap<InstanceId, Arc<Instance>>,
+    instances: BTreeMap<InstanceKey, Arc<Instance>>,
+    /// What the connections of each service need.
+    encryption: BTreeMap<ServiceName, Encryption>,
     counts: BTreeMap<ServiceName, Arc<ServiceCounts>>,
     audiences: BTreeMap<(ServiceName, VersionLabel), Arc<Audience>>,
     calls: BTreeMap<(ServiceName, Operation), Arc<OperationCalls>>,
@@ -116,9 +124,13 @@ struct Known {
 impl Shared {
     /// The state of a proxy with so many data threads, before its first table.
     pub(crate) fn new(threads: usize, run: u64, shelf: PathBuf) -> Self {
-        let table = Table::default();
-        let empty =
-            Snapshot { table, hosts: HostIndex::default(), routes: Vec::new(), limits: LimitSpec::default() };
+        let empty = Snapshot {
+            tables: BTreeMap::new(),
+            table: Table::default(),
+            hosts: HostIndex::default(),
+            routes: Vec::new(),
+            limits: LimitSpec::default(),
+        };
         Shared {
             snapshot: Arc::new(ArcSwap::from_pointee(empty)),
             threads,
@@ -145,53 +157,72 @@ impl Shared {
         self.start.elapsed().as_millis() as u64
     }
 
-    /// Puts a table in force. `trusted`: its serving members are taken for healthy (it was in force before a
-    /// restart). The same table again is a success that changes nothing.
-    pub(crate) fn apply(&self, table: Table, trusted: bool) -> Result<Generation, ApplyError> {
+    /// Puts the table of a service in force; those of others stay. `trusted`: its serving members are taken for healthy (it
+    /// was in force before a restart). The same table again is a success that changes nothing.
+    pub(crate) fn apply(
+        &self,
+        service: &ServiceName,
+        table: Table,
+        trusted: bool,
+    ) -> Result<Generation, ApplyError> {
         // One writer at a time: `known` is held throughout.
         let mut known = lock(&self.known);
-        let current = self.snapshot.load();
+        let current = self.snapshot.load_full();
         let offered = table.generation;
-        if offered <= current.table.generation && current.table != table {
-            return Err(ApplyError::Fenced { offered, current: current.table.generation });
-        }
-        if current.table == table {
-            return Ok(offered);
-        }
-        drop(current);
-        let hosts = HostIndex::build(&table.routes).map_err(|why| ApplyError::Invalid { offered, why })?;
-        let now = self.now();
-        let routes =
-            table.routes.iter().map(|route| known.route(route, self.threads, trusted, now)).collect();
-        let next = Arc::new(Snapshot { limits: widest(&table), hosts, routes, table });
-        let stays = |route: &Route| -> Vec<InstanceId> {
-            let members = route.members.iter().filter(|m| m.role != Role::Drain);
-            members.map(|m| m.instance).collect()
-        };
-        let open: Vec<InstanceId> = next.table.routes.iter().flat_map(stays).collect();
-        for instance in open.iter().filter_map(|id| known.instances.get(id)) {
-            instance.flights.set_open(true);
-        }
-        let before = self.snapshot.swap(Arc::clone(&next));
-        for (id, instance) in &known.instances {
-            if !open.contains(id) {
-                instance.flights.set_open(false);
+        match current.tables.get(service) {
+            Some(same) if *same == table => return Ok(offered),
+            Some(other) if offered <= other.generation => {
+                return Err(ApplyError::Fenced { offered, current: other.generation });
             }
+            _ => {}
         }
-        known.leave(&before, &next, now);
-        known.forget_meters(now);
+        let mut tables = current.tables.clone();
+        tables.insert(service.clone(), table);
+        let next = known
+            .snapshot(tables, self.threads, trusted.then_some(service), self.now())
+            .map_err(|why| ApplyError::Invalid { offered, why })?;
+        self.swap(&mut known, &Arc::new(next));
         drop(known);
         self.wakers.iter().for_each(Notify::notify_one);
         self.change();
         Ok(offered)
     }
 
-    /// Has handshakes that begin from now on use this.
+    /// Exchanges the snapshot, in the order that the beginning of this file names.
+    fn swap(&self, known: &mut Known, next: &Arc<Snapshot>) {
+        let stays = |route: &Route| -> Vec<InstanceKey> {
+            let members = route.members.iter().filter(|m| m.role != Role::Drain);
+            members.map(|m| (route.service.clone(), m.instance)).collect()
+        };
+        let open: BTreeSet<InstanceKey> = next.table.routes.iter().flat_map(stays).collect();
+        for instance in open.iter().filter_map(|key| known.instances.get(key)) {
+            instance.flights.set_open(true);
+        }
+        let before = self.snapshot.swap(Arc::clone(next));
+        for (key, instance) in &known.instances {
+            if !open.contains(key) {
+                instance.flights.set_open(false);
+            }
+        }
+        let now = self.now();
+        known.leave(&before, next, now);
+        known.forget_meters(now);
+    }
+
+    /// Has handshakes that begin from now on use this for a service, beside what there is for others.
     ///
     /// # Errors
     /// Something in it can't be used: what is in force stays.
-    pub(crate) fn encrypt(&self, encryption: &Encryption) -> Result<(), BadCertificate> {
-        self.tls.store(Some(Arc::new(Tls::new(encryption)?)));
+    pub(crate) fn encrypt(
+        &self,
+        service: &ServiceName,
+        encryption: &Encryption,
+    ) -> Result<(), BadCertificate> {
+        let mut known = lock(&self.known);
+        let mut all = known.encryption.clone();
+        all.insert(service.clone(), encryption.clone());
+        self.tls.store(Some(Arc::new(Tls::new(&Encryption::join(all.values()))?)));
+        known.encryption = all;
         Ok(())
     }
 
@@ -201,30 +232,33 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// The report as soon as its number exceeds `seen`, or after `at_most`.
-    pub(crate) fn watch(&self, seen: u64, at_most: Duration) -> (u64, TrafficReport) {
+    /// The report of a service as soon as its number exceeds `seen`, or after `at_most`.
+    pub(crate) fn watch(&self, service: &ServiceName, seen: u64, at_most: Duration) -> (u64, TrafficReport) {
         let changes = lock(&self.changes);
         let waited = self.changed.wait_timeout_while(changes, at_most, |number| *number <= seen);
         let number = match waited {
             Ok((number, _)) => *number,
             Err(poisoned) => *poisoned.into_inner().0,
         };
-        (number, self.report())
+        (number, self.report(service))
     }
 
-    /// What was seen so far.
-    pub(crate) fn report(&self) -> TrafficReport {
+    /// What was seen of a service so far.
+    pub(crate) fn report(&self, service: &ServiceName) -> TrafficReport {
         let mut known = lock(&self.known);
         let snapshot = self.snapshot.load();
-        let in_table =
-            |id: &InstanceId| snapshot.routes.iter().any(|r| r.instances.iter().any(|i| i.id == *id));
-        known.instances.retain(|id, instance| instance.flights.total() > 0 || in_table(id));
+        let in_table: BTreeSet<InstanceKey> = snapshot.keys().collect();
+        known.instances.retain(|key, instance| instance.flights.total() > 0 || in_table.contains(key));
+        let of_service = |(key, instance): (&InstanceKey, &Arc<Instance>)| {
+            (key.0 == *service).then(|| (key.1, instance.report()))
+        };
+        let counts = known.counts.get(service).map(|counts| (service.clone(), counts.read()));
         TrafficReport {
             run: self.run,
-            generation: snapshot.table.generation,
-            instances: known.instances.iter().map(|(id, instance)| (*id, instance.report())).collect(),
-            counts: known.counts.iter().map(|(name, counts)| (name.clone(), counts.read())).collect(),
-            sessions: known.sessions(&snapshot, self.now()),
+            generation: snapshot.generation(service),
+            instances: known.instances.iter().filter_map(of_service).collect(),
+            counts: counts.into_iter().collect(),
+            sessions: known.sessions(&snapshot, self.now()).remove_entry(service).into_iter().collect(),
         }
     }
 
@@ -281,7 +315,37 @@ impl Shared {
     }
 }
 
+impl Snapshot {
+    /// Of the table of a service; the smallest if it has none.
+    fn generation(&self, service: &ServiceName) -> Generation {
+        self.tables.get(service).map(|table| table.generation).unwrap_or_default()
+    }
+
+    /// Every instance in it.
+    fn keys(&self) -> impl Iterator<Item = InstanceKey> {
+        let of = |route: &Route| -> Vec<InstanceKey> {
+            route.members.iter().map(|member| (route.service.clone(), member.instance)).collect()
+        };
+        self.table.routes.iter().flat_map(of)
+    }
+}
+
 impl Known {
+    /// The snapshot of these tables. `trusted`: whose instances are taken for healthy.
+    fn snapshot(
+        &mut self,
+        tables: BTreeMap<ServiceName, Table>,
+        threads: usize,
+        trusted: Option<&ServiceName>,
+        now: u64,
+    ) -> Result<Snapshot, RouteError> {
+        let table = matching::join(&tables)?;
+        let hosts = HostIndex::build(&table.routes)?;
+        let state = |route: &Route| self.route(route, threads, trusted == Some(&route.service), now);
+        let routes = table.routes.iter().map(state).collect();
+        Ok(Snapshot { limits: widest(&table), hosts, routes, tables, table })
+    }
+
     /// The shared state of a route: what is known already stays, the rest is made.
     fn route(&mut self, route: &Route, threads: usize, trusted: bool, now: u64) -> RouteState {
         let counts = self.counts.entry(route.service.clone());
@@ -301,7 +365,8 @@ impl Known {
                     Arc::clone(&meter),
                 ))
             };
-            let instance = self.instances.entry(member.instance).or_insert_with(make);
+            let instance =
+                self.instances.entry((route.service.clone(), member.instance)).or_insert_with(make);
             // An id stands for one running copy; should one come back with another address, it is another one.
             if instance.address != member.address || instance.version != member.version {
                 instance.flights.set_open(false);
@@ -356,10 +421,10 @@ impl Known {
 
     /// Starts the deadlines of what the newer table does not name any more.
     fn leave(&mut self, before: &Snapshot, next: &Snapshot, now: u64) {
-        let stays: Vec<InstanceId> =
-            next.table.routes.iter().flat_map(|r| r.members.iter().map(|m| m.instance)).collect();
+        let stays: BTreeSet<InstanceKey> = next.keys().collect();
         for (route, state) in before.table.routes.iter().zip(&before.routes) {
-            for instance in state.instances.iter().filter(|i| !stays.contains(&i.id)) {
+            let left = |instance: &&Arc<Instance>| !stays.contains(&(route.service.clone(), instance.id));
+            for instance in state.instances.iter().filter(left) {
                 instance.set_role(None, &route.drain, now);
             }
         }
@@ -384,6 +449,10 @@ mod tests {
 
     use super::*;
 
+    fn shop() -> ServiceName {
+        "shop".parse().unwrap()
+    }
+
     fn table(generation: u64, roles: &[Role]) -> Table {
         let member = |(at, role): (usize, &Role)| Member {
             instance: InstanceId(at as u64 + 1),
@@ -392,14 +461,14 @@ mod tests {
             role: *role,
         };
         let members = roles.iter().enumerate().map(member).collect();
-        let route = Route::new("shop".parse().unwrap(), members);
+        let route = Route::new(shop(), members);
         Table { generation: Generation(generation), listeners: Vec::new(), routes: vec![route] }
     }
 
     #[test]
     fn a_thread_with_the_old_table_is_refused_by_what_left_and_its_begun_requests_are_told() {
         let shared = Shared::new(2, 1, PathBuf::new());
-        shared.apply(table(1, &[Role::Serve, Role::Drain]), false).unwrap();
+        shared.apply(&shop(), table(1, &[Role::Serve, Role::Drain]), false).unwrap();
         let old = shared.snapshot.load_full();
         let [one, two] = old.routes[0].instances.as_slice() else { panic!("two instances") };
         assert!(one.flights.begin(0), "it serves");
@@ -407,13 +476,13 @@ mod tests {
         for (generation, roles) in
             [(2, vec![Role::Drain, Role::Serve]), (3, vec![Role::Drain, Role::Standby]), (4, Vec::new())]
         {
-            shared.apply(table(generation, &roles), false).unwrap();
+            shared.apply(&shop(), table(generation, &roles), false).unwrap();
             assert!(!one.flights.begin(1), "table {generation}: it left, but takes a request");
-            assert_eq!(shared.report().instances[&one.id].in_flight.total(), 1);
+            assert_eq!(shared.report(&shop()).instances[&one.id].in_flight.total(), 1);
         }
         assert!(one.flights.end(0), "the last one is told");
-        assert!(shared.report().instances.is_empty());
-        shared.apply(table(5, &[Role::Serve]), true).unwrap();
+        assert!(shared.report(&shop()).instances.is_empty());
+        shared.apply(&shop(), table(5, &[Role::Serve]), true).unwrap();
         let again = shared.snapshot.load();
         assert!(again.routes[0].instances[0].is_up() && again.routes[0].instances[0].flights.begin(0));
     }

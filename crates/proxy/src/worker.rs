@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tandem_core::base::{Millis, VersionLabel};
+use tandem_core::base::{Millis, ServiceName, VersionLabel};
 use tandem_core::traffic::{Role, Route, balance};
 use tokio::sync::Notify;
 
@@ -96,6 +96,11 @@ impl View {
     /// One route with its counts.
     pub(crate) fn route(&self, at: usize) -> Option<(&Route, &ServiceCounts)> {
         Some((self.snapshot.table.routes.get(at)?, &*self.snapshot.routes.get(at)?.counts))
+    }
+
+    /// Where a service is found in it.
+    pub(crate) fn position(&self, service: &ServiceName) -> Option<usize> {
+        self.snapshot.table.routes.iter().position(|route| route.service == *service)
     }
 
     /// Counts a call of one of a route's operations, if it has a contract.

@@ -46,6 +46,14 @@ pub enum ConfigError {
         /// All of them.
         problems: Vec<Problem>,
     },
+    /// The services that it names don't go together.
+    #[error("the services of {} can't be behind one proxy: {}", path.display(), why.join("; "))]
+    Apart {
+        /// The file that names them.
+        path: PathBuf,
+        /// All that is in the way.
+        why: Vec<String>,
+    },
     /// It refers to variables that are not set.
     #[error("the configuration takes values from the environment that are not set: {}", names.join(", "))]
     Environment {
@@ -66,12 +74,24 @@ fn plain(path: &Path, text: &str, problems: &[Problem]) -> String {
 }
 
 /// Reads and checks a configuration.
+///
+/// # Errors
+/// It can't be read, or has problems.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    of(path, text(path)?)
+}
+
+/// The text of a configuration.
+pub(crate) fn text(path: &Path) -> Result<String, ConfigError> {
     let failed = |source| ConfigError::Read { path: path.to_owned(), source };
     if fs::metadata(path).map_err(failed)?.len() > LONGEST {
         return Err(failed(io::Error::other("it is longer than a configuration can be (1 MiB)")));
     }
-    let text = fs::read_to_string(path).map_err(failed)?;
+    fs::read_to_string(path).map_err(failed)
+}
+
+/// The configuration that a text is; `path` is where it stood.
+pub(crate) fn of(path: &Path, text: String) -> Result<Config, ConfigError> {
     match spec::read(&text) {
         Ok(spec) => Ok(Config { spec, text }),
         Err(problems) => Err(ConfigError::Problems { path: path.to_owned(), text, problems }),

@@ -33,6 +33,8 @@ pub struct ControllerOptions {
     pub config: PathBuf,
     /// The state folder.
     pub state: PathBuf,
+    /// The state folder of the proxy.
+    pub front: PathBuf,
 }
 
 /// Why the controller can't go on.
@@ -84,7 +86,7 @@ pub enum ControllerError {
 /// It could not begin. Whatever goes wrong later is logged, shown by the status, and tried again.
 pub fn run(options: ControllerOptions) -> Result<ExitCode, ControllerError> {
     let _unnamed = rustix::thread::set_name(c"tandem control");
-    let state = StateFolder::at(&options.state);
+    let state = StateFolder::at(&options.state).behind(&options.front);
     state.prepare()?;
     let _lock = state.lock(Part::Controller)?;
     let in_force = if state.config().exists() { state.config() } else { options.config.clone() };

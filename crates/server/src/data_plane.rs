@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use tandem_core::base::ServiceName;
 use tandem_proxy::process;
 pub use tandem_proxy::process::ProcessError;
 
@@ -12,20 +13,21 @@ use crate::state::StateFolder;
 pub struct DataPlaneOptions {
     /// The state folder.
     pub state: PathBuf,
+    /// The services whose requests arrive.
+    pub services: Vec<ServiceName>,
 }
 
 /// Serves until it is told to end; also without its supervisor.
 ///
 /// # Errors
 /// It could not begin.
-pub fn run(options: &DataPlaneOptions) -> Result<(), ProcessError> {
+pub fn run(options: DataPlaneOptions) -> Result<(), ProcessError> {
     let _unnamed = rustix::thread::set_name(c"tandem proxy");
     let state = StateFolder::at(&options.state);
     process::run(process::ProcessOptions {
         control: state.proxy_socket(),
-        table: state.table(),
-        encryption: state.encryption(),
-        log: state.log(),
+        services: options.services,
+        kept: state.proxy(),
         shelf: state.shelf(),
     })
 }

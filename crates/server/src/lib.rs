@@ -16,6 +16,7 @@ pub mod controller;
 pub mod data_plane;
 mod exposition;
 mod feed;
+pub mod front;
 pub mod logging;
 pub mod message;
 mod office;

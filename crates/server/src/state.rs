@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tandem_core::base::ServiceName;
 
 /// The form of the state folder that this version of Tandem reads and writes.
 pub const FORMAT: u32 = 1;
@@ -20,10 +21,12 @@ const LONGEST_SOCKET_PATH: usize = 107;
 /// How long a process that holds a lock may take to end before the lock counts as held.
 const ENDING: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// The state folder of one service, by absolute path.
+/// The state folder of one service, by absolute path; and that of the proxy in front of it, which is the same if there is no
+/// other service behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateFolder {
     path: PathBuf,
+    front: PathBuf,
 }
 
 /// Why a state folder can't be used.
@@ -131,7 +134,38 @@ impl Lock {
 impl StateFolder {
     /// The folder at `path`, which need not exist. A relative path is taken from the current directory.
     pub fn at(path: &Path) -> StateFolder {
-        StateFolder { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()) }
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        StateFolder { front: path.clone(), path }
+    }
+
+    /// The same with the proxy's things in the folder `front`.
+    #[must_use]
+    pub fn behind(self, front: &Path) -> StateFolder {
+        StateFolder { front: StateFolder::at(front).path, ..self }
+    }
+
+    /// The folder of one of several services behind the proxy of this one.
+    #[must_use]
+    pub fn service(&self, name: &ServiceName) -> StateFolder {
+        let path = self.services().join(name.as_str());
+        StateFolder { path, front: self.front.clone() }
+    }
+
+    /// Where the folders of several services are.
+    pub fn services(&self) -> PathBuf {
+        self.path.join("services")
+    }
+
+    /// The folders of services that are none of these.
+    pub fn others(&self, names: &[ServiceName]) -> Vec<StateFolder> {
+        let folders = fs::read_dir(self.services()).into_iter().flatten().flatten();
+        let names_of = folders.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        names_of.filter(|name| !names.contains(name)).map(|name| self.service(&name)).collect()
+    }
+
+    /// The name of the service, where the folder is one of several.
+    pub fn name(&self) -> Option<String> {
+        self.path.file_name().and_then(|name| name.to_str()).map(str::to_owned)
     }
 
     /// The folder itself.
@@ -146,17 +180,17 @@ impl StateFolder {
 
     /// The socket by which the proxy is told tables.
     pub fn proxy_socket(&self) -> PathBuf {
-        self.path.join("proxy.sock")
+        self.front.join("proxy.sock")
     }
 
     /// The socket of a proxy that is leaving.
     pub fn leaving_proxy(&self, pid: i32) -> PathBuf {
-        self.path.join(format!("proxy-{pid}.sock"))
+        self.front.join(format!("proxy-{pid}.sock"))
     }
 
     /// The sockets of proxies that are leaving, some of them perhaps gone.
     pub fn leaving_proxies(&self) -> Vec<PathBuf> {
-        let files = fs::read_dir(&self.path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let files = fs::read_dir(&self.front).into_iter().flatten().flatten().map(|entry| entry.path());
         let leaving = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             name.starts_with("proxy-") && name.ends_with(".sock")
@@ -168,22 +202,12 @@ impl StateFolder {
 
     /// Why the last reload changed nothing.
     pub fn refusal(&self) -> PathBuf {
-        self.path.join("reload.refused")
+        self.front.join("reload.refused")
     }
 
-    /// The last good table, kept by the proxy.
-    pub fn table(&self) -> PathBuf {
-        self.path.join("table.json")
-    }
-
-    /// The rules of the log of requests that the proxy is to begin with.
-    pub fn log(&self) -> PathBuf {
-        self.path.join("log.json")
-    }
-
-    /// The last good certificates, kept by the proxy.
-    pub fn encryption(&self) -> PathBuf {
-        self.path.join("encryption.json")
+    /// What the proxy keeps: the last good tables and certificates, the rules of the log.
+    pub fn proxy(&self) -> PathBuf {
+        self.front.join("proxy")
     }
 
     /// What is kept of a certificate authority.
@@ -208,7 +232,7 @@ impl StateFolder {
 
     /// Files of recent versions whose names tell their content, by service and path.
     pub fn shelf(&self) -> PathBuf {
-        self.path.join("shelf")
+        self.front.join("shelf")
     }
 
     /// By which the keys of versions are made.
@@ -232,7 +256,8 @@ impl StateFolder {
 
     /// Creates the folder for its owner alone if it is not there, and checks that this version of Tandem may use it.
     pub fn prepare(&self) -> Result<(), StateError> {
-        let length = self.leaving_proxy(i32::MAX).as_os_str().len();
+        let sockets = [self.leaving_proxy(i32::MAX), self.admin_socket()];
+        let length = sockets.iter().map(|socket| socket.as_os_str().len()).max().unwrap_or_default();
         if length > LONGEST_SOCKET_PATH {
             return Err(StateError::PathTooLong { path: self.path.clone(), length });
         }

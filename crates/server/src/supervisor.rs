@@ -1,7 +1,7 @@
-//! What `tandem up` does: it holds the listening sockets, and keeps the proxy and the controller running.
+//! What `tandem up` does: it holds the listening sockets, and keeps the proxy and the controller of each service running.
 //!
-//! Small on purpose: it outlives the parts that can fail. It decides nothing about the service and must not know
-//! requests or deployments. If it is killed, the proxy and the controller go on; the next one takes them over.
+//! Small on purpose: it outlives the parts that can fail. It decides nothing about a service and must not know
+//! requests or deployments. If it is killed, the proxy and the controllers go on; the next one takes them over.
 //! Tested in `tests/server/supervisor.rs` with a stand-in program, and end to end in `crates/cli`.
 
 mod end;
@@ -21,7 +21,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tandem_core::spec::ServiceSpec;
+use tandem_core::base::ServiceName;
+use tandem_proxy::control::Client;
 use tandem_proxy::handover::{self, Listeners};
 
 pub use listener::ListenError;
@@ -30,7 +31,8 @@ use restart::Restarts;
 use signals::Signals;
 use watched::Watched;
 
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, ConfigError};
+use crate::front::{Front, Service};
 use crate::state::{Part, StateError, StateFolder, write_file};
 
 /// How long a new proxy may take until it serves.
@@ -59,7 +61,7 @@ pub enum SupervisorError {
     #[error(transparent)]
     State(#[from] StateError),
     /// The state folder is another service's.
-    #[error("the state folder {} belongs to the service {found}, not to {wanted}: choose another one with --state", state.display())]
+    #[error("the state folder {} belongs to {found}, not to {wanted}: choose another one with --state", state.display())]
     OtherService {
         /// The folder.
         state: PathBuf,
@@ -100,31 +102,34 @@ pub enum SupervisorError {
 /// # Errors
 /// It could not begin; nothing was changed. Once it runs, whatever dies is started again.
 pub fn run(options: SupervisorOptions) -> Result<ExitCode, SupervisorError> {
-    let config = config::load(&options.config)?;
-    config::environment(&config.spec)?;
-    config::database(&config.spec)?;
-    config::certificates(&config.spec, &options.config)?;
     let state = StateFolder::at(&options.state);
+    let front = Front::load(&options.config, &state)?;
+    front.resolve()?;
     state.prepare()?;
     let lock = state.lock(Part::Supervisor)?;
-    check_service(&state, &config)?;
+    check_owner(&state, &front)?;
+    for service in &front.services {
+        service.state.prepare()?;
+    }
     let signals = Signals::catch()?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let mut supervisor = Supervisor {
         options,
         state,
-        spec: config.spec,
+        controllers: front.services.iter().cloned().map(Desk::vacant).collect(),
+        front,
         workers,
         listeners: Vec::new(),
         signals,
         proxy: Post::vacant(),
-        controller: Post::vacant(),
-        line: None,
     };
-    supervisor.take_sockets(lock.after_crash)?;
-    write_file(&supervisor.state.config(), config.text.as_bytes())?;
-    supervisor.end_orphaned_controller();
-    supervisor.succeed();
+    let is_outdated = supervisor.take_sockets(lock.after_crash)?;
+    for Service { config, state, .. } in &supervisor.front.services {
+        write_file(&state.config(), config.text.as_bytes())?;
+        supervisor.end_orphaned_controller(state);
+    }
+    supervisor.succeed(is_outdated);
+    supervisor.dismiss();
     let result = supervisor.serve();
     if result.is_ok() {
         lock.release();
@@ -132,14 +137,42 @@ pub fn run(options: SupervisorOptions) -> Result<ExitCode, SupervisorError> {
     result
 }
 
-fn check_service(state: &StateFolder, config: &Config) -> Result<(), SupervisorError> {
-    match config::load(&state.config()) {
-        Ok(before) if before.spec.service != config.spec.service => Err(SupervisorError::OtherService {
-            state: state.path().to_owned(),
-            found: before.spec.service.to_string(),
-            wanted: config.spec.service.to_string(),
-        }),
+/// Whether the state folder is that of the same service, or of several as before: instances of another would be lost.
+fn check_owner(state: &StateFolder, front: &Front) -> Result<(), SupervisorError> {
+    let several = || "several services".to_owned();
+    let before = match config::load(&state.config()) {
+        Ok(before) => Some(before.spec.service.to_string()),
+        Err(_) => state.services().is_dir().then(several),
+    };
+    let wanted = match front.services.as_slice() {
+        [only] if !front.is_shared => only.name().to_string(),
+        _ => several(),
+    };
+    match before {
+        Some(found) if found != wanted => {
+            Err(SupervisorError::OtherService { state: state.path().to_owned(), found, wanted })
+        }
         _ => Ok(()),
+    }
+}
+
+/// The place of one service's controller.
+struct Desk {
+    service: Service,
+    post: Post,
+    /// Our end of the controller's stdin: it says that it is ready, we say that it should stop everything.
+    line: Option<UnixStream>,
+}
+
+impl Desk {
+    fn vacant(service: Service) -> Desk {
+        Desk { service, post: Post::vacant(), line: None }
+    }
+
+    /// Waits until the controller is there.
+    fn ready(&mut self, signals: &Signals) -> Result<(), SupervisorError> {
+        let (Some(line), Some(controller)) = (&self.line, &mut self.post.holder) else { return Ok(()) };
+        ready(line, controller, signals).map_err(|how| SupervisorError::NotReady { part: "controller", how })
     }
 }
 
@@ -178,14 +211,13 @@ impl Post {
 struct Supervisor {
     options: SupervisorOptions,
     state: StateFolder,
-    spec: ServiceSpec,
+    front: Front,
     workers: usize,
     listeners: Listeners,
     signals: Signals,
     proxy: Post,
-    controller: Post,
-    /// Our end of the controller's stdin: it says that it is ready, we say that it should stop everything.
-    line: Option<UnixStream>,
+    /// One per service.
+    controllers: Vec<Desk>,
 }
 
 impl Supervisor {
@@ -193,8 +225,7 @@ impl Supervisor {
         if self.proxy.holder.is_none() {
             self.proxy.holder = Some(self.start_proxy()?);
         }
-        self.controller.holder = Some(self.start_controller()?);
-        if let Err(error) = self.await_controller() {
+        if let Err(error) = self.begin_controllers() {
             // A proxy that served before us goes on serving.
             self.abandon();
             return Err(error);
@@ -220,26 +251,36 @@ impl Supervisor {
                     }
                 }
             }
-            if let Some(how) = self.controller.vacated() {
-                tracing::error!("the controller {how}; requests are served on while it is started again");
+            self.renew_controllers();
+        }
+    }
+
+    /// Starts each controller that has ended again, when it is time.
+    fn renew_controllers(&mut self) {
+        let mut desks = std::mem::take(&mut self.controllers);
+        for desk in &mut desks {
+            if let Some(how) = desk.post.vacated() {
+                let service = desk.service.name();
+                tracing::error!(
+                    "the controller of {service} {how}; requests are served on while it is started again"
+                );
             }
-            if self.controller.is_due() {
-                match self.start_controller() {
-                    Ok(controller) => self.controller.holder = Some(controller),
-                    Err(error) => {
-                        tracing::error!("{error}");
-                        self.controller.leave(Duration::ZERO);
-                    }
-                }
+            if desk.post.is_due()
+                && let Err(error) = self.start_controller(desk)
+            {
+                tracing::error!("{error}");
+                desk.post.leave(Duration::ZERO);
             }
         }
+        self.controllers = desks;
     }
 
     /// Waits until a part ends, a signal arrives or a vacant post is due.
     fn wait(&self) -> io::Result<()> {
         let mut handles = vec![self.signals.handle(), self.signals.reload_handle()];
         let mut due: Option<Instant> = None;
-        for post in [&self.proxy, &self.controller] {
+        let posts = self.controllers.iter().map(|desk| &desk.post);
+        for post in posts.chain([&self.proxy]) {
             match &post.holder {
                 Some(holder) => handles.push(holder.handle()),
                 None => due = Some(due.map_or(post.due, |at| at.min(post.due))),
@@ -248,10 +289,10 @@ impl Supervisor {
         wait_for(&handles, due).map(drop)
     }
 
-    fn command(&self, verb: &str) -> Command {
+    fn command(&self, verb: &str, state: &StateFolder) -> Command {
         let mut command = Command::new(&self.options.program);
         // A group of its own: Ctrl-C is for us, and the parts are ended in order.
-        command.arg0("tandem").arg(verb).arg("--state").arg(self.state.path());
+        command.arg0("tandem").arg(verb).arg("--state").arg(state.path());
         command.stdout(Stdio::null()).process_group(0);
         reload::unmark(&mut command);
         command
@@ -272,7 +313,8 @@ impl Supervisor {
 
     fn start_proxy(&mut self) -> Result<Watched, SupervisorError> {
         self.renew_listeners()?;
-        let mut command = self.command("proxy");
+        let mut command = self.command("proxy", &self.state);
+        command.args(self.front.names().iter().map(ServiceName::as_str));
         // Where the log of requests may go.
         command.stdout(Stdio::inherit());
         let (mut proxy, line) = self.start("proxy", command)?;
@@ -282,6 +324,7 @@ impl Supervisor {
         match ready {
             Ok(()) => {
                 tracing::info!(pid = proxy.pid(), "the proxy serves");
+                self.tell_log();
                 Ok(proxy)
             }
             Err(how) => {
@@ -291,25 +334,40 @@ impl Supervisor {
         }
     }
 
-    fn start_controller(&mut self) -> Result<Watched, SupervisorError> {
-        let mut command = self.command("controller");
-        command.arg("--config").arg(&self.options.config);
-        let (controller, line) = self.start("controller", command)?;
-        self.line = Some(line);
-        Ok(controller)
+    /// Has the proxy write requests down as the configuration says; what it is told it keeps.
+    pub(super) fn tell_log(&self) {
+        let told =
+            Client::connect(&self.state.proxy_socket()).and_then(|mut proxy| proxy.log(&self.front.log));
+        if let Err(error) = told {
+            tracing::warn!(%error, "requests are not logged as the configuration says");
+        }
     }
 
-    /// Waits until the first controller is there: what keeps it from starting is told by `tandem up` as its own
-    /// failure.
-    fn await_controller(&mut self) -> Result<(), SupervisorError> {
-        let (Some(line), Some(controller)) = (&self.line, &mut self.controller.holder) else { return Ok(()) };
-        ready(line, controller, &self.signals)
-            .map_err(|how| SupervisorError::NotReady { part: "controller", how })?;
-        let listen: Vec<String> = self.spec.listen.iter().map(|l| l.address.to_string()).collect();
+    fn start_controller(&self, desk: &mut Desk) -> Result<(), SupervisorError> {
+        let mut command = self.command("controller", &desk.service.state);
+        command.arg("--config").arg(&desk.service.path).arg("--front").arg(self.state.path());
+        let (controller, line) = self.start("controller", command)?;
+        desk.line = Some(line);
+        desk.post.holder = Some(controller);
+        Ok(())
+    }
+
+    /// Starts the first controllers and waits until they are there: what keeps one from starting is told by `tandem up` as
+    /// its own failure.
+    fn begin_controllers(&mut self) -> Result<(), SupervisorError> {
+        let mut desks = std::mem::take(&mut self.controllers);
+        let mut begun = desks.iter_mut().try_for_each(|desk| self.start_controller(desk));
+        for desk in &mut desks {
+            begun = begun.and_then(|()| desk.ready(&self.signals));
+        }
+        self.controllers = desks;
+        begun?;
+        let listed = |all: Vec<String>| all.join(", ");
         tracing::info!(
-            "{} is up on {}; the state is in {}",
-            self.spec.service,
-            listen.join(", "),
+            "{} {} up on {}; the state is in {}",
+            listed(self.front.names().iter().map(ToString::to_string).collect()),
+            if self.front.services.len() == 1 { "is" } else { "are" },
+            listed(self.front.addresses().iter().map(ToString::to_string).collect()),
             self.state.path().display()
         );
         Ok(())

@@ -1,6 +1,9 @@
 //! `tandem check`: everything that is wrong with the configuration, at once.
 
+use std::path::Path;
+
 use serde::Serialize;
+use tandem_core::spec::ServiceSpec;
 use tandem_server::config::ConfigError;
 
 use crate::args::Global;
@@ -19,12 +22,21 @@ struct Good {
 }
 
 pub(crate) fn run(global: &Global, terminal: &Terminal) -> Ending {
-    let place = Place::find(global)?;
-    let spec = problems::read(&place.config, terminal)?;
-    let config = place::shown(&place.config);
+    let place = match global.service {
+        Some(_) => Place::find(global)?,
+        None => Place::own(global)?,
+    };
+    for service in problems::front(&place.config, &place.state, terminal)?.services {
+        tell(&service.path, &service.config.spec, terminal);
+    }
+    Ok(Exit::Done)
+}
+
+fn tell(path: &Path, spec: &ServiceSpec, terminal: &Terminal) {
+    let config = place::shown(path);
     // No problem of the file: it may well be checked where its secrets are not.
-    let mut missing = unset(tandem_server::config::environment(&spec));
-    missing.extend(unset(tandem_server::config::database(&spec)));
+    let mut missing = unset(tandem_server::config::environment(spec));
+    missing.extend(unset(tandem_server::config::database(spec)));
     if terminal.json {
         terminal.object(&Good { config, problems: [], unset: missing });
     } else {
@@ -41,7 +53,6 @@ pub(crate) fn run(global: &Global, terminal: &Terminal) -> Ending {
             ));
         }
     }
-    Ok(Exit::Done)
 }
 
 /// The variables that were not found.

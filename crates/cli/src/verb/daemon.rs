@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use tandem_core::base::ServiceName;
 use tandem_server::config::ConfigError;
 use tandem_server::controller::{self, ControllerOptions};
 use tandem_server::data_plane::{self, DataPlaneOptions};
@@ -23,9 +24,9 @@ const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// `tandem up`: in the foreground until somebody ends it.
 pub(super) fn up(global: &Global, terminal: &Terminal) -> Ending {
-    let Place { config, state } = Place::find(global)?;
+    let Place { config, state } = Place::front(global)?;
     // Problems of the configuration are told as `tandem check` tells them.
-    problems::read(&config, terminal)?;
+    problems::front(&config, &state, terminal)?;
     logging::start();
     let place = std::env::current_exe().unwrap_or_else(|_| PathBuf::from(THIS_PROGRAM));
     let options = SupervisorOptions { config, state, program: PathBuf::from(THIS_PROGRAM), place };
@@ -41,17 +42,22 @@ pub(super) fn up(global: &Global, terminal: &Terminal) -> Ending {
 }
 
 /// `tandem proxy`.
-pub(super) fn proxy(global: &Global) -> Ending {
+pub(super) fn proxy(services: Vec<ServiceName>, global: &Global) -> Ending {
     logging::start();
-    let state = Place::state(global)?;
-    data_plane::run(&DataPlaneOptions { state }).map(|()| Exit::Done).map_err(logged)
+    let state = named(global.state.as_ref())?;
+    data_plane::run(DataPlaneOptions { state, services }).map(|()| Exit::Done).map_err(logged)
 }
 
 /// `tandem controller`.
-pub(super) fn controller(global: &Global) -> Ending {
+pub(super) fn controller(front: PathBuf, global: &Global) -> Ending {
     logging::start();
-    let Place { config, state } = Place::find(global)?;
-    controller::run(ControllerOptions { config, state }).map(|_| Exit::Done).map_err(logged)
+    let (config, state) = (named(global.config.as_ref())?, named(global.state.as_ref())?);
+    controller::run(ControllerOptions { config, state, front }).map(|_| Exit::Done).map_err(logged)
+}
+
+/// What `tandem up` names to the parts that it starts.
+fn named(path: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    path.cloned().ok_or_else(|| Failure::usage("this is started by `tandem up`, not by hand"))
 }
 
 /// A part of the daemon fails in the log of the daemon.

@@ -17,10 +17,10 @@ struct Reloaded {
 }
 
 pub(crate) fn run(global: &Global, terminal: &Terminal) -> Ending {
-    let place = Place::find(global)?;
-    problems::read(&place.config, terminal)?;
+    let place = Place::front(global)?;
+    let front = problems::front(&place.config, &place.state, terminal)?;
     let config = place::shown(&place.config);
-    supervisor::reload(&StateFolder::at(&place.state)).map_err(|error| {
+    supervisor::reload(&StateFolder::at(&place.state), &front).map_err(|error| {
         let exit = match &error {
             ReloadError::NotRunning(_) => Exit::NoDaemon,
             ReloadError::Refused(_) => Exit::Refused,

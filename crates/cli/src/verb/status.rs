@@ -15,11 +15,16 @@ use crate::terminal::{BAD, CARE, STRONG, Terminal, clean};
 use crate::verb::Ending;
 
 pub(crate) async fn run(watch: bool, global: &Global, terminal: &Terminal) -> Ending {
-    let client = Client::find(global)?;
     if !watch {
-        show(&client.get("/v1/status").await?, terminal);
+        for (at, client) in Client::all(global)?.iter().enumerate() {
+            if at > 0 && !terminal.json {
+                terminal.line("");
+            }
+            show(&client.get("/v1/status").await?, terminal);
+        }
         return Ok(Exit::Done);
     }
+    let client = Client::find(global)?;
     let mut messages = client.messages("/v1/events", None).await?;
     loop {
         let message = tokio::select! {

@@ -217,6 +217,51 @@ error: no label can be made of the name …
 }
 
 #[test]
+fn of_several_services_the_one_is_meant_that_is_named_or_stood_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = |name: &str, more: &str| {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+        let text = format!(
+            "service = \"{name}\"\nlisten = [{{ address = \"127.0.0.1:8080\"{more} }}]\nrun = {{ command = [\"x\"] }}\n"
+        );
+        fs::write(folder.path().join(name).join("tandem.toml"), text).unwrap();
+    };
+    config("web", "");
+    config("api", ", paths = [\"/api\"]");
+    fs::write(folder.path().join("tandem.toml"), "services = [\"web\", \"api/tandem.toml\"]\n").unwrap();
+    let said = |place: &std::path::Path, words: &[&str]| {
+        let output = tandem(place, words).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (top, api) = (folder.path().to_owned(), folder.path().join("api"));
+
+    assert_eq!(said(&top, &["check"]).0, Some(0));
+    let (code, error) = said(&top, &["why"]);
+    assert!(code == Some(2) && error.contains("say --service web or --service api"), "{error}");
+    for (place, words) in
+        [(&api, &["why"][..]), (&top, &["why", "-s", "api"]), (&api, &["status", "-s", "api"])]
+    {
+        let (code, error) = said(place, words);
+        assert!(
+            code == Some(6) && error.contains("api/tandem.toml") | error.contains("for tandem.toml"),
+            "{error}"
+        );
+    }
+    let (code, error) = said(&top, &["why", "-s", "other"]);
+    assert!(code == Some(2) && error.contains("--service api"), "{error}");
+
+    config("api", "");
+    let (code, error) = said(&top, &["check"]);
+    assert!(code == Some(2) && error.contains("two services claim all hosts"), "{error}");
+    config("api", ", bogus = 1");
+    let (code, error) = said(&top, &["check"]);
+    assert!(code == Some(2) && error.contains("api/tandem.toml"), "{error}");
+    fs::write(top.join("tandem.toml"), "services = [\"gone\"]\n").unwrap();
+    let (code, error) = said(&top, &["up"]);
+    assert!(code == Some(2) && error.contains("gone/tandem.toml can't be read"), "{error}");
+}
+
+#[test]
 fn every_verb_has_help() {
     let folder = tempfile::tempdir().unwrap();
     let top = tandem(folder.path(), &["--help"]).output().unwrap();
@@ -267,10 +312,11 @@ Options:
   -V, --version  Print version
 
 Everywhere:
-      --config <FILE>  The configuration [default: tandem.toml here or in a folder above]
-      --state <DIR>    The state folder [default: .tandem beside the configuration]
-      --json           Print data as JSON
-      --no-color       Print without colours, as with NO_COLOR set
+      --config <FILE>   The configuration [default: tandem.toml here or in a folder above]
+      --state <DIR>     The state folder [default: .tandem beside the configuration]
+  -s, --service <NAME>  Which service, where the configuration names several
+      --json            Print data as JSON
+      --no-color        Print without colours, as with NO_COLOR set
 
 Examples:
   tandem init                      write a tandem.toml for the service in this folder

@@ -114,7 +114,7 @@ async fn a_certificate_is_had_by_a_handshake_and_a_restart_asks_for_nothing() {
             kill(pid);
         }
     }
-    fs::remove_file(state.join("encryption.json")).unwrap();
+    fs::remove_file(state.join("proxy/shop.encryption")).unwrap();
     ground.stage.daemon.up().await.unwrap();
     let again = ground.shown(&client, |_| true).await.shown();
     assert!(again == first, "another certificate: {}", ground.authority.log());

@@ -14,6 +14,7 @@ mod monitoring;
 mod pooler;
 mod reload;
 mod schema;
+mod services;
 mod sessions;
 mod stage;
 mod strays;

@@ -16,12 +16,12 @@ pub(crate) struct Stage {
     folder: tempfile::TempDir,
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
 }
 
 /// The shop is built beside the program by `cargo test --workspace`.
-fn shop_program() -> PathBuf {
+pub(crate) fn shop_program() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_tandem")).with_file_name("shop");
     assert!(program.exists(), "{} is missing: run `cargo build -p shop` first", program.display());
     program

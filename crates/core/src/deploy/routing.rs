@@ -30,6 +30,12 @@ pub(super) fn table(input: &Input<'_>, moves: &Moves) -> Option<Table> {
     Some(Table { generation, listeners, routes })
 }
 
+/// The table of a service without any instance, by which it is seen whether services go together.
+pub fn bare(spec: &ServiceSpec) -> Table {
+    let routes = vec![route(spec, Sessions::default(), Vec::new())];
+    Table { generation: Generation::default(), listeners: listeners(spec), routes }
+}
+
 /// What is done at each address; those where nothing but HTTP is spoken need no word.
 fn listeners(spec: &ServiceSpec) -> Vec<Listener> {
     let listener = |listen: &ListenSpec| Listener {
@@ -127,14 +133,10 @@ fn assets(spec: &AssetSpec) -> Vec<String> {
 }
 
 fn route(spec: &ServiceSpec, sessions: Sessions, members: Vec<Member>) -> Route {
-    let all = spec.listen.iter().any(|listen| listen.hosts.is_empty());
-    let mut hosts: Vec<String> =
-        if all { Vec::new() } else { spec.listen.iter().flat_map(|listen| listen.hosts.clone()).collect() };
-    hosts.sort();
-    hosts.dedup();
     Route {
         service: spec.service.clone(),
-        hosts,
+        hosts: spec.hosts(),
+        paths: spec.paths(),
         probe: spec.run.ready.clone(),
         drain: spec.run.stop.drain,
         timeouts: spec.timeouts,

@@ -48,7 +48,7 @@ pub fn read_database(text: &str) -> Result<DatabaseSpec, Vec<Problem>> {
     Err(found.problems)
 }
 
-fn fill(spec: &mut ServiceSpec, found: &Found) {
+pub(super) fn fill(spec: &mut ServiceSpec, found: &Found) {
     visit(spec, &mut |path, field| {
         if let Some(value) = found.value(path) {
             field.set(value);

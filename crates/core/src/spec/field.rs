@@ -105,6 +105,7 @@ fn visit_door(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)
     for (at, listen) in spec.listen.iter_mut().enumerate() {
         each(&format!("listen[{at}].address"), &mut listen.address);
         each(&format!("listen[{at}].hosts"), &mut listen.hosts);
+        each(&format!("listen[{at}].paths"), &mut listen.paths);
         each(&format!("listen[{at}].speaks"), &mut listen.speaks);
         each(&format!("listen[{at}].trusted"), &mut listen.trusted);
         each(&format!("listen[{at}].told"), &mut listen.told);

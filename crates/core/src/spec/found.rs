@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::key::{FILE, Key, Kind};
+use super::key::{FILE, FRONT, Key, Kind};
 use super::problem::{Problem, ProblemCode};
 use super::text::{nearest, quoted};
 use super::value::{self, Complaint, Value};
@@ -29,6 +29,11 @@ impl Found {
     /// Reads the text. If it is not TOML, that is the only problem.
     pub(super) fn read(text: &str) -> Found {
         Found::of(text, |found, file| found.table("", "", FILE, file, 0..0))
+    }
+
+    /// Reads the text of what stands in front of several services.
+    pub(super) fn read_front(text: &str) -> Found {
+        Found::of(text, |found, file| found.table("", "", FRONT, file, 0..0))
     }
 
     /// Reads only one key of the file, and nothing beside it.

@@ -104,7 +104,19 @@ const UP_TO_A_DAY: Kind = Kind::Length(Millis::ZERO, DAY);
 /// For waits of which zero would mean "never".
 const SOME_TIME: Kind = Kind::Length(Millis(1), DAY);
 
-/// The whole file.
+/// The whole file of what stands in front of several services.
+pub(super) static FRONT: &[Key] = &[
+    key(
+        "services",
+        Kind::Words(text::folder),
+        "[\"web\", \"api\"]",
+        "The folders of the services, each with a tandem.toml of its own; or these files.",
+    )
+    .required(),
+    key("log", Kind::Table(monitoring::LOG), "", "The log of requests, of all services together."),
+];
+
+/// The whole file of a service.
 pub(super) static FILE: &[Key] = &[
     key("service", Kind::Text(text::service_name), "\"shop\"", "The name of the service.")
         .required()

@@ -2,10 +2,12 @@
 //!
 //! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests.rs`.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::service::ServiceSpec;
 use super::vocabulary::words;
 use crate::base::Network;
 
@@ -16,6 +18,9 @@ pub struct ListenSpec {
     pub address: SocketAddr,
     /// Host names, without port, lower case; `*.example.com` matches one label. Empty: all hosts.
     pub hosts: Vec<String>,
+    /// What paths begin with, by whole segments. Empty: all paths.
+    #[serde(default)]
+    pub paths: Vec<String>,
     /// What is spoken there.
     #[serde(default)]
     pub speaks: Speaks,
@@ -27,12 +32,37 @@ pub struct ListenSpec {
     pub told: Told,
 }
 
+/// What several lists name together, in order; a list that is empty stands for everything, and so does the sum.
+fn union<'a>(lists: impl Iterator<Item = &'a Vec<String>>) -> Vec<String> {
+    let mut all = BTreeSet::new();
+    for list in lists {
+        if list.is_empty() {
+            return Vec::new();
+        }
+        all.extend(list.iter().cloned());
+    }
+    all.into_iter().collect()
+}
+
+impl ServiceSpec {
+    /// The hosts that are served, at any address. Empty: all.
+    pub fn hosts(&self) -> Vec<String> {
+        union(self.listen.iter().map(|listen| &listen.hosts))
+    }
+
+    /// What the paths that are served begin with. Empty: all.
+    pub fn paths(&self) -> Vec<String> {
+        union(self.listen.iter().map(|listen| &listen.paths))
+    }
+}
+
 impl ListenSpec {
     /// All hosts, at an address that is still to be filled in.
     pub(super) fn draft() -> ListenSpec {
         ListenSpec {
             address: SocketAddr::from(([0, 0, 0, 0], 0)),
             hosts: Vec::new(),
+            paths: Vec::new(),
             speaks: Speaks::Http,
             trusted: Vec::new(),
             told: Told::Fields,

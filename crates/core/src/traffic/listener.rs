@@ -49,6 +49,20 @@ pub struct Encryption {
     pub challenges: Vec<Challenge>,
 }
 
+impl Encryption {
+    /// What several services need, together. They agree on who may connect and how, or what the first says holds.
+    pub fn join<'a>(all: impl Iterator<Item = &'a Encryption>) -> Encryption {
+        all.cloned()
+            .reduce(|mut first, next| {
+                first.clients = first.clients.or(next.clients);
+                first.certificates.extend(next.certificates);
+                first.challenges.extend(next.challenges);
+                first
+            })
+            .unwrap_or_default()
+    }
+}
+
 /// How clients show who they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientCheck {

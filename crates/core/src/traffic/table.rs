@@ -1,7 +1,8 @@
 //! The route table: the immutable value by which the proxy routes.
 //!
-//! A table is whole: it names every route and every instance that the proxy has to do with. Whatever is not in it is
-//! not served, and a newer table replaces the older one at one instant.
+//! A service's table is whole: it names every instance of it that the proxy has to do with. Whatever is not in it is not
+//! served, and a newer table replaces the older one at one instant. What a proxy has of several services is put together
+//! by `matching`.
 
 use std::net::SocketAddr;
 
@@ -31,6 +32,9 @@ pub struct Route {
     pub service: ServiceName,
     /// Host names, lower case, without port; `*.example.com` matches one label. Empty: all hosts.
     pub hosts: Vec<String>,
+    /// What paths begin with, by whole segments. Empty: all paths.
+    #[serde(default)]
+    pub paths: Vec<String>,
     /// How instances are checked.
     pub probe: HttpProbe,
     /// How long what is in flight on a leaving instance may take.
@@ -61,6 +65,7 @@ impl Route {
         Route {
             service,
             hosts: Vec::new(),
+            paths: Vec::new(),
             probe: HttpProbe::default(),
             drain: DrainSpec::default(),
             timeouts: TimeoutSpec::default(),

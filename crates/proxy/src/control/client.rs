@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use tandem_core::base::{Generation, Millis};
+use tandem_core::base::{Generation, Millis, ServiceName};
 use tandem_core::contract::CallReport;
 use tandem_core::spec::LogSpec;
 use tandem_core::traffic::metrics::Metrics;
@@ -63,10 +63,11 @@ impl Client {
         }
     }
 
-    /// Puts a table in force. When this returns, no new request goes to an instance that does not serve in it. The
-    /// table that is in force already is a success; an older one is refused.
-    pub fn apply(&mut self, table: &Table) -> Result<Generation, ControlError> {
-        match self.ask(&Question::Apply(table.clone()), PATIENCE)? {
+    /// Puts a service's table in force. When this returns, no new request goes to an instance of it that does not serve in
+    /// it. The table that is in force already is a success; an older one is refused.
+    pub fn apply(&mut self, service: &ServiceName, table: &Table) -> Result<Generation, ControlError> {
+        let question = Question::Apply { service: service.clone(), table: table.clone() };
+        match self.ask(&question, PATIENCE)? {
             Answer::Applied(generation) => Ok(generation),
             Answer::Fenced { current } => Err(ControlError::Fenced { current }),
             Answer::Invalid(why) => Err(ControlError::Invalid(why)),
@@ -74,9 +75,11 @@ impl Client {
         }
     }
 
-    /// Has handshakes that begin from now on use these certificates. What can't be used is refused, and those in force stay.
-    pub fn encrypt(&mut self, encryption: &Encryption) -> Result<(), ControlError> {
-        match self.ask(&Question::Encrypt(encryption.clone()), PATIENCE)? {
+    /// Has handshakes that begin from now on use these certificates of a service. What can't be used is refused, and those
+    /// in force stay.
+    pub fn encrypt(&mut self, service: &ServiceName, encryption: &Encryption) -> Result<(), ControlError> {
+        let question = Question::Encrypt { service: service.clone(), encryption: encryption.clone() };
+        match self.ask(&question, PATIENCE)? {
             Answer::Encrypted => Ok(()),
             Answer::Invalid(why) => Err(ControlError::Invalid(why)),
             _ => Err(ControlError::Confused),
@@ -92,12 +95,18 @@ impl Client {
         }
     }
 
-    /// The report and its change number: at once if the number exceeds `seen`, else when something changes (health,
+    /// The report of a service and its change number: at once if the number exceeds `seen`, else when something changes (health,
     /// the last request of an instance that takes no new ones, a table), or after `at_most` (a minute at the most).
     /// Numbers begin anew with each run of the proxy: on another `run`, begin with 0 again.
-    pub fn watch(&mut self, seen: u64, at_most: Duration) -> Result<(u64, TrafficReport), ControlError> {
+    pub fn watch(
+        &mut self,
+        service: &ServiceName,
+        seen: u64,
+        at_most: Duration,
+    ) -> Result<(u64, TrafficReport), ControlError> {
         let at_most = at_most.min(LONGEST_WATCH);
-        let question = Question::Watch { seen, at_most: Millis(at_most.as_millis() as u64) };
+        let millis = Millis(at_most.as_millis() as u64);
+        let question = Question::Watch { service: service.clone(), seen, at_most: millis };
         match self.ask(&question, at_most + PATIENCE)? {
             Answer::Report { change, report } => Ok((change, report)),
             _ => Err(ControlError::Confused),
@@ -112,9 +121,9 @@ impl Client {
         }
     }
 
-    /// What this run of the proxy has measured so far.
-    pub fn metrics(&mut self) -> Result<Metrics, ControlError> {
-        match self.ask(&Question::Metrics, PATIENCE)? {
+    /// What this run of the proxy has measured so far of a service, and of itself.
+    pub fn metrics(&mut self, service: &ServiceName) -> Result<Metrics, ControlError> {
+        match self.ask(&Question::Metrics { service: service.clone() }, PATIENCE)? {
             Answer::Metrics(metrics) => Ok(*metrics),
             _ => Err(ControlError::Confused),
         }
@@ -128,10 +137,10 @@ impl Client {
         Ok(handover::receive(self.stream.get_ref())?)
     }
 
-    /// The process id of the proxy.
-    pub fn process(&mut self) -> Result<u32, ControlError> {
+    /// The process id of the proxy, and the services that it was started for.
+    pub fn process(&mut self) -> Result<(u32, Vec<ServiceName>), ControlError> {
         match self.ask(&Question::Process, PATIENCE)? {
-            Answer::Process { pid } => Ok(pid),
+            Answer::Process { pid, services } => Ok((pid, services)),
             _ => Err(ControlError::Confused),
         }
     }

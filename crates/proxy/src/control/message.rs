@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tandem_core::base::{Generation, Millis};
+use tandem_core::base::{Generation, Millis, ServiceName};
 use tandem_core::contract::CallReport;
 use tandem_core::spec::LogSpec;
 use tandem_core::traffic::metrics::Metrics;
@@ -20,18 +20,18 @@ pub(super) const LONGEST_WATCH: Duration = Duration::from_secs(60);
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Question {
-    /// Put this table in force.
-    Apply(Table),
-    /// Use these certificates from now on.
-    Encrypt(Encryption),
+    /// Put this table of a service in force.
+    Apply { service: ServiceName, table: Table },
+    /// Use these certificates of a service from now on.
+    Encrypt { service: ServiceName, encryption: Encryption },
     /// Write requests down by these rules from now on.
     Log(LogSpec),
-    /// Tell when something differs from what was seen.
-    Watch { seen: u64, at_most: Millis },
+    /// Tell of a service when something differs from what was seen.
+    Watch { service: ServiceName, seen: u64, at_most: Millis },
     /// Tell how often operations were called. A question of its own: there may be thousands of them.
     Calls,
-    /// Tell what was measured. A question of its own: it is much, and nothing is decided by it.
-    Metrics,
+    /// Tell what was measured of a service. A question of its own: it is much, and nothing is decided by it.
+    Metrics { service: ServiceName },
     /// Hand the listening sockets over: they are the answer.
     Listeners,
     /// Who are you.
@@ -50,7 +50,7 @@ pub(super) enum Answer {
     Report { change: u64, report: TrafficReport },
     Calls(CallReport),
     Metrics(Box<Metrics>),
-    Process { pid: u32 },
+    Process { pid: u32, services: Vec<ServiceName> },
 }
 
 /// Reads one line; `None` at the end.

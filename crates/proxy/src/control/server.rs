@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
+use tandem_core::base::ServiceName;
 use tandem_core::spec::LogSpec;
-use tandem_core::traffic::Encryption;
+use tandem_core::traffic::{Encryption, Table};
 
 use super::message::{Answer, LONGEST_WATCH, Question, read, write};
 use crate::handover::{self, Listeners};
@@ -22,12 +23,29 @@ const MOST_CONNECTIONS: usize = 64;
 /// How long a write may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where is kept what is in force.
+/// Whom the proxy serves, and where is kept what is in force.
 #[derive(Debug)]
 pub(crate) struct Places {
-    pub(crate) table: PathBuf,
-    pub(crate) encryption: PathBuf,
-    pub(crate) log: PathBuf,
+    pub(crate) services: Vec<ServiceName>,
+    /// The folder of all of it.
+    pub(crate) folder: PathBuf,
+}
+
+impl Places {
+    /// The last table of a service.
+    pub(crate) fn table(&self, service: &ServiceName) -> PathBuf {
+        self.folder.join(format!("{service}.table"))
+    }
+
+    /// The last certificates of a service.
+    pub(crate) fn encryption(&self, service: &ServiceName) -> PathBuf {
+        self.folder.join(format!("{service}.encryption"))
+    }
+
+    /// The rules of the log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("log")
+    }
 }
 
 /// What the server answers from.
@@ -73,32 +91,39 @@ impl Server {
         let mut lines = BufReader::new(stream);
         while let Some(question) = read(&mut lines)? {
             let answer = match question {
-                Question::Apply(table) => self.apply(table),
-                Question::Encrypt(encryption) => self.encrypt(&encryption),
+                Question::Apply { service, table } => self.apply(&service, table),
+                Question::Encrypt { service, encryption } => self.encrypt(&service, &encryption),
                 Question::Log(spec) => self.log(&spec),
-                Question::Watch { seen, at_most } => {
-                    let (change, report) = self.shared.watch(seen, at_most.to_std().min(LONGEST_WATCH));
+                Question::Watch { service, seen, at_most } => {
+                    let at_most = at_most.to_std().min(LONGEST_WATCH);
+                    let (change, report) = self.shared.watch(&service, seen, at_most);
                     Answer::Report { change, report }
                 }
                 Question::Calls => Answer::Calls(self.shared.calls()),
-                Question::Metrics => Answer::Metrics(Box::new(self.shared.metrics())),
+                Question::Metrics { service } => Answer::Metrics(Box::new(self.shared.metrics(&service))),
                 Question::Listeners => {
                     handover::send(stream, &self.listeners).map_err(std::io::Error::other)?;
                     continue;
                 }
-                Question::Process => Answer::Process { pid: std::process::id() },
+                Question::Process => {
+                    let services = self.places.services.clone();
+                    Answer::Process { pid: std::process::id(), services }
+                }
             };
             write(&mut &*stream, &answer)?;
         }
         Ok(())
     }
 
-    fn apply(&self, table: tandem_core::traffic::Table) -> Answer {
+    fn apply(&self, service: &ServiceName, table: Table) -> Answer {
+        if let Some(refusal) = self.stranger(service) {
+            return refusal;
+        }
         let _one_at_a_time = lock(&self.writing);
-        match self.shared.apply(table.clone(), false) {
+        match self.shared.apply(service, table.clone(), false) {
             Ok(generation) => {
                 // The table is in force; a disk that fails costs only the next restart its head start.
-                keep(&self.places.table, &table);
+                keep(&self.places.table(service), &table);
                 Answer::Applied(generation)
             }
             Err(ApplyError::Fenced { current, .. }) => Answer::Fenced { current },
@@ -106,22 +131,31 @@ impl Server {
         }
     }
 
-    fn encrypt(&self, encryption: &Encryption) -> Answer {
+    fn encrypt(&self, service: &ServiceName, encryption: &Encryption) -> Answer {
+        if let Some(refusal) = self.stranger(service) {
+            return refusal;
+        }
         let _one_at_a_time = lock(&self.writing);
-        match self.shared.encrypt(encryption) {
+        match self.shared.encrypt(service, encryption) {
             Ok(()) => {
-                keep(&self.places.encryption, encryption);
+                keep(&self.places.encryption(service), encryption);
                 Answer::Encrypted
             }
             Err(error) => Answer::Invalid(error.to_string()),
         }
     }
 
+    /// The answer to a service that this proxy was not started for: its controller outlived it.
+    fn stranger(&self, service: &ServiceName) -> Option<Answer> {
+        let known = self.places.services.contains(service);
+        (!known).then(|| Answer::Invalid(format!("{service} is none of the services of this proxy")))
+    }
+
     fn log(&self, spec: &LogSpec) -> Answer {
         let _one_at_a_time = lock(&self.writing);
         match self.shared.log.set(spec) {
             Ok(()) => {
-                keep(&self.places.log, spec);
+                keep(&self.places.log(), spec);
                 Answer::Logged
             }
             Err(error) => Answer::Invalid(format!("the log of requests can't be begun: {error}")),

@@ -85,7 +85,7 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
         Some(length) => Framing::Length(length),
         None => Framing::None,
     };
-    let Some(route) = find_route(door, host) else { return refuse(404, "no service answers for this host") };
+    let route = find_route(door, host, target)?;
     let upgrade = found.protocol(method, http10, body);
     let id = found.id.unwrap_or_else(|| RequestId::from_random(door.random));
     let (session, asset) = wants(door, route, method, target, &found);
@@ -346,21 +346,24 @@ fn same_host(host: &[u8], authority: &[u8]) -> bool {
     plain(host) == plain(authority)
 }
 
-/// The route for a host as it was sent: in any case, with or without port.
-fn find_route(door: &Door<'_>, host: &[u8]) -> Option<usize> {
+/// The route for a host as it was sent (in any case, with or without port) and a path.
+fn find_route(door: &Door<'_>, host: &[u8], target: &str) -> Result<usize, Refusal> {
     if let Some(only) = door.hosts.only() {
-        return Some(only);
+        return Ok(only);
     }
     let end = match host.first() {
         Some(b'[') => memchr::memchr(b']', host).map_or(host.len(), |at| at + 1),
         _ => memchr::memchr(b':', host).unwrap_or(host.len()),
     };
-    let name = host.get(..end)?;
     let mut lower = [0_u8; 256];
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    door.hosts.find(std::str::from_utf8(lower).ok()?)
+    let lower = host.get(..end).and_then(|name| {
+        let lower = lower.get_mut(..name.len())?;
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        std::str::from_utf8(lower).ok()
+    });
+    let found = lower.and_then(|name| door.hosts.find(name, target));
+    found.map_or_else(|| refuse(404, "no service answers for this host and path"), Ok)
 }
 
 /// Writes the request line and the host; returns where the host begins.

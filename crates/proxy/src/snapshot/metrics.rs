@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tandem_core::base::{InstanceId, ServiceName, VersionLabel};
+use tandem_core::base::{ServiceName, VersionLabel};
 use tandem_core::traffic::Member;
 use tandem_core::traffic::metrics::{
     ConnectionMetrics, InstanceMetrics, InstanceNow, LogMetrics, Metrics, ServiceMetrics,
 };
 
-use super::{Known, Shared, Snapshot};
+use super::{InstanceKey, Known, Shared, Snapshot};
 use crate::counts::Count;
 use crate::instance::lock;
 use crate::meter::Meter;
@@ -25,7 +25,7 @@ const MOST_LEFT: usize = 1000;
 
 /// The meters of all instances. Of one series there is one meter, whatever becomes of the instance.
 #[derive(Debug, Default)]
-pub(super) struct Meters(BTreeMap<(ServiceName, InstanceId, VersionLabel), Entry>);
+pub(super) struct Meters(BTreeMap<(InstanceKey, VersionLabel), Entry>);
 
 #[derive(Debug)]
 struct Entry {
@@ -37,16 +37,16 @@ struct Entry {
 impl Meters {
     /// The meter of an instance in the table.
     pub(super) fn of(&mut self, service: &ServiceName, member: &Member, threads: usize) -> Arc<Meter> {
-        let key = (service.clone(), member.instance, member.version.clone());
+        let key = ((service.clone(), member.instance), member.version.clone());
         let make = || Entry { meter: Arc::new(Meter::new(threads)), left: None };
         Arc::clone(&self.0.entry(key).or_insert_with(make).meter)
     }
 
     /// Forgets what left long ago.
-    fn forget(&mut self, now: u64, is_there: impl Fn(&InstanceId, &VersionLabel) -> bool) {
+    fn forget(&mut self, now: u64, is_there: impl Fn(&InstanceKey, &VersionLabel) -> bool) {
         let mut times = Vec::new();
-        for ((_, id, version), entry) in &mut self.0 {
-            entry.left = if is_there(id, version) { None } else { Some(entry.left.unwrap_or(now)) };
+        for ((key, version), entry) in &mut self.0 {
+            entry.left = if is_there(key, version) { None } else { Some(entry.left.unwrap_or(now)) };
             times.extend(entry.left);
         }
         times.sort_unstable_by(|a, b| b.cmp(a));
@@ -59,7 +59,7 @@ impl Known {
     /// Forgets the sums of what left long ago.
     pub(super) fn forget_meters(&mut self, now: u64) {
         let Known { meters, instances, .. } = self;
-        meters.forget(now, |id, version| instances.get(id).is_some_and(|i| i.version == *version));
+        meters.forget(now, |key, version| instances.get(key).is_some_and(|i| i.version == *version));
     }
 
     fn services(&self, snapshot: &Snapshot, now: u64) -> BTreeMap<ServiceName, ServiceMetrics> {
@@ -74,14 +74,16 @@ impl Known {
             };
             services.insert(name.clone(), metrics);
         }
-        for ((service, id, version), entry) in &self.meters.0 {
-            let Some(service) = services.get_mut(service) else { continue };
+        for ((key, version), entry) in &self.meters.0 {
+            let (name, id) = key;
+            let Some(service) = services.get_mut(name) else { continue };
             let (requests, heads) = entry.meter.read();
-            let instance = self.instances.get(id).filter(|instance| instance.version == *version);
+            let instance = self.instances.get(key).filter(|instance| instance.version == *version);
             let now = instance.map(|instance| {
                 let report = instance.report();
-                let members = snapshot.table.routes.iter().flat_map(|route| &route.members);
-                let member = members.into_iter().find(|member| member.instance == *id);
+                let route = snapshot.table.routes.iter().find(|route| route.service == *name);
+                let members = route.map(|route| route.members.as_slice()).unwrap_or_default();
+                let member = members.iter().find(|member| member.instance == *id);
                 InstanceNow {
                     role: member.map(|member| member.role),
                     health: report.health,
@@ -99,15 +101,15 @@ impl Known {
 }
 
 impl Shared {
-    /// All that was measured so far.
-    pub(crate) fn metrics(&self) -> Metrics {
+    /// What was measured so far of a service, and of the proxy as a whole.
+    pub(crate) fn metrics(&self, service: &ServiceName) -> Metrics {
         let mut known = lock(&self.known);
         let (snapshot, now) = (self.snapshot.load(), self.now());
         known.forget_meters(now);
         Metrics {
             run: self.run,
             pid: std::process::id(),
-            generation: snapshot.table.generation,
+            generation: snapshot.generation(service),
             connections: ConnectionMetrics {
                 open: self.connections.load(Ordering::Relaxed) as u64,
                 most: u64::from(snapshot.limits.connections),
@@ -118,13 +120,14 @@ impl Shared {
                 written: self.log.tally.written.load(Ordering::Relaxed),
                 dropped: self.log.tally.dropped.load(Ordering::Relaxed),
             },
-            services: known.services(&snapshot, now),
+            services: known.services(&snapshot, now).remove_entry(service).into_iter().collect(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tandem_core::base::InstanceId;
     use tandem_core::traffic::Role;
 
     use super::*;
@@ -157,10 +160,10 @@ mod tests {
         let (mut meters, service) = (Meters::default(), "shop".parse().unwrap());
         for id in 0..3 * MOST_LEFT as u64 {
             meters.of(&service, &member(id), 1);
-            meters.forget(id, |known, _| known.0 == id);
+            meters.forget(id, |known, _| known.1.0 == id);
         }
         assert!(meters.0.len() <= MOST_LEFT + 1, "{}", meters.0.len());
-        let newest = meters.0.keys().map(|(_, id, _)| id.0).max();
+        let newest = meters.0.keys().map(|((_, id), _)| id.0).max();
         assert_eq!(newest, Some(3 * MOST_LEFT as u64 - 1));
     }
 }

@@ -7,7 +7,7 @@ use tandem_core::base::Generation;
 use tandem_proxy::control::ControlError;
 
 use super::instance::{gate, instance, named};
-use super::proxy::{Proxy, status};
+use super::proxy::{Proxy, blog, shop, status};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -16,18 +16,18 @@ fn an_older_table_is_refused_and_the_same_one_is_a_success() {
     let mut proxy = Proxy::start(&[named("a")]);
     proxy.apply();
     let mut control = proxy.control();
-    assert_eq!(control.apply(&proxy.table()).unwrap(), Generation(2));
+    assert_eq!(control.apply(&shop(), &proxy.table()).unwrap(), Generation(2));
     let mut older = proxy.table();
     older.generation = Generation(1);
-    assert!(matches!(control.apply(&older), Err(ControlError::Fenced { current: Generation(2) })));
+    assert!(matches!(control.apply(&shop(), &older), Err(ControlError::Fenced { current: Generation(2) })));
     let mut other = proxy.table();
     other.routes.clear();
-    assert!(matches!(control.apply(&other), Err(ControlError::Fenced { .. })));
+    assert!(matches!(control.apply(&shop(), &other), Err(ControlError::Fenced { .. })));
     let mut twice = proxy.table();
     twice.generation = Generation(3);
     twice.routes.push(twice.routes[0].clone());
-    assert!(matches!(control.apply(&twice), Err(ControlError::Invalid(_))));
-    assert_eq!(control.process().unwrap(), proxy.child.id());
+    assert!(matches!(control.apply(&shop(), &twice), Err(ControlError::Invalid(_))));
+    assert_eq!(control.process().unwrap(), (proxy.child.id(), vec![shop(), blog()]));
     let socket = std::fs::metadata(proxy.folder.path().join("proxy.sock")).unwrap();
     assert_eq!(socket.permissions().mode() & 0o777, 0o600);
 }
@@ -37,10 +37,10 @@ fn a_watcher_waits_for_a_change_only() {
     let mut proxy = Proxy::start(&[named("a")]);
     proxy.wait_instance(1, "up", |i| i.health.is_up());
     let mut control = proxy.control();
-    let (seen, _) = control.watch(0, Duration::from_secs(30)).unwrap();
-    let (same, _) = control.watch(seen, Duration::from_millis(20)).unwrap();
+    let (seen, _) = control.watch(&shop(), 0, Duration::from_secs(30)).unwrap();
+    let (same, _) = control.watch(&shop(), seen, Duration::from_millis(20)).unwrap();
     assert_eq!(same, seen);
-    let waiting = std::thread::spawn(move || control.watch(seen, Duration::from_secs(30)).unwrap());
+    let waiting = std::thread::spawn(move || control.watch(&shop(), seen, Duration::from_secs(30)).unwrap());
     proxy.apply();
     let (changed, report) = waiting.join().unwrap();
     assert!(changed > seen);
@@ -57,7 +57,7 @@ fn a_killed_proxy_serves_again_from_its_file_before_anyone_tells_it() {
     assert_ne!(first.run, second.run);
     assert_eq!(second.generation, Generation(1));
     // A damaged file is told and ignored.
-    let path = proxy.folder.path().join("table.json");
+    let path = proxy.folder.path().join("proxy/shop.table");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("shop", "ship")).unwrap();
     proxy.restart();

@@ -8,7 +8,7 @@ use tandem_core::base::Millis;
 use tandem_core::traffic::Role;
 
 use super::instance::{gate, instance, named};
-use super::proxy::{Proxy, member, status};
+use super::proxy::{Proxy, member, shop, status};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -112,17 +112,17 @@ fn a_flip_is_one_instant_and_no_request_follows_a_zero() {
             let mut table = proxy.table();
             table.generation.0 += generation;
             table.routes = vec![route.clone()];
-            control.apply(&table).unwrap();
+            control.apply(&shop(), &table).unwrap();
             phase.store(generation, Ordering::SeqCst);
             let leaving = route.members[off].instance;
             loop {
-                let (_, report) = control.watch(0, Duration::ZERO).unwrap();
+                let (_, report) = control.watch(&shop(), 0, Duration::ZERO).unwrap();
                 if report.instances[&leaving].in_flight.total() == 0 {
                     break;
                 }
             }
             let at_zero = served[off].load(Ordering::SeqCst);
-            control.watch(u64::MAX, Duration::from_millis(5)).unwrap();
+            control.watch(&shop(), u64::MAX, Duration::from_millis(5)).unwrap();
             assert_eq!(served[off].load(Ordering::SeqCst), at_zero, "a request followed a zero");
         }
         stop.store(true, Ordering::SeqCst);

@@ -10,7 +10,7 @@ use tandem_core::base::{Millis, Share};
 use tandem_core::spec::{LogFormat, LogSpec, Queries};
 
 use super::instance::{instance, named};
-use super::proxy::{PATIENCE, Proxy, Raw, status};
+use super::proxy::{PATIENCE, Proxy, Raw, shop, status};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
@@ -45,7 +45,7 @@ fn path_of(end: &OwnedFd) -> String {
 
 fn dropped(proxy: &Proxy, enough: impl Fn(u64) -> bool) {
     let start = Instant::now();
-    while !enough(proxy.control().metrics().unwrap().log.dropped) {
+    while !enough(proxy.control().metrics(&shop()).unwrap().log.dropped) {
         assert!(start.elapsed() < PATIENCE, "nothing was dropped");
         std::thread::yield_now();
     }

@@ -15,6 +15,7 @@ mod metrics;
 mod proxy;
 mod relay;
 mod secure;
+mod services;
 mod sessions;
 mod strict;
 mod trust;

@@ -11,15 +11,15 @@ use tandem_core::traffic::{Encryption, Role};
 
 use super::http2::{connect, get, request, run};
 use super::instance::{gate, instance, named};
-use super::proxy::{PATIENCE, Proxy, status};
+use super::proxy::{PATIENCE, Proxy, shop, status};
 use super::secure::{Authority, secure};
 
 /// Waits until what was measured is as wanted: a client may have its answer before it is counted.
 fn wait(proxy: &Proxy, what: &str, wanted: impl Fn(&ServiceMetrics) -> bool) -> Metrics {
     let (mut control, start) = (proxy.control(), Instant::now());
     loop {
-        let metrics = control.metrics().unwrap();
-        if wanted(shop(&metrics)) {
+        let metrics = control.metrics(&shop()).unwrap();
+        if wanted(of_shop(&metrics)) {
             return metrics;
         }
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}: {metrics:#?}");
@@ -27,7 +27,7 @@ fn wait(proxy: &Proxy, what: &str, wanted: impl Fn(&ServiceMetrics) -> bool) -> 
     }
 }
 
-fn shop(metrics: &Metrics) -> &ServiceMetrics {
+fn of_shop(metrics: &Metrics) -> &ServiceMetrics {
     &metrics.services[&"shop".parse().unwrap()]
 }
 
@@ -70,7 +70,7 @@ fn requests_are_measured_by_method_class_and_instance() {
         raw.answer();
     }
     let metrics = wait(&proxy, "all requests", |shop| of(shop, 1).requests.count() == 14);
-    let one = of(shop(&metrics), 1);
+    let one = of(of_shop(&metrics), 1);
     let expected = [
         (Method::Get, StatusClass::Success, 4),
         (Method::Get, StatusClass::ClientError, 2),
@@ -83,7 +83,7 @@ fn requests_are_measured_by_method_class_and_instance() {
     assert!(one.requests.durations.micros >= one.heads.micros && one.heads.micros > 0);
     // Bodies of 7 and 2 bytes up; of 5, 4, 3, 5, 5 and 5 down.
     assert_eq!((one.requests.received, one.requests.sent), (18, 54));
-    let service = shop(&metrics);
+    let service = of_shop(&metrics);
     assert_eq!((service.http1, service.http2, service.own.count()), (14, 0, 0));
     assert_eq!(metrics.refused, [(400, 2)].into());
     assert!(metrics.connections.accepted >= 2 && metrics.connections.most > 0, "{:?}", metrics.connections);
@@ -95,8 +95,8 @@ fn requests_are_measured_by_method_class_and_instance() {
     proxy.apply();
     assert_eq!(status(&proxy.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n")), 503);
     let metrics = wait(&proxy, "the answer of its own", |shop| shop.own.count() == 1);
-    assert_eq!(ended(&shop(&metrics).own), [(Method::Get, StatusClass::ServerError, 1)]);
-    assert_eq!(of(shop(&metrics), 1).requests.count(), 14);
+    assert_eq!(ended(&of_shop(&metrics).own), [(Method::Get, StatusClass::ServerError, 1)]);
+    assert_eq!(of(of_shop(&metrics), 1).requests.count(), 14);
 }
 
 #[test]
@@ -110,14 +110,14 @@ fn what_an_instance_fails_is_its_own_and_a_leaving_one_tells_its_deadlines() {
     let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(status(&proxy.ask(post)), 502);
     let metrics = wait(&proxy, "the failure", |shop| of(shop, 1).requests.count() == 1);
-    let one = of(shop(&metrics), 1);
+    let one = of(of_shop(&metrics), 1);
     assert_eq!(ended(&one.requests), [(Method::Post, StatusClass::ServerError, 1)]);
     assert_eq!((one.requests.durations.count(), one.heads.count()), (1, 0));
-    assert_eq!((shop(&metrics).counts.failed, one.now.as_ref().unwrap().failed), (1, 1));
+    assert_eq!((of_shop(&metrics).counts.failed, one.now.as_ref().unwrap().failed), (1, 1));
     proxy.set_role(1, Role::Drain);
     proxy.apply();
-    let metrics = proxy.control().metrics().unwrap();
-    let now = of(shop(&metrics), 1).now.clone().unwrap();
+    let metrics = proxy.control().metrics(&shop()).unwrap();
+    let now = of(of_shop(&metrics), 1).now.clone().unwrap();
     let left = now.left.unwrap();
     assert_eq!(now.role, Some(Role::Drain));
     assert!(left.requests <= proxy.route.drain.requests && left.uploads > left.requests, "{left:?}");
@@ -152,8 +152,8 @@ fn what_a_client_of_http2_withdraws_ends_without_an_answer() {
     });
     let metrics = wait(&proxy, "all requests", |shop| of(shop, 1).requests.count() == 3);
     let expected = [(Method::Get, StatusClass::None, 1), (Method::Get, StatusClass::Success, 2)];
-    assert_eq!(ended(&of(shop(&metrics), 1).requests), expected);
-    assert_eq!((shop(&metrics).http1, shop(&metrics).http2), (0, 3));
+    assert_eq!(ended(&of(of_shop(&metrics), 1).requests), expected);
+    assert_eq!((of_shop(&metrics).http1, of_shop(&metrics).http2), (0, 3));
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn an_upgraded_connection_counts_its_bytes_and_has_no_duration() {
     assert_eq!(raw.rest().0, b"abc");
     drop(raw);
     let metrics = wait(&proxy, "its end", |shop| of(shop, 1).requests.count() == 1);
-    let requests = &of(shop(&metrics), 1).requests;
+    let requests = &of(of_shop(&metrics), 1).requests;
     assert_eq!(ended(requests), [(Method::Get, StatusClass::Upgraded, 1)]);
     assert_eq!((requests.received, requests.sent, requests.durations.count()), (3, 8, 0));
 }
@@ -193,7 +193,7 @@ fn handshakes_are_counted_as_they_end() {
     raw.rest();
     let start = Instant::now();
     loop {
-        let seen = proxy.control().metrics().unwrap().connections;
+        let seen = proxy.control().metrics(&shop()).unwrap().connections;
         if (seen.accepted, seen.handshakes, seen.failed_handshakes, seen.open) == (2, 1, 1, 0) {
             return;
         }

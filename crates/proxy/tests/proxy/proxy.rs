@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tandem_core::base::{Generation, InstanceId, Millis};
+use tandem_core::base::{Generation, InstanceId, Millis, ServiceName};
 use tandem_core::spec::HttpProbe;
 use tandem_core::traffic::{InstanceReport, Listener, Member, Role, Route, Table, TrafficReport};
 use tandem_proxy::control::Client;
@@ -19,12 +19,23 @@ use tandem_proxy::process::{ProcessOptions, run};
 pub const PATIENCE: Duration = Duration::from_secs(30);
 const FOLDER: &str = "TANDEM_TEST_PROXY_FOLDER";
 
+/// The service of most tests.
+pub fn shop() -> ServiceName {
+    "shop".parse().unwrap()
+}
+
+/// Another one, which most tests leave alone.
+pub fn blog() -> ServiceName {
+    "blog".parse().unwrap()
+}
+
 /// Not a test: what the proxy process of a test runs.
 #[test]
 fn child() {
     if let Some(folder) = std::env::var_os(FOLDER) {
         let folder = PathBuf::from(folder);
-        run(ProcessOptions::in_folder(&folder)).unwrap();
+        let options = ProcessOptions::in_folder(&folder, shop());
+        run(ProcessOptions { services: vec![shop(), blog()], ..options }).unwrap();
     }
 }
 
@@ -54,7 +65,7 @@ impl Proxy {
         let members =
             instances.iter().enumerate().map(|(at, address)| member(at as u64 + 1, *address, Role::Serve));
         let probe = HttpProbe { every: Millis(100), timeout: Millis(1000), ..HttpProbe::default() };
-        let mut route = Route { probe, ..Route::new("shop".parse().unwrap(), members.collect()) };
+        let mut route = Route { probe, ..Route::new(shop(), members.collect()) };
         change(&mut route);
         let listeners = Vec::new();
         let mut proxy = Proxy { address, folder, route, child, listeners, sockets, generation: 0 };
@@ -69,7 +80,7 @@ impl Proxy {
     /// Puts the route in force under the next generation.
     pub fn apply(&mut self) {
         self.generation += 1;
-        self.control().apply(&self.table()).unwrap();
+        self.control().apply(&shop(), &self.table()).unwrap();
     }
 
     pub fn table(&self) -> Table {
@@ -90,9 +101,19 @@ impl Proxy {
 
     /// Waits until the report is as wanted.
     pub fn wait(&self, what: &str, wanted: impl Fn(&TrafficReport) -> bool) -> TrafficReport {
+        self.wait_of(&shop(), what, wanted)
+    }
+
+    /// The same for another service.
+    pub fn wait_of(
+        &self,
+        service: &ServiceName,
+        what: &str,
+        wanted: impl Fn(&TrafficReport) -> bool,
+    ) -> TrafficReport {
         let (mut control, start, mut seen) = (self.control(), Instant::now(), 0);
         loop {
-            let (change, report) = control.watch(seen, Duration::from_millis(50)).unwrap();
+            let (change, report) = control.watch(service, seen, Duration::from_millis(50)).unwrap();
             if wanted(&report) {
                 return report;
             }

@@ -16,7 +16,7 @@ use tandem_core::spec::{Speaks, TlsVersion};
 use tandem_core::traffic::{Certificate, Challenge, ClientCheck, Encryption, Listener, Secret};
 
 use crate::instance::{instance, named};
-use crate::proxy::{PATIENCE, Proxy, status};
+use crate::proxy::{PATIENCE, Proxy, shop, status};
 
 /// An authority that tests trust.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -65,7 +65,7 @@ pub fn secure(instances: &[std::net::SocketAddr], encryption: &Encryption) -> Pr
     let mut proxy = Proxy::start(instances);
     proxy.listeners = vec![Listener { speaks: Speaks::Https, ..Listener::new(proxy.address) }];
     proxy.apply();
-    proxy.control().encrypt(encryption).unwrap();
+    proxy.control().encrypt(&shop(), encryption).unwrap();
     proxy
 }
 
@@ -179,16 +179,16 @@ fn an_exchange_of_certificates_is_whole_or_not_at_all() {
     let mut before = connect(&proxy, &config, "a.example").unwrap();
     let mut wrong = old.clone();
     wrong.key = new.key.clone();
-    let error = proxy.control().encrypt(&certificates(vec![new.clone(), wrong])).unwrap_err();
+    let error = proxy.control().encrypt(&shop(), &certificates(vec![new.clone(), wrong])).unwrap_err();
     assert!(error.to_string().contains("a.example"), "{error}");
     assert_eq!(shown(&connect(&proxy, &config, "a.example").unwrap()), der(&old), "the old one stays");
-    proxy.control().encrypt(&certificates(vec![new.clone()])).unwrap();
+    proxy.control().encrypt(&shop(), &certificates(vec![new.clone()])).unwrap();
     assert_eq!(shown(&connect(&proxy, &config, "a.example").unwrap()), der(&new));
     assert!(ask(&mut before, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").is_ok(), "open connections go on");
     // A proxy that is started again has what was in force.
     proxy.restart();
     assert_eq!(shown(&connect(&proxy, &config, "a.example").unwrap()), der(&new));
-    let kept = std::fs::metadata(proxy.folder.path().join("encryption.json")).unwrap();
+    let kept = std::fs::metadata(proxy.folder.path().join("proxy/shop.encryption")).unwrap();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&kept.permissions()) & 0o777, 0o600);
 }
 
@@ -213,7 +213,7 @@ fn old_versions_and_strangers_are_turned_away() {
     assert!(served(None).is_none(), "without a certificate");
     assert!(served(Some(&strangers.certificate(&["client"]))).is_none(), "with one of a stranger");
     let optional = ClientCheck { required: false, ..check };
-    proxy.control().encrypt(&Encryption { clients: Some(optional), ..encryption }).unwrap();
+    proxy.control().encrypt(&shop(), &Encryption { clients: Some(optional), ..encryption }).unwrap();
     assert!(served(None).is_some());
     assert!(served(Some(&strangers.certificate(&["client"]))).is_none());
     let mut config = ClientConfig::clone(&authority.client(&[], None));
@@ -239,7 +239,7 @@ fn clear_text_is_sent_on_and_authorities_get_their_answers() {
     ];
     proxy.apply();
     let challenges = vec![Challenge::Http { token: "tok".to_owned(), answer: "tok.thumb".to_owned() }];
-    proxy.control().encrypt(&Encryption { challenges, ..Encryption::default() }).unwrap();
+    proxy.control().encrypt(&shop(), &Encryption { challenges, ..Encryption::default() }).unwrap();
     let answer = proxy.ask("GET /a?b=c HTTP/1.1\r\nHost: shop.example:80\r\n\r\n");
     assert_eq!(status(&answer), 308);
     assert!(answer.contains("Location: https://shop.example:8443/a?b=c\r\n"), "{answer}");

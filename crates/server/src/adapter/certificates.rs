@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tandem_core::base::{Generation, Timestamp};
+use tandem_core::base::{Generation, ServiceName, Timestamp};
 use tandem_core::spec::{ServiceSpec, TlsSpec};
 use tandem_core::traffic::{Certificate, Challenge, Encryption, listener};
 use tandem_proxy::control::{Client, ControlError};
@@ -33,6 +33,7 @@ type Mark = Option<(SystemTime, u64, u64)>;
 /// The keeper of certificates.
 pub(crate) struct CertificateKeeper {
     state: StateFolder,
+    service: ServiceName,
     tls: TlsSpec,
     base: PathBuf,
     inner: Mutex<Inner>,
@@ -79,6 +80,7 @@ impl CertificateKeeper {
     pub(crate) fn new(spec: &ServiceSpec, base: PathBuf, state: &StateFolder) -> Option<CertificateKeeper> {
         certificates::are_wanted(spec).then(|| CertificateKeeper {
             state: state.clone(),
+            service: spec.service.clone(),
             tls: spec.tls.clone(),
             base,
             inner: Mutex::new(Inner { revision: 1, ..Inner::default() }),
@@ -199,9 +201,9 @@ impl CertificateKeeper {
                 Client::connect(&self.state.proxy_socket())?
             }
         };
-        let (_, report) = client.watch(0, Duration::ZERO)?;
+        let (_, report) = client.watch(&self.service, 0, Duration::ZERO)?;
         if sent.as_ref() != Some(wanted) {
-            client.encrypt(wanted)?;
+            client.encrypt(&self.service, wanted)?;
             *sent = Some(wanted.clone());
         }
         Ok((client, report.generation > Generation::default()))

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tandem_core::base::ServiceName;
-use tandem_core::spec::LogSpec;
 use tandem_core::traffic::{Counts, Table, TrafficReport};
 use tandem_engine::{PortError, Traffic};
 use tandem_proxy::control::{Client, ControlError};
@@ -34,32 +33,31 @@ const KEEP: Duration = Duration::from_secs(10);
 
 /// The proxy, as far as the engine has to do with it.
 pub(crate) struct ProxyTraffic {
-    state: StateFolder,
     client: Option<Client>,
     leaving: BTreeMap<PathBuf, Client>,
     reports: Arc<Reports>,
 }
 
 impl ProxyTraffic {
-    pub(crate) fn new(state: &StateFolder, reports: Arc<Reports>) -> ProxyTraffic {
-        ProxyTraffic { state: state.clone(), client: None, leaving: BTreeMap::new(), reports }
+    pub(crate) fn new(reports: Arc<Reports>) -> ProxyTraffic {
+        ProxyTraffic { client: None, leaving: BTreeMap::new(), reports }
     }
 
     fn connected(&mut self) -> Result<Client, ControlError> {
         match self.client.take() {
             Some(client) => Ok(client),
-            None => Client::connect(&self.state.proxy_socket()),
+            None => Client::connect(&self.reports.state.proxy_socket()),
         }
     }
 
     fn try_report(&mut self) -> Result<TrafficReport, ControlError> {
         let mut client = self.connected()?;
-        let (_, report) = client.watch(0, Duration::ZERO)?;
+        let (_, report) = client.watch(&self.reports.service, 0, Duration::ZERO)?;
         self.client = Some(client);
         self.find_leaving()?;
         let mut report = report;
         for client in self.leaving.values_mut() {
-            let (_, leaving) = client.watch(0, Duration::ZERO)?;
+            let (_, leaving) = client.watch(&self.reports.service, 0, Duration::ZERO)?;
             self.reports.count(&leaving);
             report.add_leaving(leaving);
         }
@@ -68,7 +66,7 @@ impl ProxyTraffic {
 
     /// Connects to the proxies that are leaving, and forgets those that are gone.
     fn find_leaving(&mut self) -> Result<(), ControlError> {
-        let sockets = self.state.leaving_proxies();
+        let sockets = self.reports.state.leaving_proxies();
         self.leaving.retain(|socket, client| sockets.contains(socket) && client.process().is_ok());
         for socket in sockets {
             if self.leaving.contains_key(&socket) {
@@ -88,11 +86,11 @@ impl ProxyTraffic {
 
     fn try_apply(&mut self, table: &Table) -> Result<(), ControlError> {
         let mut client = self.connected()?;
-        client.apply(table)?;
+        client.apply(&self.reports.service, table)?;
         self.client = Some(client);
         self.find_leaving()?;
         for client in self.leaving.values_mut() {
-            client.apply(table)?;
+            client.apply(&self.reports.service, table)?;
         }
         Ok(())
     }
@@ -116,12 +114,14 @@ impl Traffic for ProxyTraffic {
             Err(_) if kept => self.try_report(),
             result => result,
         };
-        report.ok().map(|report| self.reports.take(&self.state, report))
+        report.ok().map(|report| self.reports.take(report))
     }
 }
 
 /// The counts over all runs of the proxy, and the thread that asks for changes.
 pub(crate) struct Reports {
+    state: StateFolder,
+    service: ServiceName,
     inner: Mutex<Inner>,
     stopped: Condvar,
 }
@@ -145,9 +145,10 @@ impl Inner {
 }
 
 impl Reports {
-    pub(crate) fn open(state: &StateFolder) -> Arc<Reports> {
+    pub(crate) fn open(state: &StateFolder, service: &ServiceName) -> Arc<Reports> {
         let inner = Inner { known: false, totals: Totals::read(state), kept: None, stop: false };
-        Arc::new(Reports { inner: Mutex::new(inner), stopped: Condvar::new() })
+        let (state, service) = (state.clone(), service.clone());
+        Arc::new(Reports { state, service, inner: Mutex::new(inner), stopped: Condvar::new() })
     }
 
     /// Whether the watch was told to stop.
@@ -156,27 +157,23 @@ impl Reports {
     }
 
     /// Ends the watch.
-    pub(crate) fn stop(&self, state: &StateFolder) {
+    pub(crate) fn stop(&self) {
         let mut inner = self.lock();
         inner.stop = true;
-        inner.keep(state);
+        inner.keep(&self.state);
         drop(inner);
         self.stopped.notify_all();
     }
 
     /// Asks the proxy for changes until it is told to stop, and wakes the engine at each.
-    pub(crate) fn watch(&self, state: &StateFolder, log: &LogSpec, wake: &Wake) {
+    pub(crate) fn watch(&self, wake: &Wake) {
         while !self.is_over() {
-            if let Ok(mut client) = Client::connect(&state.proxy_socket()) {
-                // Each run of the proxy is told once; what it does with it, it keeps.
-                if let Err(error) = client.log(log) {
-                    tracing::warn!(%error, "requests are not logged as the configuration says");
-                }
+            if let Ok(mut client) = Client::connect(&self.state.proxy_socket()) {
                 let mut seen = 0;
-                let pause = || if state.leaving_proxies().is_empty() { WATCH } else { LEAVING };
-                while let Ok((number, report)) = client.watch(seen, pause()) {
+                let pause = || if self.state.leaving_proxies().is_empty() { WATCH } else { LEAVING };
+                while let Ok((number, report)) = client.watch(&self.service, seen, pause()) {
                     seen = number;
-                    self.take(state, report);
+                    self.take(report);
                     wake.wake();
                     if self.is_over() {
                         return;
@@ -196,10 +193,10 @@ impl Reports {
         self.lock().totals.take(report);
     }
 
-    fn take(&self, state: &StateFolder, mut report: TrafficReport) -> TrafficReport {
+    fn take(&self, mut report: TrafficReport) -> TrafficReport {
         let mut inner = self.lock();
         if inner.totals.take(&report) || inner.kept.is_none_or(|at| at.elapsed() >= KEEP) {
-            inner.keep(state);
+            inner.keep(&self.state);
         }
         report.counts = inner.totals.sums();
         inner.known = true;

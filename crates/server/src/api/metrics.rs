@@ -28,7 +28,8 @@ const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// What the proxy measured. None: it does not answer. Waits for it.
 pub(super) fn measured(office: &Office) -> Option<Metrics> {
-    Client::connect(&office.state.proxy_socket()).and_then(|mut client| client.metrics()).ok()
+    let service = &office.config.spec.service;
+    Client::connect(&office.state.proxy_socket()).and_then(|mut client| client.metrics(service)).ok()
 }
 
 /// Everything as text.

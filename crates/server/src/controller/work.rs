@@ -73,7 +73,7 @@ impl Work {
         let clock = Clock::open(state, store.last_time()?)?;
         let preparations = Arc::new(Preparations::default());
         let feed = Arc::new(Feed::new(preparations.clone()));
-        let reports = Reports::open(state);
+        let reports = Reports::open(state, &spec.service);
         let (wake, inbox) = bell();
         let mut run = spec.run.clone();
         run.env = config::environment(&spec)?;
@@ -98,7 +98,7 @@ impl Work {
             wake: wake.clone(),
         };
         let journal = StoreJournal::new(store, service, feed.clone());
-        let traffic = ProxyTraffic::new(state, reports.clone());
+        let traffic = ProxyTraffic::new(reports.clone());
         let (publish, seen) = watch::channel(Arc::new(Seen::default()));
         let (over_sender, over) = oneshot::channel();
         let parts = (journal, instances, traffic, keeper.clone());
@@ -144,9 +144,8 @@ impl Work {
     }
 
     fn begin_watchers(&self) -> Result<(), ControllerError> {
-        let (reports, state, wake) = (self.reports.clone(), self.state.clone(), self.wake.clone());
-        let log = self.spec.monitoring.log.clone();
-        spawn("traffic", move || reports.watch(&state, &log, &wake))?;
+        let (reports, wake) = (self.reports.clone(), self.wake.clone());
+        spawn("traffic", move || reports.watch(&wake))?;
         let (driver, reports, wake) = (self.driver.clone(), self.reports.clone(), self.wake.clone());
         let passes = self.passes.clone();
         spawn("instances", move || {
@@ -184,7 +183,7 @@ impl Work {
     /// Stops the engine between two passes; the instances run on.
     pub(crate) fn end(self) -> Result<Stopped, ControllerError> {
         self.wake.stop();
-        self.reports.stop(&self.state);
+        self.reports.stop();
         if let Some(keeper) = &self.keeper {
             keeper.end();
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::watched::Watched;
-use super::{Supervisor, wait_for};
+use super::{Desk, Supervisor, wait_for};
 use crate::controller::STOP_ALL;
 
 /// What is granted beyond the deadlines of the configuration.
@@ -19,7 +19,7 @@ const HURRIED: Duration = Duration::from_secs(2);
 impl Supervisor {
     /// Ends everything, in order.
     pub(super) fn end(&mut self) {
-        let drain = self.spec.run.stop.drain.longest().to_std();
+        let drain = self.front.longest_drain().to_std();
         tracing::info!(
             "ending: requests in flight may finish for up to {} s; once more Ctrl-C or SIGTERM ends it at once",
             drain.as_secs()
@@ -37,19 +37,30 @@ impl Supervisor {
             hurried = !self.await_end(&proxy, drain + MARGIN, hurried) || hurried;
             kill(&mut proxy);
         }
-        if self.controller.holder.is_none() {
-            self.controller.holder = self.start_controller().ok();
+        tracing::info!("stopping the instances");
+        let mut desks = std::mem::take(&mut self.controllers);
+        for desk in desks.iter_mut().filter(|desk| desk.post.holder.is_none()) {
+            let _they_run_on = self.start_controller(desk);
         }
-        if let Some(mut controller) = self.controller.holder.take() {
-            tracing::info!("stopping the instances");
-            if let Some(line) = &mut self.line {
+        self.stop_instances(&mut desks, hurried);
+        tracing::info!("all is stopped");
+    }
+
+    /// Has controllers stop their instances, all at once, and waits until they have ended.
+    pub(super) fn stop_instances(&mut self, desks: &mut [Desk], mut hurried: bool) {
+        for desk in &mut *desks {
+            if let Some(line) = &mut desk.line {
                 let _ = line.write_all(STOP_ALL);
             }
-            let grace = self.spec.run.stop.grace.to_std() + MARGIN;
-            self.await_end(&controller, if hurried { HURRIED } else { grace }, hurried);
+        }
+        let graces = desks.iter().map(|desk| desk.service.config.spec.run.stop.grace.to_std());
+        let until = Instant::now() + graces.max().unwrap_or_default() + MARGIN;
+        for desk in desks {
+            let Some(mut controller) = desk.post.holder.take() else { continue };
+            let left = if hurried { HURRIED } else { until.saturating_duration_since(Instant::now()) };
+            hurried = !self.await_end(&controller, left, hurried) || hurried;
             kill(&mut controller);
         }
-        tracing::info!("all is stopped");
     }
 
     /// Waits until a process ends, at the longest for `longest`. False: a signal cut the wait short.
@@ -70,7 +81,7 @@ impl Supervisor {
 
     /// Gives up what was started here, and leaves what served before.
     pub(super) fn abandon(&mut self) {
-        if let Some(mut controller) = self.controller.holder.take() {
+        for mut controller in self.controllers.iter_mut().filter_map(|desk| desk.post.holder.take()) {
             kill(&mut controller);
         }
         if let Some(mut proxy) = self.proxy.holder.take()

@@ -5,6 +5,8 @@
 //! up the journal. Tested end to end in `crates/cli`.
 
 use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,8 +17,9 @@ use tandem_proxy::control::Client;
 
 use super::listener::listen;
 use super::watched::Watched;
-use super::{Supervisor, check_service, wait_for};
+use super::{Desk, Supervisor, check_owner, wait_for};
 use crate::config;
+use crate::front::{Front, Service};
 use crate::state::{Part, StateFolder, write_file};
 
 /// Set for the program that takes over.
@@ -42,15 +45,17 @@ pub enum ReloadError {
     Silent,
 }
 
-/// Asks the `tandem up` of a state folder to reload, and waits until its new controller is there.
+/// Asks the `tandem up` of a state folder to reload, and waits until its new controllers are there. `front`: what it finds
+/// when it does.
 ///
 /// # Errors
 /// It did not reload.
-pub fn reload(state: &StateFolder) -> Result<(), ReloadError> {
+pub fn reload(state: &StateFolder, front: &Front) -> Result<(), ReloadError> {
     let not_running = || ReloadError::NotRunning(state.path().display().to_string());
     let pid = state.holder(Part::Supervisor).ok_or_else(not_running)?;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(not_running)?;
-    let before = state.holder(Part::Controller);
+    let states = || front.services.iter().map(|service| &service.state);
+    let before: Vec<Option<u32>> = states().map(|state| state.holder(Part::Controller)).collect();
     let _none_yet = fs::remove_file(state.refusal());
     kill_process(pid, Signal::HUP).map_err(|_| not_running())?;
     let until = Instant::now() + RELOADED_WITHIN;
@@ -58,9 +63,11 @@ pub fn reload(state: &StateFolder) -> Result<(), ReloadError> {
         if let Ok(why) = fs::read_to_string(state.refusal()) {
             return Err(ReloadError::Refused(why));
         }
-        let now = state.holder(Part::Controller);
-        let answers = || std::os::unix::net::UnixStream::connect(state.admin_socket()).is_ok();
-        if now.is_some() && now != before && answers() {
+        let is_new = |(state, before): (&StateFolder, &Option<u32>)| {
+            let now = state.holder(Part::Controller);
+            now.is_some() && now != *before && UnixStream::connect(state.admin_socket()).is_ok()
+        };
+        if states().zip(&before).all(is_new) {
             return Ok(());
         }
         let _ = wait_for(&[], Some(Instant::now() + LOOK));
@@ -87,23 +94,19 @@ impl Supervisor {
     /// Whether the new program would come up with the new configuration.
     fn check(&self) -> Result<(), String> {
         let told = |error: &dyn std::error::Error| error.to_string();
-        let path = &self.options.config;
-        let config = config::load(path).map_err(|error| told(&error))?;
-        config::environment(&config.spec).map_err(|error| told(&error))?;
-        config::database(&config.spec).map_err(|error| told(&error))?;
-        config::certificates(&config.spec, path).map_err(|error| told(&error))?;
-        check_service(&self.state, &config).map_err(|error| told(&error))?;
-        let held = |address| self.listeners.iter().any(|(held, _)| *held == address);
-        let addresses = config.spec.listen.iter().map(|listen| listen.address);
-        let new: Vec<_> = addresses.filter(|address| !held(*address)).collect();
+        let front = Front::load(&self.options.config, &self.state).map_err(|error| told(&error))?;
+        front.resolve().map_err(|error| told(&error))?;
+        check_owner(&self.state, &front).map_err(|error| told(&error))?;
+        let held = |address: &SocketAddr| self.listeners.iter().any(|(held, _)| held == address);
+        let new: Vec<_> = front.addresses().into_iter().filter(|address| !held(address)).collect();
         listen(&new, 1).map_err(|error| told(&error))?;
-        checked_by(&self.options.place, path)
+        checked_by(&self.options.place, &self.options.config)
     }
 
-    /// If this program took over from another: gives the proxy a successor. One that can't be had is told, and the proxy
-    /// that is there serves on.
-    pub(super) fn succeed(&mut self) {
-        if std::env::var_os(SUCCEEDS).is_none() {
+    /// If this program took over from another, or the proxy that is there was started for something else: gives it a
+    /// successor. One that can't be had is told, and the proxy that is there serves on.
+    pub(super) fn succeed(&mut self, is_outdated: bool) {
+        if std::env::var_os(SUCCEEDS).is_none() && !is_outdated {
             return;
         }
         let Some(old) = self.proxy.holder.take() else { return };
@@ -128,9 +131,31 @@ impl Supervisor {
         }
     }
 
+    /// Stops what runs of services that are not in the configuration any more: the new proxy has nothing for them, and what
+    /// is in flight on the old one is finished by apps that end in an orderly way.
+    pub(super) fn dismiss(&mut self) {
+        let mut desks = Vec::new();
+        for state in self.state.others(&self.front.names()) {
+            let path = state.config();
+            let Ok(config) = config::load(&path) else { continue };
+            tracing::info!("{} is not in the configuration any more: it is stopped", config.spec.service);
+            self.end_orphaned_controller(&state);
+            let mut desk = Desk::vacant(Service { path, config, state });
+            match self.start_controller(&mut desk).and_then(|()| desk.ready(&self.signals)) {
+                Ok(()) => desks.push(desk),
+                Err(why) => tracing::error!("{} can't be stopped: {why}", desk.service.name()),
+            }
+        }
+        self.stop_instances(&mut desks, false);
+        for desk in desks {
+            // Nothing runs that the next start would have to look for.
+            let _it_is_looked_at_again = fs::remove_file(desk.service.state.config());
+        }
+    }
+
     /// The proxies that are leaving.
     pub(super) fn leaving(&self) -> Vec<Watched> {
-        let watched = |socket: &Path| Watched::adopt(Client::connect(socket).ok()?.process().ok()?).ok();
+        let watched = |socket: &Path| Watched::adopt(Client::connect(socket).ok()?.process().ok()?.0).ok();
         self.state.leaving_proxies().iter().filter_map(|socket| watched(socket)).collect()
     }
 }

@@ -1,16 +1,18 @@
 //! What a killed `tandem up` left behind: a proxy that serves on and holds the sockets, and a controller.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use tandem_core::base::ServiceName;
 use tandem_proxy::control::Client;
 use tandem_proxy::handover::Listeners;
 
 use super::listener::{ListenError, listen};
 use super::watched::Watched;
 use super::{Supervisor, end, wait_for};
-use crate::state::Part;
+use crate::state::{Part, StateFolder};
 
 /// How long a proxy that a killed predecessor had just started may take to answer or to end.
 const HALF_STARTED: Duration = Duration::from_secs(5);
@@ -22,37 +24,42 @@ const LOOK: Duration = Duration::from_millis(20);
 const CONTROLLER_ENDS: Duration = Duration::from_secs(5);
 
 impl Supervisor {
-    /// Gets the listening sockets: from a proxy that serves on without a supervisor, or new ones.
-    pub(super) fn take_sockets(&mut self, after_crash: bool) -> Result<(), ListenError> {
+    /// Gets the listening sockets: from a proxy that serves on without a supervisor, or new ones. Whether that proxy was
+    /// started for other addresses or services.
+    pub(super) fn take_sockets(&mut self, after_crash: bool) -> Result<bool, ListenError> {
         let until = Instant::now() + HALF_STARTED;
         loop {
-            if let Some((proxy, listeners)) = self.orphaned_proxy() {
+            if let Some((proxy, services, listeners)) = self.orphaned_proxy() {
                 tracing::info!(pid = proxy.pid(), "took over the proxy that serves already");
+                let held: BTreeSet<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
+                let is_outdated =
+                    services != self.front.names() || held != self.front.addresses().into_iter().collect();
                 self.listeners = listeners;
                 self.proxy.holder = Some(proxy);
-                self.tell_changed_addresses();
-                return Ok(());
+                self.tell_log();
+                return Ok(is_outdated);
             }
             match self.renew_listeners() {
                 Err(error) if error.in_use() && after_crash && Instant::now() < until => {
                     let _ = wait_for(&[self.signals.handle()], Some(Instant::now() + LOOK));
                 }
-                result => return result,
+                result => return result.map(|()| false),
             }
         }
     }
 
-    fn orphaned_proxy(&self) -> Option<(Watched, Listeners)> {
+    fn orphaned_proxy(&self) -> Option<(Watched, Vec<ServiceName>, Listeners)> {
         let mut client = Client::connect(&self.state.proxy_socket()).ok()?;
-        let proxy = Watched::adopt(client.process().ok()?).ok()?;
+        let (pid, services) = client.process().ok()?;
+        let proxy = Watched::adopt(pid).ok()?;
         // It answers on the same connection after its pidfd was opened, so the pidfd is its own.
         let listeners = client.listeners().ok()?;
-        Some((proxy, listeners))
+        Some((proxy, services, listeners))
     }
 
     /// Listens on what the configuration names, keeping the sockets that are there.
     pub(super) fn renew_listeners(&mut self) -> Result<(), ListenError> {
-        let wanted: Vec<SocketAddr> = self.spec.listen.iter().map(|listen| listen.address).collect();
+        let wanted = self.front.addresses();
         self.listeners.retain(|(address, _)| wanted.contains(address));
         let missing: Vec<SocketAddr> = wanted
             .into_iter()
@@ -62,27 +69,12 @@ impl Supervisor {
         Ok(())
     }
 
-    fn tell_changed_addresses(&self) {
-        let wanted: Vec<SocketAddr> = self.spec.listen.iter().map(|listen| listen.address).collect();
-        let held: Vec<SocketAddr> = self.listeners.iter().map(|(address, _)| *address).collect();
-        for address in wanted.iter().filter(|address| !held.contains(address)) {
-            tracing::warn!(
-                "{address} is new in the configuration; it is served from the next start of the proxy on"
-            );
-        }
-        for address in held.iter().filter(|address| !wanted.contains(address)) {
-            tracing::warn!(
-                "{address} left the configuration; it is served until the next start of the proxy"
-            );
-        }
-    }
-
     /// Ends the controller of a killed predecessor: there may be one only, and ours knows the present configuration.
-    pub(super) fn end_orphaned_controller(&self) {
-        let Some(pid) = self.state.holder(Part::Controller) else { return };
+    pub(super) fn end_orphaned_controller(&self, state: &StateFolder) {
+        let Some(pid) = state.holder(Part::Controller) else { return };
         let Ok(mut orphan) = Watched::adopt(pid) else { return };
         // It holds the lock after its pidfd was opened, so the pidfd is its own.
-        if self.state.holder(Part::Controller) != Some(pid) {
+        if state.holder(Part::Controller) != Some(pid) {
             return;
         }
         tracing::info!(pid, "ending the controller that was left behind");

@@ -20,7 +20,8 @@ const FOLDER: &str = "TANDEM_TEST_CONTROLLER";
 #[test]
 fn a_controller() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
-    run(ControllerOptions { config: folder.join("tandem.toml"), state: folder.join("state") }).unwrap();
+    let (config, state) = (folder.join("tandem.toml"), folder.join("state"));
+    run(ControllerOptions { config, front: state.clone(), state }).unwrap();
 }
 
 pub(crate) struct Daemon {

@@ -50,6 +50,7 @@ fall = 5
 [[listen]]
 address = "0.0.0.0:8080"
 hosts = ["Shop.Example.com", "*.shop.example.com"]
+paths = ["/shop"]
 speaks = "https"
 trusted = ["10.0.0.0/8", "192.168.1.5"]
 told = "proxy"
@@ -282,6 +283,7 @@ forget = "1m"                     # default. A run of this length begins the cou
 [[listen]]
 address = "0.0.0.0:8080"          # The address and port to listen on.
 hosts = []                        # default. Host names that are served; *.example.com matches one label. Empty: all.
+paths = []                        # default. What paths begin with, by whole segments; where services share a host, the longest one decides. Empty: all.
 speaks = "http"                   # default. http, https (with the certificates of [tls]), or redirect, which sends clients to https.
 trusted = []                      # default. Networks of proxies of your own, which are believed what they tell of clients.
 told = "fields"                   # default. How they tell it: fields (X-Forwarded-*, Forwarded), or proxy (PROXY protocol, version 1 or 2).
@@ -377,7 +379,7 @@ slow = "1s"                       # default. Requests that took longer than this
 queries = "hidden"                # default. Whether what follows the ? of a path is logged: hidden or shown.
 "###);
     let full = show(FULL).unwrap();
-    assert_eq!(full.matches("default. ").count(), 4, "only the second address is not wholly written: {full}");
+    assert_eq!(full.matches("default. ").count(), 5, "only the second address is not wholly written: {full}");
 }
 
 #[test]

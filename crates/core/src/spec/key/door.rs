@@ -19,6 +19,13 @@ pub(super) static LISTEN: &[Key] = &[
     )
     .also(&["host", "domains", "domain", "server_name"]),
     key(
+        "paths",
+        Kind::Words(text::path),
+        "[\"/api\"]",
+        "What paths begin with, by whole segments; where services share a host, the longest one decides. Empty: all.",
+    )
+    .also(&["path", "prefix", "path_prefix", "location"]),
+    key(
         "speaks",
         Kind::OneOf(Speaks::ALL, word::speaks),
         "\"https\"",

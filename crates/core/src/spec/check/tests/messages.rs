@@ -70,7 +70,7 @@ tandem.toml:7:33: `run.ready.every` is "1 fortnight", which is not a length of t
 tandem.toml:7:58: `run.ready.timeout` is the number 5, but a length of time in quotes is expected
   help: add a unit: timeout = "5s" or "5ms"
 tandem.toml:9:1: unknown key `port` in [[listen]]
-  help: did you mean `address`? Known here: address, hosts, speaks, trusted, told
+  help: did you mean `address`? Known here: address, hosts, paths, speaks, trusted, told
 tandem.toml:11:12: `deploy.strategy` is "rollling", which is not known here
   help: did you mean "rolling"? Possible are "rolling", "flip"
 "###);
