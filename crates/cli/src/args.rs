@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tandem_core::base::{Amount, DeploymentId, InstanceId, ServiceName, VersionLabel};
+use tandem_core::base::{Amount, DeploymentId, InstanceId, Millis, Network, ServiceName, VersionLabel};
 use tandem_core::spec::StrategyKind;
 
 const EXAMPLES: &str = "\
@@ -124,6 +124,12 @@ pub(crate) enum Verb {
         #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
         instances: u32,
     },
+    /// Tell clients to come back later, or serve them again
+    #[command(subcommand)]
+    Maintenance(MaintenanceVerb),
+    /// Have new requests wait for a moment; those that have begun go on
+    #[command(after_help = HOLD_EXAMPLES)]
+    Hold(Hold),
     /// Take the configuration and the program as they lie there now, without an interruption
     #[command(
         after_help = "Example:\n  tandem reload\n\nThe same as SIGHUP to `tandem up`. What can't be used changes nothing."
@@ -157,6 +163,55 @@ pub(crate) enum Verb {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum MaintenanceVerb {
+    /// Answer requests with 503 and a page
+    #[command(after_help = MAINTENANCE_EXAMPLES)]
+    On(MaintenanceOn),
+    /// Serve requests again
+    Off,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MaintenanceOn {
+    /// What clients are told
+    #[arg(long, value_name = "TEXT", default_value = "The service is being worked on.")]
+    pub(crate) message: String,
+    /// A page in HTML in place of our own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
+    /// When clients are told to come back
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    pub(crate) retry_after: Millis,
+    /// Serve clients of this network all the same; may be said several times
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) allow: Vec<Network>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Hold {
+    /// The longest that they wait
+    #[arg(long = "for", value_name = "TIME", default_value = "10s")]
+    pub(crate) longest: Millis,
+    /// Let them go on now
+    #[arg(long, conflicts_with = "longest")]
+    pub(crate) end: bool,
+}
+
+const MAINTENANCE_EXAMPLES: &str = "\
+Examples:
+  tandem maintenance on --message 'Back at noon.' --allow 192.0.2.0/24
+  tandem maintenance on --page sorry.html --retry-after 30m
+
+It stays so, also when everything is started anew, until `tandem maintenance off`.
+Health checks and deployments go on; whoever is allowed sees the service as it is.";
+
+const HOLD_EXAMPLES: &str = "\
+Examples:
+  tandem hold --for 5s && psql -f quick.sql && tandem hold --end
+
+Requests that arrive meanwhile wait, up to a number, and are served then.";
+
 const LINK_EXAMPLES: &str = "\
 Examples:
   tandem link v42        while v42 is paused before its first request, look at it yourself
@@ -189,7 +244,7 @@ pub(crate) struct Deploy {
     pub(crate) detach: bool,
     /// Stop watching after this time, with exit code 124; the deployment goes on
     #[arg(long, value_name = "TIME")]
-    pub(crate) timeout: Option<tandem_core::base::Millis>,
+    pub(crate) timeout: Option<Millis>,
 }
 
 #[derive(Debug, Args)]

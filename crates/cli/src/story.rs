@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use tandem_core::base::{InstanceId, Revision};
 use tandem_core::database::{ChangePhase, Standing};
 use tandem_core::fleet::Exit;
-use tandem_core::traffic::{Role, Table};
+use tandem_core::traffic::{Gate, Role, Table};
 use tandem_core::workflow::{Action, Diagnosis, Event, Outcome};
 use tandem_server::api::Status;
 
@@ -45,6 +45,11 @@ impl Story {
             Event::Scaled { instances } => {
                 (Tone::Plain, format!("{instances} instances are wanted from now on"))
             }
+            Event::Gated { gate } => match gate {
+                Gate::Open => (Tone::Plain, "new requests go on".to_owned()),
+                Gate::Held { longest } => (Tone::Care, format!("new requests wait for {longest} at most")),
+                Gate::Closed(_) => (Tone::Care, "maintenance: clients are told to come back".to_owned()),
+            },
             Event::Requested(request) => {
                 self.capacity = None;
                 let (id, version) = (request.deployment, &request.version);

@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod daemon;
 mod deploy;
+mod gate;
 mod history;
 mod init;
 mod link;
@@ -56,6 +57,8 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::History => wait_for(history::run(global, terminal)),
         Verb::Logs { instance, follow } => wait_for(logs::run(*instance, *follow, global, terminal)),
         Verb::Scale { instances } => wait_for(scale::run(*instances, global, terminal)),
+        Verb::Maintenance(what) => wait_for(gate::maintain(what, global, terminal)),
+        Verb::Hold(hold) => wait_for(gate::hold(hold, global, terminal)),
         Verb::Schema(what) => schema::run(what, global, terminal),
         Verb::Reload => reload::run(global, terminal),
         Verb::Up => daemon::up(global, terminal),

@@ -1,11 +1,12 @@
 //! How requests find an instance: the route table and what is observed of the traffic.
 //!
-//! `table` and `listener` are what the controller tells the proxy, `report` and `metrics` are what the proxy tells the controller; `matching`, `asset`,
+//! `table`, `gate` and `listener` are what the controller tells the proxy, `report` and `metrics` are what the proxy tells the controller; `matching`, `asset`,
 //! `session`, `balance`, `health` and `retry` are the rules by which the proxy acts; `renewal` says when an authority is asked
 //! for a certificate. Must not know deployments: it is given pools and answers. Tested in place, rule by rule.
 
 pub mod asset;
 pub mod balance;
+pub mod gate;
 pub mod health;
 pub mod listener;
 pub mod matching;
@@ -16,6 +17,7 @@ pub mod retry;
 pub mod session;
 pub mod table;
 
+pub use gate::{Gate, Maintenance};
 pub use listener::{Certificate, Challenge, ClientCheck, Encryption, Listener, Secret};
 pub use report::{Counts, Health, InFlight, InstanceReport, SessionReport, TrafficReport};
 pub use session::{LiveVersion, Sessions};

@@ -18,5 +18,5 @@ pub(crate) use event::last_answer;
 pub use event::{Diagnosis, Event, Outcome, Reason, Recorded, Request};
 pub use fold::Illegal;
 pub use receipt::{Receipt, Verdict};
-pub use state::{CrashRecord, Instance, Release, Schema, Stage, State};
+pub use state::{CrashRecord, Gated, Instance, Release, Schema, Stage, State};
 pub use stray::Stray;

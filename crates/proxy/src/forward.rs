@@ -6,6 +6,7 @@
 
 mod answer;
 mod own;
+mod patience;
 mod reach;
 mod upload;
 
@@ -13,8 +14,8 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use tandem_core::spec::{Protocol, TimeoutSpec};
-use tandem_core::traffic::Route;
 use tandem_core::traffic::retry::{Attempt, Progress, may_retry};
+use tandem_core::traffic::{Gate, Route};
 
 use crate::buffer::Buffer;
 use crate::client::{Connection, Next};
@@ -31,6 +32,7 @@ use crate::upgrade::{self, Ended};
 use crate::worker::{Choice, View, Worker};
 
 use answer::{Answer, Delivered};
+use patience::{Patience, enter, renewed};
 
 /// So often a table may change under a request before it is answered with 503.
 const CHOICES: u32 = 8;
@@ -72,10 +74,10 @@ pub(crate) async fn forward(
     request: &Request,
     out: &mut Vec<u8>,
 ) -> Next {
-    if let Some(next) = connection.turn_away(&view, request, out).await {
+    let mut at = request.route;
+    if let Some(next) = enter(connection, &mut view, &mut at, request, out).await {
         return next;
     }
-    let mut at = request.route;
     let worker = Rc::clone(&connection.worker);
     connection.search = Search::of(&view, at, request, &worker.shared.shelf, out);
     let (mut attempts, mut choices, mut resent) = (0, 0, false);
@@ -141,29 +143,6 @@ pub(crate) async fn forward(
         }
         tried = Some(member);
         (view, at) = renewed(&worker, &view, at);
-    }
-}
-
-/// The table in force, and where the request's service is found in it.
-fn renewed(worker: &Worker, before: &View, at: usize) -> (Rc<View>, usize) {
-    let view = worker.view();
-    let at = before.route(at).and_then(|(route, _)| view.position(&route.service)).unwrap_or(usize::MAX);
-    (view, at)
-}
-
-/// How long a request is held while no instance can take it.
-#[derive(Default)]
-struct Patience {
-    /// In milliseconds of the proxy's clock.
-    until: Option<u64>,
-}
-
-impl Patience {
-    /// Waits until things may have changed. False: it has waited for as long as it may.
-    async fn wait(&mut self, worker: &Worker, longest: u64) -> bool {
-        let now = worker.now();
-        let until = *self.until.get_or_insert(now.saturating_add(longest));
-        now < until && !worker.shared.is_ending() && worker.hold().await
     }
 }
 
@@ -352,6 +331,11 @@ impl Connection {
         view.count_call(request.route, self.worker.thread, out);
         if matches!(request.session, Outcome::Again(_)) {
             return Some(self.send_again(request, out).await);
+        }
+        if let Gate::Closed(told) = &route.gate
+            && !told.allows(self.client.named(out))
+        {
+            return Some(self.maintain(request, told, out).await);
         }
         let limit = route.limits.body;
         if matches!(request.body, Framing::Length(length) if limit != 0 && length > limit) {

@@ -11,6 +11,7 @@ mod told;
 
 use std::net::{IpAddr, SocketAddr};
 
+use tandem_core::base::Network;
 use tandem_core::spec::{Speaks, Told};
 use tandem_core::traffic::matching::HostIndex;
 use tandem_core::traffic::metrics::Method;
@@ -203,6 +204,8 @@ pub(crate) struct Client {
     listener: String,
     /// The peer is believed what it tells of the client.
     trusted: bool,
+    /// Whoever is believed there, in the same way.
+    believed: Vec<Network>,
     /// Its address, without port.
     address: String,
     scheme: &'static str,
@@ -242,6 +245,7 @@ impl Client {
             forwarded: forwarded.into(),
             listener: address.to_string(),
             trusted: listener.is_some_and(|listener| believes(listener, Told::Fields, peer)),
+            believed: listener.map(|listener| listener.trusted.clone()).unwrap_or_default(),
             address: ip.to_string(),
             scheme,
             port: address.port().to_string(),
@@ -249,5 +253,26 @@ impl Client {
             secure,
             redirect: redirects.then_some(secure_port),
         }
+    }
+
+    /// Whose request it is whose head for the instance is `head`: the peer's, or that of whom believed peers name, the last
+    /// one whom they did not believe themselves. What is no address ends the search.
+    pub(crate) fn named(&self, head: &[u8]) -> IpAddr {
+        let mut client = self.ip;
+        if !self.trusted {
+            return client;
+        }
+        let lines = head.split(|&b| b == b'\n').filter_map(|line| line.strip_prefix(b"X-Forwarded-For: "));
+        let all: Vec<&[u8]> = lines.flat_map(|line| line.split(|&b| b == b',')).collect();
+        // The last one is the peer itself.
+        for name in all.iter().rev().skip(1) {
+            let address = std::str::from_utf8(name).ok().and_then(|name| name.trim().parse::<IpAddr>().ok());
+            let Some(address) = address else { break };
+            client = address.to_canonical();
+            if !self.believed.iter().any(|network| network.contains(client)) {
+                break;
+            }
+        }
+        client
     }
 }

@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 pub use crate::message::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, InstanceStatus, JournalEvent,
-    PlanRequest, Problem, ProblemCode, RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice,
-    VersionLink, WaitStatus, Why,
+    MaintenanceStatus, PlanRequest, Problem, ProblemCode, RollbackAccepted, RollbackRequest, Scale, Status,
+    StrategyChoice, VersionLink, WaitStatus, Why,
 };
 
 use crate::office::Office;

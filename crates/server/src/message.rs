@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use tandem_core::base::{
-    Amount, DeploymentId, InstanceId, Millis, Revision, ServiceName, Timestamp, VersionLabel,
+    Amount, DeploymentId, InstanceId, Millis, Network, Revision, ServiceName, Timestamp, VersionLabel,
 };
 use tandem_core::contract::{Break, Comparison};
 use tandem_core::database::ObservedDatabase;
@@ -38,6 +38,9 @@ pub struct Status {
     pub instances: Vec<InstanceStatus>,
     /// The deployment under way.
     pub deployment: Option<DeploymentStatus>,
+    /// That nobody is served but those who are let through. None: all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<MaintenanceStatus>,
     /// What is waited for.
     pub waits: Vec<WaitStatus>,
     /// What is not as it should be and stops nothing, in sentences.
@@ -55,6 +58,18 @@ pub struct Status {
     pub config_changed: bool,
     /// Why nothing goes on at the moment (the disk is full …).
     pub trouble: Option<String>,
+}
+
+/// Requests are answered with a page that tells to come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaintenanceStatus {
+    /// Since when.
+    pub since: Timestamp,
+    /// What clients are told.
+    pub message: String,
+    /// Who is served all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<Network>,
 }
 
 /// `GET /v1/link?version=LABEL`: how one version can be seen, whether it has traffic or not.

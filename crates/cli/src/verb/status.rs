@@ -62,6 +62,19 @@ fn show(status: &Status, terminal: &Terminal) {
             "{CARE}!{CARE:#} the configuration on the disk has changed: restart `tandem up` to use it"
         ));
     }
+    if let Some(told) = &status.maintenance {
+        let allowed = match told.allow.len() {
+            0 => String::new(),
+            _ => format!(
+                ", but for {}",
+                told.allow.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ),
+        };
+        terminal.line(format_args!(
+            "{CARE}!{CARE:#} maintenance for {}: clients are told to come back{allowed}",
+            status.at.since(told.since).rough()
+        ));
+    }
     if let Some(deployment) = &status.deployment {
         terminal.line(under_way(deployment, status));
         let broken = deployment.comparison.as_ref().and_then(contract::sentence);

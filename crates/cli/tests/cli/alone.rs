@@ -302,6 +302,8 @@ Commands:
   history      List the deployments, the newest first
   logs         Show what an instance wrote, or all of them
   scale        Run another number of instances from now on
+  maintenance  Tell clients to come back later, or serve them again
+  hold         Have new requests wait for a moment; those that have begun go on
   reload       Take the configuration and the program as they lie there now, without an interruption
   schema       Change the database's schema while two versions of the app use it
   config       Show the configuration, or describe it for editors

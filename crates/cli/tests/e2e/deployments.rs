@@ -3,12 +3,51 @@
 use std::time::Duration;
 
 use tandem_load::Load;
+use tandem_trial::{Kind, until};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, get};
 
 /// Waits until so many more requests have ended.
 pub(crate) async fn traffic(load: &Load, requests: u64) {
     load.ended(load.so_far().sent + requests).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_wait_or_are_told_to_come_back_and_that_outlives_everything() {
+    let mut stage = Stage::with_v1(|setup| setup.instances = 2).await;
+    let load = stage.load(100.0);
+    traffic(&load, 50).await;
+    // Held and let go under load: nobody gets anything but an answer.
+    let said = stage.daemon.tandem(&["hold", "--for", "20s"]).await;
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let why = stage.daemon.tandem(&["why"]).await;
+    assert!(why.out.contains("new requests wait for another"), "{}", why.out);
+    assert_eq!(stage.daemon.tandem(&["hold", "--end"]).await.code, Some(0));
+    traffic(&load, 100).await;
+    stage.all_is_well(load).await;
+
+    let said = stage.daemon.tandem(&["maintenance", "on", "--retry-after", "9d"]).await;
+    assert_eq!(said.code, Some(2), "{}", said.err);
+    let said = stage.daemon.tandem(&["maintenance", "on", "--message", "back at noon"]).await;
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    for kind in [Kind::Controller, Kind::Proxy, Kind::Supervisor] {
+        for pid in stage.daemon.pids(kind) {
+            tandem_trial::kill(pid);
+        }
+    }
+    stage.daemon.up().await.unwrap();
+    let answer = get(stage.address, "/").await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("back at noon"), "{answer}");
+    let said = stage.daemon.tandem(&["status"]).await;
+    assert!(said.out.contains("maintenance for"), "{}", said.out);
+    let said = stage.deploy("v2", &[]).await;
+    assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&said.err));
+    assert_eq!(stage.daemon.tandem(&["maintenance", "off"]).await.code, Some(0));
+    let answer = until(Duration::from_secs(20), async || {
+        Some(get(stage.address, "/").await).filter(|answer| answer.starts_with("HTTP/1.1 200 "))
+    });
+    assert!(answer.await.is_some_and(|answer| answer.contains("v2")));
+    stage.daemon.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,14 +98,12 @@ async fn a_rollback_while_the_old_pool_is_warm_is_a_matter_of_routing() {
     let said = stage.deploy("v2", &["--strategy", "flip", "--detach"]).await;
     assert_eq!(said.code, Some(0), "{}", said.err);
     let status = async || stage.daemon.tandem(&["status", "--json"]).await.json().to_string();
-    let baking = tandem_trial::until(Duration::from_secs(30), async || {
-        status().await.contains("\"baking\"").then_some(())
-    });
+    let baking = until(Duration::from_secs(30), async || status().await.contains("\"baking\"").then_some(()));
     baking.await.expect("it bakes");
-    let before = stage.daemon.pids(tandem_trial::Kind::Keeper);
+    let before = stage.daemon.pids(Kind::Keeper);
     let back = stage.daemon.tandem(&["rollback"]).await;
     assert_eq!(back.code, Some(0), "{}", stage.daemon.with_log(&back.err));
-    let after = stage.daemon.pids(tandem_trial::Kind::Keeper);
+    let after = stage.daemon.pids(Kind::Keeper);
     assert!(after.iter().all(|pid| before.contains(pid)), "nothing new was started: {before:?} → {after:?}");
     assert_eq!(after.len(), 4);
     stage.all_is_well(load).await;
@@ -80,8 +117,8 @@ async fn the_number_of_instances_follows_scale() {
     for wanted in [4, 1] {
         let said = stage.daemon.tandem(&["scale", &wanted.to_string()]).await;
         assert_eq!(said.code, Some(0), "{}", said.err);
-        let there = tandem_trial::until(Duration::from_secs(30), async || {
-            (stage.daemon.pids(tandem_trial::Kind::Keeper).len() == wanted).then_some(())
+        let there = until(Duration::from_secs(30), async || {
+            (stage.daemon.pids(Kind::Keeper).len() == wanted).then_some(())
         });
         there.await.expect("as many as wanted");
     }

@@ -27,6 +27,17 @@ pub(crate) fn shop_program() -> PathBuf {
     program
 }
 
+/// The whole answer to a request of its own.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
 impl Stage {
     /// A daemon without any version.
     pub(crate) async fn empty(change: impl FnOnce(&mut Setup)) -> Stage {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{DeploymentId, Revision, VersionLabel};
 use crate::database::ChangePhase;
 use crate::spec::Strategy;
+use crate::traffic::Gate;
 use crate::workflow::{Event, Kind, Reason, Request, State};
 
 /// Something that somebody asks of a service.
@@ -49,6 +50,11 @@ pub enum Command {
     Scale {
         /// How many. 1 to 1000.
         instances: u32,
+    },
+    /// Have new requests wait, be told to come back, or go on.
+    Gate {
+        /// Which of it.
+        gate: Gate,
     },
 }
 
@@ -107,6 +113,9 @@ pub enum Refusal {
     /// The number is out of range.
     #[error("{0} instances can't be run: ask for 1 to 1000")]
     Number(u32),
+    /// New requests can't be treated so.
+    #[error("{0}")]
+    Gate(&'static str),
 }
 
 /// What is to be recorded for a command.
@@ -135,6 +144,10 @@ pub fn accept(state: &State, command: &Command) -> Result<Vec<Event>, Refusal> {
         Command::Abort { deployment } => turn_back(under_way(state, *deployment)?),
         Command::Scale { instances: n @ 1..=1000 } => Ok(vec![Event::Scaled { instances: *n }]),
         Command::Scale { instances } => Err(Refusal::Number(*instances)),
+        Command::Gate { gate } => match gate.problem() {
+            Some(problem) => Err(Refusal::Gate(problem)),
+            None => Ok(vec![Event::Gated { gate: gate.clone() }]),
+        },
     }
 }
 

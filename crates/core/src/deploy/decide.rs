@@ -18,6 +18,9 @@ pub fn decide(input: &Input<'_>) -> Decision {
     for wait in &moves.waits {
         decision.wait(wait.clone());
     }
+    if let Some((_, Some(until))) = routing::gate(input) {
+        decision.wait(Wait::Held { until });
+    }
     steps::starts(input, &moves, &mut decision);
     if input.observed.traffic.is_none() {
         decision.wait(Wait::ProxyAway);

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::{Generation, InstanceId, VersionLabel};
+use crate::base::{Generation, InstanceId, Timestamp, VersionLabel};
 use crate::contract::Operation;
 use crate::deploy::Input;
 use crate::deploy::strategy::Moves;
 use crate::spec::{AssetSpec, ListenSpec, Pin, ServiceSpec, Strategy};
 use crate::traffic::asset::CONVENTIONS;
 use crate::traffic::session::shares;
-use crate::traffic::{Listener, LiveVersion, Member, Role, Route, RouteContract, Sessions, Table};
+use crate::traffic::{Gate, Listener, LiveVersion, Member, Role, Route, RouteContract, Sessions, Table};
 use crate::workflow::{Instance, Phase, Stage};
 
 /// The table that ought to be in force after `moves`. None: the one that is in force is right.
@@ -19,7 +19,8 @@ pub(super) fn table(input: &Input<'_>, moves: &Moves) -> Option<Table> {
         input.state.instances.iter().filter_map(|(&id, instance)| member(id, instance, moves)).collect();
     let sessions = sessions(input, &members);
     let contract = contract(input, &members);
-    let routes = vec![Route { contract, ..route(input.spec, sessions, members) }];
+    let gate = gate(input).map(|(gate, _)| gate.clone()).unwrap_or_default();
+    let routes = vec![Route { contract, gate, ..route(input.spec, sessions, members) }];
     let listeners = listeners(input.spec);
     let known = &input.state.table;
     if routes == known.routes && listeners == known.listeners && report.generation <= known.generation {
@@ -46,6 +47,19 @@ fn listeners(spec: &ServiceSpec) -> Vec<Listener> {
     };
     let is_special = |listener: &Listener| *listener != Listener::new(listener.address);
     spec.listen.iter().map(listener).filter(is_special).collect()
+}
+
+/// What keeps new requests from the instances, and until when if it ends by itself. None: nothing does.
+pub(super) fn gate<'a>(input: &Input<'a>) -> Option<(&'a Gate, Option<Timestamp>)> {
+    let (gate, since) = (&input.state.gate.kind, input.state.gate.since);
+    match gate {
+        Gate::Open => None,
+        Gate::Held { longest } => {
+            let until = since + *longest;
+            (input.now < until).then_some((gate, Some(until)))
+        }
+        Gate::Closed(_) => Some((gate, None)),
+    }
 }
 
 fn member(id: InstanceId, instance: &Instance, moves: &Moves) -> Option<Member> {
@@ -145,6 +159,7 @@ fn route(spec: &ServiceSpec, sessions: Sessions, members: Vec<Member>) -> Route 
         assets: assets(&spec.assets),
         protocol: spec.run.protocol,
         contract: None,
+        gate: Gate::default(),
         members,
     }
 }

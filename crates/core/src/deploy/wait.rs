@@ -151,6 +151,11 @@ pub enum Wait {
     ProxyAway,
     /// Somebody paused the deployment.
     Paused,
+    /// Somebody has new requests wait.
+    Held {
+        /// Until then.
+        until: Timestamp,
+    },
 }
 
 impl Wait {
@@ -162,6 +167,7 @@ impl Wait {
             | Wait::Stopping { until, .. }
             | Wait::Baking { until }
             | Wait::Warm { until }
+            | Wait::Held { until }
             | Wait::Sessions { until, .. }
             | Wait::SchemaFailed { until, .. }
             | Wait::Kept { until, .. }
@@ -244,6 +250,9 @@ impl Wait {
                 format!("nothing may leave: {healthy} healthy instances serve, the floor is {floor}")
             }
             Wait::ProxyAway => "the proxy does not answer; nothing is stopped without its counts".to_owned(),
+            Wait::Held { .. } => {
+                format!("new requests wait for another {left}, or until `tandem hold --end`")
+            }
             Wait::Paused => "the deployment is paused; `tandem resume` lets it go on".to_owned(),
         }
     }

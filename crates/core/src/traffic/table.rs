@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Generation, InstanceId, ServiceName, VersionLabel};
 use crate::contract::Operation;
 use crate::spec::{DrainSpec, HttpProbe, LimitSpec, Protocol, TimeoutSpec};
-use crate::traffic::{Listener, Sessions};
+use crate::traffic::{Gate, Listener, Sessions};
 
 /// Everything by which the proxy routes, under one generation.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub struct Route {
     /// Whose calls are counted by operation. None: there is no contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<RouteContract>,
+    /// Whether requests go on to instances.
+    #[serde(default, skip_serializing_if = "Gate::is_open")]
+    pub gate: Gate,
     /// The instances, in the order of their ids.
     pub members: Vec<Member>,
 }
@@ -74,6 +77,7 @@ impl Route {
             assets: Vec::new(),
             protocol: Protocol::default(),
             contract: None,
+            gate: Gate::default(),
             members,
         }
     }

@@ -10,7 +10,7 @@ use crate::contract::{Break, Comparison, Contract};
 use crate::database::{Job, Standing};
 use crate::fleet::{Exit, Findings};
 use crate::spec::Strategy;
-use crate::traffic::{Counts, Health};
+use crate::traffic::{Counts, Gate, Health};
 use crate::workflow::{Action, Kind, Phase, Receipt, Stray};
 
 /// An event with its time.
@@ -32,6 +32,11 @@ pub enum Event {
     Scaled {
         /// How many are wanted from now on.
         instances: u32,
+    },
+    /// Somebody has new requests wait, be told to come back, or go on.
+    Gated {
+        /// Which of it.
+        gate: Gate,
     },
     /// Somebody asked for a deployment, and it was accepted.
     Requested(Request),

@@ -5,8 +5,8 @@ use crate::database::{ChangePhase, Job, Standing};
 use crate::fleet::Exit;
 use crate::traffic::{Role, Table};
 use crate::workflow::{
-    Action, CrashRecord, Deployment, Direction, Event, Expanded, Instance, Outcome, Phase, Recorded, Release,
-    Request, Schema, Stage, State, Verdict,
+    Action, CrashRecord, Deployment, Direction, Event, Expanded, Gated, Instance, Outcome, Phase, Recorded,
+    Release, Request, Schema, Stage, State, Verdict,
 };
 
 /// An event that does not fit the state before it. The journal is damaged, or a decision was wrong.
@@ -43,6 +43,10 @@ impl State {
             Event::Scaled { instances: 0 } => illegal("scaled to no instance"),
             Event::Scaled { instances } => {
                 self.scaled = Some(*instances);
+                Ok(())
+            }
+            Event::Gated { gate } => {
+                self.gate = Gated { kind: gate.clone(), since: at };
                 Ok(())
             }
             Event::Requested(request) => self.requested(at, request),

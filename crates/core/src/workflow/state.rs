@@ -12,7 +12,7 @@ use crate::base::{
 use crate::contract::Contract;
 use crate::database::Standing;
 use crate::fleet::Exit;
-use crate::traffic::Table;
+use crate::traffic::{Gate, Table};
 use crate::workflow::Deployment;
 
 /// Everything that Tandem remembers of a service.
@@ -20,6 +20,9 @@ use crate::workflow::Deployment;
 pub struct State {
     /// The number of instances that somebody asked for; None: what the configuration says.
     pub scaled: Option<u32>,
+    /// What becomes of new requests.
+    #[serde(default)]
+    pub gate: Gated,
     /// The version that is to serve. None before the first deployment.
     pub current: Option<VersionLabel>,
     /// The version that served before the current one.
@@ -45,6 +48,15 @@ pub struct State {
     /// The schema of the database, as far as it was seen.
     #[serde(default)]
     pub schema: Schema,
+}
+
+/// What somebody wants done with new requests.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Gated {
+    /// What.
+    pub kind: Gate,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// What is remembered of the database's schema.

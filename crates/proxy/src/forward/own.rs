@@ -2,6 +2,8 @@
 
 use std::io::IoSlice;
 
+use tandem_core::traffic::Maintenance;
+
 use super::Next;
 use crate::client::Connection;
 use crate::deadline::Side;
@@ -45,6 +47,29 @@ impl Connection {
         let target = if target.starts_with('/') { target } else { "/" };
         let head = format!("Location: https://{name}{port}{target}\r\nContent-Length: 0\r\n");
         Some(self.say(request, (308, "Permanent Redirect"), &head, "", out).await)
+    }
+
+    /// Tells the client to come back when the service is open again.
+    pub(super) async fn maintain(
+        &mut self,
+        request: &Request,
+        told: &Maintenance,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        let (kind, body) = if request.wants_json {
+            let detail = serde_json::json!({
+                "status": 503, "title": "Service Unavailable", "detail": told.message, "maintenance": true
+            });
+            ("application/problem+json", format!("{detail}\n"))
+        } else {
+            ("text/html; charset=utf-8", told.html())
+        };
+        let fields = format!(
+            "Content-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nRetry-After: {}\r\n",
+            body.len(),
+            told.retry_after.0.div_ceil(1000)
+        );
+        self.say(request, (503, "Service Unavailable"), &fields, &body, out).await
     }
 
     async fn say(

@@ -6,6 +6,7 @@ mod calls;
 mod control;
 mod drain;
 mod exchange;
+mod gate;
 mod health;
 mod http2;
 mod instance;

@@ -201,6 +201,15 @@ impl Raw {
         self.stream.get_mut().write_all(text.as_ref()).unwrap();
     }
 
+    /// Whether nothing comes within that time.
+    pub fn is_silent(&mut self, within: Duration) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_read_timeout(Some(within)).unwrap();
+        let silent = stream.peek(&mut [0]).is_err();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        silent
+    }
+
     /// The head of the next answer, its empty line included; empty at the end of the connection.
     pub fn head(&mut self) -> String {
         let mut head = String::new();

@@ -61,7 +61,7 @@ impl From<Refusal> for Problem {
         let code = match &refusal {
             Refusal::Busy { .. } => ProblemCode::Busy,
             Refusal::UnknownVersion(_) => ProblemCode::NotFound,
-            Refusal::Number(_) => ProblemCode::BadRequest,
+            Refusal::Number(_) | Refusal::Gate(_) => ProblemCode::BadRequest,
             _ => ProblemCode::Conflict,
         };
         Problem::new(code, refusal.to_string())

@@ -2,6 +2,7 @@
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tandem_core::base::{DeploymentId, VersionLabel};
 use tandem_core::deploy::{Command, Forecast, forecast};
 use tandem_core::spec::Strategy;
+use tandem_core::traffic::Gate;
 use tandem_core::traffic::metrics::Metrics;
 use tandem_core::workflow::Event;
 
@@ -27,7 +29,9 @@ use crate::exposition::Format;
 use crate::office::Office;
 
 /// The largest request that is read, in bytes.
-const LARGEST: usize = 64 * 1024;
+const LARGEST: usize = 512 * 1024;
+/// How long the proxy may take to have a gate that was recorded.
+const IN_FORCE: Duration = Duration::from_secs(10);
 
 type Shared = State<Arc<Office>>;
 
@@ -48,6 +52,7 @@ pub(super) fn router(office: Arc<Office>) -> Router {
         .route("/v1/deployments/{id}/abort", post(abort))
         .route("/v1/rollback", post(rollback))
         .route("/v1/scale", post(scale))
+        .route("/v1/gate", post(gate))
         .route("/v1/plan", post(plan))
         .route("/v1/metrics", get(page))
         .route("/v1/traffic", get(traffic))
@@ -199,6 +204,25 @@ async fn scale(State(office): Shared, Body(body): Body) -> Result<Json<Scale>, P
     let request: Scale = parse(&body)?;
     office.command(Command::Scale { instances: request.instances }).await?;
     Ok(Json(request))
+}
+
+async fn gate(State(office): Shared, Body(body): Body) -> Result<Json<Gate>, Problem> {
+    let gate: Gate = parse(&body)?;
+    office.command(Command::Gate { gate: gate.clone() }).await?;
+    let mut passes = office.passes();
+    // Whoever asked goes on when it is so.
+    let in_force = passes.wait_for(|seen| {
+        let mut routes = seen.view.state.table.routes.iter();
+        routes.any(|route| route.gate == gate)
+    });
+    match tokio::time::timeout(IN_FORCE, in_force).await {
+        Ok(Ok(_)) => {}
+        _ => {
+            let why = "it is recorded, but the proxy has not taken it yet: see `tandem why`";
+            return Err(Problem::new(ProblemCode::Unavailable, why));
+        }
+    }
+    Ok(Json(gate))
 }
 
 async fn plan(State(office): Shared, Body(body): Body) -> Result<Json<Forecast>, Problem> {

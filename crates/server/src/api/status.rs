@@ -3,10 +3,11 @@
 use tandem_core::base::Timestamp;
 use tandem_core::deploy::{Input, strays};
 use tandem_core::spec::ServiceSpec;
+use tandem_core::traffic::Gate;
 use tandem_core::workflow::{Deployment, Stage};
 use tandem_engine::View;
 
-use super::{DeploymentRecord, DeploymentStatus, InstanceStatus, Status, WaitStatus, Why};
+use super::{DeploymentRecord, DeploymentStatus, InstanceStatus, MaintenanceStatus, Status, WaitStatus, Why};
 
 impl Status {
     /// The status that a view amounts to. Whether the configuration has changed is not known here.
@@ -25,6 +26,14 @@ impl Status {
             healthy: known.map(|_| serving.filter(|(id, _)| observed.is_up(**id)).count() as u32),
             instances: instances(view),
             deployment: state.deployment.as_ref().map(|deployment| under_way(view, deployment, wanted)),
+            maintenance: match &state.gate.kind {
+                Gate::Closed(told) => Some(MaintenanceStatus {
+                    since: state.gate.since,
+                    message: told.message.clone(),
+                    allow: told.allow.clone(),
+                }),
+                Gate::Open | Gate::Held { .. } => None,
+            },
             waits: view
                 .waits
                 .iter()

@@ -1,6 +1,7 @@
 //! Decisions as readable cases: a small world is described, the decision is read like a story.
 
 mod contract;
+mod gate;
 mod sessions;
 mod strays;
 
