@@ -6,6 +6,7 @@
 //! out, nor files or the environment. Tested in `check/tests.rs`.
 
 mod acme;
+mod balance;
 mod check;
 mod contract;
 mod database;
@@ -27,6 +28,7 @@ mod value;
 mod vocabulary;
 mod word;
 
+pub use balance::{Affinity, BalanceSpec, EjectSpec, NoAffinity, Policy};
 pub use check::{read, read_database};
 pub use contract::ContractSpec;
 pub use database::{Access, DatabaseSpec, Names, Naming};

@@ -4,6 +4,7 @@
 //! decided by `core::traffic::retry`. Must not know how bytes are parsed (`request`, `response`, `chunked`) nor how
 //! tables come (`snapshot`). Tested through the whole proxy.
 
+mod affinity;
 mod answer;
 mod own;
 mod patience;
@@ -78,17 +79,17 @@ pub(crate) async fn forward(
     if let Some(next) = enter(connection, &mut view, &mut at, request, out).await {
         return next;
     }
+    let key = affinity::key(&view, at, &connection.client, out);
     let worker = Rc::clone(&connection.worker);
     connection.search = Search::of(&view, at, request, &worker.shared.shelf, out);
     let (mut attempts, mut choices, mut resent) = (0, 0, false);
     let mut patience = Patience::default();
-    let mut tried: Option<Rc<Member>> = None;
-    let mut lacking = false;
+    let (mut tried, mut lacking) = (None::<Rc<Member>>, false);
     loop {
         let Some((route, counts)) = view.route(at) else {
             return connection.answer(request, 404, "no service answers for this host", out).await;
         };
-        let (member, permit) = match choose(&worker, &view, at, request, tried.as_ref(), lacking) {
+        let (member, permit) = match choose(&worker, &view, (at, key), request, tried.as_ref(), lacking) {
             Choice::Member(member, permit) => (member, permit),
             Choice::None => {
                 // The instance left between the look at the table and the permit: the newer table is there.
@@ -97,7 +98,7 @@ pub(crate) async fn forward(
                     let comes = request.session().is_none_or(|session| !session.only);
                     if !comes || !patience.wait(&worker, route.timeouts.hold.0).await {
                         worker.count(counts, Count::Failed);
-                        return connection.answer(request, 503, absence(request), out).await;
+                        return connection.answer(request, 503, absence(&view, at, request), out).await;
                     }
                     choices = 0;
                 }
@@ -110,6 +111,7 @@ pub(crate) async fn forward(
         connection.limits.begin(permit);
         let outcome = attempt(connection, request, &member, (route, counts), out).await;
         connection.limits.finish();
+        worker.free();
         let failure = match outcome {
             Ok(next) => {
                 member.instance.succeeded();
@@ -147,9 +149,10 @@ pub(crate) async fn forward(
 }
 
 /// Why no instance is found, for people.
-fn absence(request: &Request) -> &'static str {
+fn absence(view: &View, at: usize, request: &Request) -> &'static str {
     match request.session() {
         Some(session) if session.only => "the version of this link is not running at the moment",
+        _ if view.is_served(at) => "every instance is busy at the moment",
         _ => "no instance is serving at the moment",
     }
 }
@@ -158,21 +161,21 @@ fn absence(request: &Request) -> &'static str {
 fn choose(
     worker: &Worker,
     view: &View,
-    at: usize,
+    (at, key): (usize, Option<u64>),
     request: &Request,
     tried: Option<&Rc<Member>>,
     lacking: bool,
 ) -> Choice {
     let found = match (request.session(), tried) {
         (_, Some(tried)) if lacking => {
-            worker.choose_of(view, at, None, |version| *version != tried.instance.version)
+            worker.choose_of(view, at, None, key, |version| *version != tried.instance.version)
         }
-        (Some(session), _) => worker.choose_of(view, at, tried, |version| *version == session.version),
+        (Some(session), _) => worker.choose_of(view, at, tried, key, |version| *version == session.version),
         _ => Choice::None,
     };
     match found {
         Choice::None if request.session().is_some_and(|session| session.only) => Choice::None,
-        Choice::None => worker.choose(view, at, tried),
+        Choice::None => worker.choose(view, at, tried, key),
         found => found,
     }
 }

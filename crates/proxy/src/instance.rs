@@ -29,7 +29,11 @@ pub(crate) struct Instance {
     pub(crate) flights: Flights,
     pub(crate) meter: Arc<Meter>,
     up: AtomicBool,
+    /// When it came up last, in milliseconds of the proxy's clock.
+    up_since: AtomicU64,
     checks: Mutex<Checks>,
+    /// Why it is left alone although its checks are good, if it is.
+    ejected: Mutex<Option<String>>,
     failures_in_row: AtomicU32,
     tallies: Box<[CachePadded<Tally>]>,
     /// When it began to leave, in milliseconds of the proxy's clock, and the deadline of each class.
@@ -62,6 +66,8 @@ impl Instance {
             flights: Flights::new(threads),
             meter,
             up: AtomicBool::new(trusted),
+            up_since: AtomicU64::new(0),
+            ejected: Mutex::new(None),
             checks: Mutex::new(if trusted { Checks::trusted() } else { Checks::default() }),
             failures_in_row: AtomicU32::new(0),
             tallies: (0..threads).map(|_| CachePadded::default()).collect(),
@@ -71,20 +77,44 @@ impl Instance {
         }
     }
 
-    /// Whether it answers its checks.
+    /// Whether requests may be given to it: it answers its checks, and is not left alone.
     pub(crate) fn is_up(&self) -> bool {
         self.up.load(Ordering::Relaxed)
     }
 
+    /// How long it has been up.
+    pub(crate) fn age(&self, now: u64) -> Millis {
+        Millis(now.saturating_sub(self.up_since.load(Ordering::Relaxed)))
+    }
+
     /// Takes the outcome of a check in. True if the health changed.
-    pub(crate) fn checked(&self, outcome: Result<(), String>, probe: &HttpProbe) -> bool {
+    pub(crate) fn checked(&self, outcome: Result<(), String>, probe: &HttpProbe, now: u64) -> bool {
         let mut checks = lock(&self.checks);
         if outcome.is_ok() {
             self.failures_in_row.store(0, Ordering::Relaxed);
         }
         let changed = checks.observe(outcome, probe.rise, probe.fall);
-        self.up.store(checks.health().is_up(), Ordering::Relaxed);
+        self.settle(&checks, now);
         changed
+    }
+
+    /// Leaves it alone, for what reason; or no more.
+    pub(crate) fn eject(&self, why: Option<String>, now: u64) {
+        *lock(&self.ejected) = why;
+        self.settle(&lock(&self.checks), now);
+    }
+
+    fn settle(&self, checks: &Checks, now: u64) {
+        let up = checks.health().is_up() && lock(&self.ejected).is_none();
+        if up && !self.is_up() {
+            self.up_since.store(now, Ordering::Relaxed);
+        }
+        self.up.store(up, Ordering::Relaxed);
+    }
+
+    /// Whether its checks are good.
+    pub(crate) fn answers(&self) -> bool {
+        lock(&self.checks).health().is_up()
     }
 
     /// Whether a check ever found it healthy.
@@ -122,7 +152,7 @@ impl Instance {
         }
         let mut checks = lock(&self.checks);
         let changed = checks.requests_failed(format!("{row} requests in a row failed: {why}"));
-        self.up.store(checks.health().is_up(), Ordering::Relaxed);
+        self.up.store(false, Ordering::Relaxed);
         changed
     }
 
@@ -182,8 +212,10 @@ impl Instance {
         let sum = |pick: fn(&Tally) -> &AtomicU64| {
             self.tallies.iter().map(|tally| pick(tally).load(Ordering::Relaxed)).sum()
         };
+        let health = lock(&self.checks).health().clone();
+        let ejected = lock(&self.ejected).clone().filter(|_| health.is_up());
         InstanceReport {
-            health: lock(&self.checks).health().clone(),
+            health: ejected.map_or(health, |last| Health::Down { last }),
             in_flight: self.flights.in_flight(),
             requests: sum(|t| &t.requests),
             failed: sum(|t| &t.failed),

@@ -33,6 +33,7 @@ mod listener;
 mod log;
 mod meter;
 mod multiplex;
+mod outliers;
 mod pool;
 mod prober;
 mod request;

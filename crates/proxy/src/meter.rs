@@ -103,6 +103,16 @@ impl Meter {
         self.shards.get(thread).map(|shard| &**shard)
     }
 
+    /// How many requests ended, and how many of them with a failure of the instance.
+    pub(crate) fn ended(&self) -> (u64, u64) {
+        let cells = self.shards.iter().flat_map(|shard| &shard.ended);
+        cells.fold((0, 0), |(all, failed), classes| {
+            let sum: u64 = classes.iter().map(Sum::read).sum();
+            let failures = classes.get(StatusClass::ServerError as usize).map_or(0, Sum::read);
+            (all + sum, failed + failures)
+        })
+    }
+
     /// The sums over all threads: the requests, and the times to the heads of their answers.
     pub(crate) fn read(&self) -> (Requests, Histogram) {
         let mut sum = (Requests::default(), Histogram::default());

@@ -89,11 +89,11 @@ async fn check(
         let Millis(limit) = spec.timeout;
         let asked = tokio::time::timeout(Duration::from_millis(limit), ask(&instance, &spec, protocol)).await;
         let outcome = asked.unwrap_or_else(|_| Err(format!("no answer within {}", spec.timeout)));
-        if instance.checked(outcome, &spec) {
+        if instance.checked(outcome, &spec, shared.now()) {
             shared.change();
         }
         let every = spec.every.to_std();
-        let settled = instance.was_up() && instance.is_up();
+        let settled = instance.was_up() && instance.answers();
         tokio::time::sleep(if settled { every } else { every.min(EAGER) }).await;
     }
 }

@@ -26,7 +26,7 @@ use crate::control::Places;
 use crate::handover::{self, HandoverError, Listeners};
 use crate::snapshot::Shared;
 use crate::worker::Worker;
-use crate::{control, listener, prober, saved};
+use crate::{control, listener, outliers, prober, saved};
 
 /// How often an ending proxy looks whether anybody is left.
 const LOOK: Duration = Duration::from_millis(50);
@@ -101,7 +101,10 @@ pub fn run(options: ProcessOptions) -> Result<(), ProcessError> {
         workers.push(spawn(format!("proxy-{thread}"), move || serve(&runtime, shared, thread, mine))?);
     }
     let (checked, runtime) = (Arc::clone(&shared), runtime()?);
-    spawn("prober".to_owned(), move || LocalSet::new().block_on(&runtime, prober::run(checked)))?;
+    let watches = async move {
+        tokio::join!(prober::run(Arc::clone(&checked)), outliers::run(checked));
+    };
+    spawn("prober".to_owned(), move || LocalSet::new().block_on(&runtime, watches))?;
     let asked = Arc::clone(&shared);
     spawn("control".to_owned(), move || control::serve(asked, &socket, listeners, places))?;
     // Nobody may be listening any more; that is no reason not to serve.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tandem_core::base::{Millis, ServiceName, VersionLabel};
+use tandem_core::spec::{BalanceSpec, Policy};
 use tandem_core::traffic::{Role, Route, balance};
 use tokio::sync::Notify;
 
@@ -39,6 +40,8 @@ pub(crate) struct Worker {
     held: Cell<usize>,
     /// Told at each tick and each new table.
     turn: Notify,
+    /// Tells one that is held that a request has ended.
+    freed: Notify,
 }
 
 /// So many requests one thread holds.
@@ -90,6 +93,8 @@ pub(crate) struct View {
 struct ViewRoute {
     serving: Vec<Rc<Member>>,
     others: Vec<Rc<Member>>,
+    /// Whose turn it is, where each has its turn.
+    turn: Cell<usize>,
 }
 
 impl View {
@@ -118,12 +123,26 @@ impl View {
         Some((&**audience, sessions.idle))
     }
 
+    /// Whether any instance serves a route, be it busy or not.
+    pub(crate) fn is_served(&self, at: usize) -> bool {
+        self.routes.get(at).is_some_and(|route| route.serving.iter().any(|member| member.instance.is_up()))
+    }
+
     /// Whether instances of more than one version serve a route.
     pub(crate) fn is_mixed(&self, at: usize) -> bool {
         let Some(route) = self.routes.get(at) else { return false };
         let mut versions = route.serving.iter().map(|member| &member.instance.version);
         versions.next().is_some_and(|first| versions.any(|other| other != first))
     }
+}
+
+/// By what an instance is chosen for a request.
+struct Rule<'v> {
+    spec: &'v BalanceSpec,
+    route: &'v ViewRoute,
+    /// What the request has in common with others.
+    key: Option<u64>,
+    now: u64,
 }
 
 /// What was found for a request.
@@ -158,6 +177,7 @@ impl Worker {
             ended: Notify::new(),
             held: Cell::new(0),
             turn: Notify::new(),
+            freed: Notify::new(),
         };
         let snapshot = worker.shared.snapshot.load_full();
         worker.rebuild(snapshot);
@@ -190,7 +210,7 @@ impl Worker {
                 let list = if spec.role == Role::Serve { &mut serving } else { &mut others };
                 list.push(member(instance));
             }
-            ViewRoute { serving, others }
+            ViewRoute { serving, others, turn: Cell::new(self.random() as usize) }
         });
         let routes = routes.collect();
         let view = Rc::new(View { snapshot, routes });
@@ -203,12 +223,24 @@ impl Worker {
         view
     }
 
-    /// An instance of the route for one request, the less loaded of two; `tried` is left out if there are others.
-    pub(crate) fn choose(&self, view: &View, route: usize, tried: Option<&Rc<Member>>) -> Choice {
-        let Some(route) = view.routes.get(route) else { return Choice::None };
+    /// An instance of the route for one request, by the route's rule; `tried` is left out if there are others. `key` is what
+    /// the request has in common with others, where that matters.
+    pub(crate) fn choose(
+        &self,
+        view: &View,
+        route: usize,
+        tried: Option<&Rc<Member>>,
+        key: Option<u64>,
+    ) -> Choice {
+        let Some(rule) = self.rule(view, route, key) else { return Choice::None };
         let fresh = |m: &Rc<Member>| m.instance.flights.is_open() && tried.is_none_or(|t| !Rc::ptr_eq(t, m));
-        let chosen = self.among(&route.serving, fresh).or_else(|| self.among(&route.serving, |_| true));
-        permitted(chosen)
+        let serving = &rule.route.serving;
+        permitted(self.among(&rule, serving, fresh).or_else(|| self.among(&rule, serving, |_| true)))
+    }
+
+    fn rule<'v>(&self, view: &'v View, at: usize, key: Option<u64>) -> Option<Rule<'v>> {
+        let (route, _) = view.route(at)?;
+        Some(Rule { spec: &route.balance, route: view.routes.get(at)?, key, now: self.now() })
     }
 
     /// One whose version `fits`, also of those that serve only who asks for them; none that is not up.
@@ -217,26 +249,64 @@ impl Worker {
         view: &View,
         route: usize,
         tried: Option<&Rc<Member>>,
+        key: Option<u64>,
         fits: impl Fn(&VersionLabel) -> bool,
     ) -> Choice {
-        let Some(route) = view.routes.get(route) else { return Choice::None };
+        let Some(rule) = self.rule(view, route, key) else { return Choice::None };
         let fresh = |m: &Rc<Member>| {
             let instance = &m.instance;
             let can = instance.is_up() && instance.flights.is_open() && fits(&instance.version);
             can && tried.is_none_or(|t| !Rc::ptr_eq(t, m))
         };
-        permitted(self.among(&route.serving, fresh).or_else(|| self.among(&route.others, fresh)))
+        let Rule { route, .. } = rule;
+        permitted(
+            self.among(&rule, &route.serving, fresh).or_else(|| self.among(&rule, &route.others, fresh)),
+        )
     }
 
+    /// The one of the members that the rule gives.
     fn among<'m>(
         &self,
+        rule: &Rule<'_>,
+        members: &'m [Rc<Member>],
+        allowed: impl Fn(&Rc<Member>) -> bool,
+    ) -> Option<&'m Rc<Member>> {
+        let Rule { spec, now, .. } = *rule;
+        let load = |m: &Rc<Member>| m.instance.flights.load(self.thread);
+        let room = |m: &Rc<Member>| spec.concurrent == 0 || load(m) < u64::from(spec.concurrent);
+        // What belongs together stays together, also where an instance is new.
+        if spec.slow_start != Millis::ZERO && spec.policy != Policy::Hash {
+            let considered =
+                |m: &Rc<Member>| balance::is_considered(m.instance.age(now), spec.slow_start, self.random());
+            let known = |m: &Rc<Member>| m.instance.is_up() && allowed(m) && room(m) && considered(m);
+            if let Some(found) = self.pick(rule, members, known) {
+                return Some(found);
+            }
+        }
+        self.pick(rule, members, |m| allowed(m) && room(m))
+    }
+
+    fn pick<'m>(
+        &self,
+        rule: &Rule<'_>,
         members: &'m [Rc<Member>],
         allowed: impl Fn(&Rc<Member>) -> bool,
     ) -> Option<&'m Rc<Member>> {
         let allowed = |at: usize| members.get(at).is_some_and(&allowed);
         let up = |at: usize| members.get(at).is_some_and(|m| m.instance.is_up());
         let load = |at: usize| members.get(at).map_or(0, |m| m.instance.flights.load(self.thread));
-        balance::choose(members.len(), self.random(), allowed, up, load).and_then(|at| members.get(at))
+        let id = |at: usize| members.get(at).map_or(0, |m| m.instance.id.0);
+        let count = members.len();
+        let at = match (rule.spec.policy, rule.key) {
+            (Policy::RoundRobin, _) => {
+                let at = balance::in_turn(count, rule.route.turn.get(), allowed, up)?;
+                rule.route.turn.set(at + 1);
+                Some(at)
+            }
+            (Policy::Hash, Some(key)) => balance::by_key(count, key, allowed, up, load, id),
+            _ => balance::choose(count, self.random(), allowed, up, load),
+        };
+        at.and_then(|at| members.get(at))
     }
 
     /// A client that is known came to the version that it belongs to.
@@ -297,9 +367,19 @@ impl Worker {
             return false;
         }
         let held = Held::one_more(&self.held);
-        self.turn.notified().await;
+        tokio::select! {
+            () = self.turn.notified() => {}
+            () = self.freed.notified() => {}
+        }
         drop(held);
         true
+    }
+
+    /// A request has ended: one that is held may find an instance now.
+    pub(crate) fn free(&self) {
+        if self.held.get() > 0 {
+            self.freed.notify_one();
+        }
     }
 
     /// Counts something of connections.

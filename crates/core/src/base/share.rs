@@ -23,6 +23,19 @@ impl Share {
     pub const ALL: Share = Share(WHOLE);
     /// None.
     pub const NONE: Share = Share(0);
+    /// Every other one.
+    pub const HALF: Share = Share(WHOLE / 2);
+
+    /// So many of a number, rounded down.
+    pub fn of(self, whole: u64) -> u64 {
+        let part = u128::from(whole) * u128::from(self.0) / u128::from(WHOLE);
+        u64::try_from(part).unwrap_or(u64::MAX)
+    }
+
+    /// Whether a part of a whole is at least this share of it.
+    pub fn is_reached(self, part: u64, whole: u64) -> bool {
+        u128::from(part) * u128::from(WHOLE) >= u128::from(whole) * u128::from(self.0)
+    }
 
     /// Whether one that drew this lot is among them. Any number will do that is as likely as any other.
     pub fn draws(self, lot: u64) -> bool {

@@ -155,6 +155,7 @@ fn route(spec: &ServiceSpec, sessions: Sessions, members: Vec<Member>) -> Route 
         drain: spec.run.stop.drain,
         timeouts: spec.timeouts,
         limits: spec.limits,
+        balance: spec.balance.clone(),
         sessions,
         assets: assets(&spec.assets),
         protocol: spec.run.protocol,

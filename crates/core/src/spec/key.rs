@@ -3,6 +3,7 @@
 //! Knows the shape of the file and the ranges of its values; not the defaults (`service` has those) and not what
 //! values mean together (`check`). Tested by `check/tests.rs`: every key is read into a field and shown again.
 
+mod balance;
 mod data;
 mod door;
 mod monitoring;
@@ -117,40 +118,43 @@ pub(super) static FRONT: &[Key] = &[
 ];
 
 /// The whole file of a service.
-pub(super) static FILE: &[Key] = &[
-    key("service", Kind::Text(text::service_name), "\"shop\"", "The name of the service.")
-        .required()
-        .also(&["name", "app"]),
-    key("run", Kind::Table(RUN), "", "How an instance is started, checked and stopped.").required(),
-    key("listen", Kind::Tables(door::LISTEN), "", "Where requests arrive.").required(),
-    key("deploy", Kind::Table(DEPLOY), "", "How a new version replaces the old one."),
-    key("timeouts", Kind::Table(TIMEOUTS), "", "How long each phase of a request may take."),
-    key(
-        "limits",
-        Kind::Table(LIMITS),
-        "",
-        "How large a request may be, and how many connections there may be.",
-    ),
-    key("sessions", Kind::Table(SESSIONS), "", "How clients are held to the version that served them."),
-    key(
-        "assets",
-        Kind::Table(ASSETS),
-        "",
-        "Files whose names tell their content, kept for the pages of other versions.",
-    ),
-    key(
-        "database",
-        Kind::Table(data::DATABASE),
-        "",
-        "The database whose schema goes along with the versions.",
-    ),
-    key("contract", Kind::Table(data::CONTRACT), "", "What versions promise to their clients."),
-    key("tls", Kind::Table(door::TLS), "", "Certificates, for addresses where https is spoken.")
-        .also(&["ssl", "https"]),
-    key("metrics", Kind::Table(monitoring::METRICS), "", "Where metrics are told.").also(&["prometheus"]),
-    key("log", Kind::Table(monitoring::LOG), "", "The log of requests.").also(&["logs", "logging"]),
-    not_yet("source", "watching for deliverables"),
-];
+pub(super) static FILE: &[Key] =
+    &[
+        key("service", Kind::Text(text::service_name), "\"shop\"", "The name of the service.")
+            .required()
+            .also(&["name", "app"]),
+        key("run", Kind::Table(RUN), "", "How an instance is started, checked and stopped.").required(),
+        key("listen", Kind::Tables(door::LISTEN), "", "Where requests arrive.").required(),
+        key("deploy", Kind::Table(DEPLOY), "", "How a new version replaces the old one."),
+        key("timeouts", Kind::Table(TIMEOUTS), "", "How long each phase of a request may take."),
+        key(
+            "limits",
+            Kind::Table(LIMITS),
+            "",
+            "How large a request may be, and how many connections there may be.",
+        ),
+        key("balance", Kind::Table(balance::BALANCE), "", "How requests are divided among instances.")
+            .also(&["load_balancing", "load_balancer", "lb"]),
+        key("sessions", Kind::Table(SESSIONS), "", "How clients are held to the version that served them."),
+        key(
+            "assets",
+            Kind::Table(ASSETS),
+            "",
+            "Files whose names tell their content, kept for the pages of other versions.",
+        ),
+        key(
+            "database",
+            Kind::Table(data::DATABASE),
+            "",
+            "The database whose schema goes along with the versions.",
+        ),
+        key("contract", Kind::Table(data::CONTRACT), "", "What versions promise to their clients."),
+        key("tls", Kind::Table(door::TLS), "", "Certificates, for addresses where https is spoken.")
+            .also(&["ssl", "https"]),
+        key("metrics", Kind::Table(monitoring::METRICS), "", "Where metrics are told.").also(&["prometheus"]),
+        key("log", Kind::Table(monitoring::LOG), "", "The log of requests.").also(&["logs", "logging"]),
+        not_yet("source", "watching for deliverables"),
+    ];
 
 static RUN: &[Key] = &[
     key(

@@ -1,5 +1,5 @@
 //! The checked configuration. A value of these types is known to make sense; only `spec::check` builds one from text.
-//! Every default of Tandem stands in this file, in `contract`, `database` or `session`, in a `Default` or a constructor.
+//! Every default of Tandem stands in this file, in `balance`, `contract`, `database` or `session`, in a `Default` or a constructor.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Amount, Millis, ServiceName};
 
+use super::balance::BalanceSpec;
 use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
 use super::limit::{LimitSpec, TimeoutSpec};
@@ -32,6 +33,9 @@ pub struct ServiceSpec {
     pub timeouts: TimeoutSpec,
     /// How large a request may be, and how many connections there may be.
     pub limits: LimitSpec,
+    /// How requests are divided among instances.
+    #[serde(default)]
+    pub balance: BalanceSpec,
     /// How clients are held to versions.
     #[serde(default)]
     pub sessions: SessionSpec,
@@ -70,6 +74,7 @@ impl ServiceSpec {
             deploy: DeploySpec::default(),
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),
+            balance: BalanceSpec::default(),
             sessions: SessionSpec::default(),
             assets: AssetSpec::default(),
             database: DatabaseSpec::default(),

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use crate::base::{Network, ServiceName, Share};
 
+use super::balance::Affinity;
 use super::service::PortRange;
 
 /// Takes a text, gives its canonical form.
@@ -211,6 +212,16 @@ pub(super) fn share(text: &str) -> Result<String, Wrong> {
         Wrong::new(
             format!("is {}, which is not a share", quoted(text)),
             "write a percentage from \"0%\" to \"100%\"",
+        )
+    })
+}
+
+/// What requests have in common that go to the same instance.
+pub(super) fn affinity(text: &str) -> Result<String, Wrong> {
+    text.parse::<Affinity>().map(|affinity| affinity.to_string()).map_err(|_| {
+        Wrong::new(
+            format!("is {}, by which requests can't be told apart", quoted(text)),
+            "write \"client\", \"path\", \"cookie:session\" or \"header:X-Tenant\"",
         )
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! Each check gives the canonical word, or says which ones there are. Tested by `check/tests.rs`.
 
+use super::balance::Policy;
 use super::database::{Access, Names, Naming};
 use super::listen::{Speaks, Told};
 use super::monitoring::{LogFormat, Queries};
@@ -23,6 +24,20 @@ pub(super) fn protocol(text: &str) -> Result<String, Wrong> {
         }
         name => one_of(text, name, Protocol::ALL),
     }
+}
+
+/// By which rule an instance is chosen.
+pub(super) fn policy(text: &str) -> Result<String, Wrong> {
+    let ours = match text.trim() {
+        "leastconn" | "least_conn" | "least-connections" | "least_request" | "random" | "p2c" => "least",
+        "roundrobin" | "round_robin" | "rr" => "round-robin",
+        "source" | "ip_hash" | "consistent-hash" | "consistent_hash" | "ring_hash" | "maglev" => "hash",
+        name => return one_of(text, name, Policy::ALL),
+    };
+    Err(Wrong::new(
+        format!("is {}, another name", quoted(text)),
+        format!("Tandem calls that {}", quoted(ours)),
+    ))
 }
 
 /// What is spoken at an address.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Generation, InstanceId, ServiceName, VersionLabel};
 use crate::contract::Operation;
-use crate::spec::{DrainSpec, HttpProbe, LimitSpec, Protocol, TimeoutSpec};
+use crate::spec::{BalanceSpec, DrainSpec, HttpProbe, LimitSpec, Protocol, TimeoutSpec};
 use crate::traffic::{Gate, Listener, Sessions};
 
 /// Everything by which the proxy routes, under one generation.
@@ -43,6 +43,9 @@ pub struct Route {
     pub timeouts: TimeoutSpec,
     /// How large a request may be.
     pub limits: LimitSpec,
+    /// How requests are divided among instances.
+    #[serde(default)]
+    pub balance: BalanceSpec,
     /// How clients are divided between versions.
     #[serde(default)]
     pub sessions: Sessions,
@@ -73,6 +76,7 @@ impl Route {
             drain: DrainSpec::default(),
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),
+            balance: BalanceSpec::default(),
             sessions: Sessions::default(),
             assets: Vec::new(),
             protocol: Protocol::default(),

@@ -2,6 +2,7 @@
 //! on the other. Each test starts its own proxy; none depends on the speed of the machine.
 #![allow(missing_docs)]
 
+mod balance;
 mod calls;
 mod control;
 mod drain;

@@ -83,6 +83,13 @@ fields = 50
 body = "100MiB"
 connections = 500
 
+[balance]
+policy = "hash"
+by = "cookie:session"
+slow_start = "20s"
+concurrent = 100
+eject = { errors = "40%", requests = 30, within = "15s", rest = "1m", most = "30%" }
+
 [sessions]
 pin = "stay"
 cookie = "shop_version"
@@ -316,6 +323,19 @@ head = "32KiB"                    # default. The request line and all header fie
 fields = 100                      # default. The number of header fields.
 body = 0                          # default. The body of a request. 0: no limit.
 connections = 20000               # default. Connections from clients, for the whole proxy.
+
+[balance]
+policy = "least"                  # default. least (the less loaded of two that are drawn), round-robin, or hash (the same for the same key).
+by = "client"                     # default. Of hash: client, path, cookie:NAME or header:NAME. Requests without it go anywhere.
+slow_start = "0s"                 # default. Over how long a new instance gets its full part. 0s: at once.
+concurrent = 0                    # default. So many requests at once on one instance; more wait for as long as timeouts.hold says. 0: any number.
+
+[balance.eject]
+errors = "0%"                     # default. The part of its requests that failed (5xx, or no answer), at least twice that of the others. 0%: none is ejected.
+requests = 20                     # default. Of so many requests at least.
+within = "10s"                    # default. Within this time; whole seconds count.
+rest = "30s"                      # default. For so long the first time; each time longer, up to ten times.
+most = "50%"                      # default. No more than this part of the instances at once.
 
 [sessions]
 pin = "forward"                   # default. none, forward (never back to the old version), or stay (after a flip with it, too).
