@@ -1,6 +1,6 @@
 //! What `tandem up` runs: one service, or several behind one proxy, each with a configuration and a state folder of its own.
 //!
-//! Here are the files; whether services go together is said by `tandem_core`. Tested in `tests/server/config.rs`.
+//! Here are the files; whether services go together is said by `tandem_core`. Tested in `crates/cli`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -122,6 +122,7 @@ pub fn run(options: SupervisorOptions) -> Result<ExitCode, SupervisorError> {
         listeners: Vec::new(),
         signals,
         proxy: Post::vacant(),
+        dismissed: Vec::new(),
     };
     let is_outdated = supervisor.take_sockets(lock.after_crash)?;
     for Service { config, state, .. } in &supervisor.front.services {
@@ -129,7 +130,6 @@ pub fn run(options: SupervisorOptions) -> Result<ExitCode, SupervisorError> {
         supervisor.end_orphaned_controller(state);
     }
     supervisor.succeed(is_outdated);
-    supervisor.dismiss();
     let result = supervisor.serve();
     if result.is_ok() {
         lock.release();
@@ -218,6 +218,8 @@ struct Supervisor {
     proxy: Post,
     /// One per service.
     controllers: Vec<Desk>,
+    /// Of services that are being stopped, since they left the configuration.
+    dismissed: Vec<Desk>,
 }
 
 impl Supervisor {
@@ -230,6 +232,7 @@ impl Supervisor {
             self.abandon();
             return Err(error);
         }
+        self.dismiss();
         loop {
             self.wait()?;
             if self.signals.reload() {
@@ -252,6 +255,7 @@ impl Supervisor {
                 }
             }
             self.renew_controllers();
+            self.forget_dismissed();
         }
     }
 
@@ -279,6 +283,8 @@ impl Supervisor {
     fn wait(&self) -> io::Result<()> {
         let mut handles = vec![self.signals.handle(), self.signals.reload_handle()];
         let mut due: Option<Instant> = None;
+        let ending = self.dismissed.iter().filter_map(|desk| desk.post.holder.as_ref());
+        handles.extend(ending.map(Watched::handle));
         let posts = self.controllers.iter().map(|desk| &desk.post);
         for post in posts.chain([&self.proxy]) {
             match &post.holder {

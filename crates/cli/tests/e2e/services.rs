@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use tandem_load::{Journal, Load, Mix, Pace, Plan};
-use tandem_trial::{Daemon, Kind, Setup, Shop, free_port};
+use tandem_trial::{Daemon, Kind, Setup, Shop, free_port, until};
 
 use crate::deployments::traffic;
 use crate::stage::{get, root, shop_program};
@@ -83,7 +84,9 @@ async fn services_come_change_and_go_while_another_one_serves() {
     front(folder, "\"shop\"");
     let said = daemon.tandem(&["reload"]).await;
     assert_eq!(said.code, Some(0), "{}", daemon.with_log(&said.err));
-    assert_eq!(daemon.pids(Kind::Keeper).len(), 2, "{}", daemon.with_log("only those of the shop run"));
+    let stopped =
+        until(Duration::from_secs(30), async || (daemon.pids(Kind::Keeper).len() == 2).then_some(()));
+    stopped.await.unwrap_or_else(|| panic!("{}", daemon.with_log("only those of the shop run")));
     assert!(get(address, "/blog").await.contains("v3"), "the path is the shop's again");
     traffic(&load, 100).await;
     let verdict = load.stop().await;

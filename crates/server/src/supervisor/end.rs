@@ -39,6 +39,7 @@ impl Supervisor {
         }
         tracing::info!("stopping the instances");
         let mut desks = std::mem::take(&mut self.controllers);
+        desks.append(&mut self.dismissed);
         for desk in desks.iter_mut().filter(|desk| desk.post.holder.is_none()) {
             let _they_run_on = self.start_controller(desk);
         }
@@ -47,12 +48,8 @@ impl Supervisor {
     }
 
     /// Has controllers stop their instances, all at once, and waits until they have ended.
-    pub(super) fn stop_instances(&mut self, desks: &mut [Desk], mut hurried: bool) {
-        for desk in &mut *desks {
-            if let Some(line) = &mut desk.line {
-                let _ = line.write_all(STOP_ALL);
-            }
-        }
+    fn stop_instances(&mut self, desks: &mut [Desk], mut hurried: bool) {
+        desks.iter_mut().for_each(Desk::stop_instances);
         let graces = desks.iter().map(|desk| desk.service.config.spec.run.stop.grace.to_std());
         let until = Instant::now() + graces.max().unwrap_or_default() + MARGIN;
         for desk in desks {
@@ -88,6 +85,15 @@ impl Supervisor {
             && proxy.is_child()
         {
             kill(&mut proxy);
+        }
+    }
+}
+
+impl Desk {
+    /// Has the controller stop its instances, and then end.
+    pub(super) fn stop_instances(&mut self) {
+        if let Some(line) = &mut self.line {
+            let _ = line.write_all(STOP_ALL);
         }
     }
 }

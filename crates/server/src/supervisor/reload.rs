@@ -131,10 +131,9 @@ impl Supervisor {
         }
     }
 
-    /// Stops what runs of services that are not in the configuration any more: the new proxy has nothing for them, and what
-    /// is in flight on the old one is finished by apps that end in an orderly way.
+    /// Begins to stop what runs of services that are not in the configuration any more: the new proxy has nothing for them, and
+    /// what is in flight on the old one is finished by apps that end in an orderly way.
     pub(super) fn dismiss(&mut self) {
-        let mut desks = Vec::new();
         for state in self.state.others(&self.front.names()) {
             let path = state.config();
             let Ok(config) = config::load(&path) else { continue };
@@ -142,15 +141,24 @@ impl Supervisor {
             self.end_orphaned_controller(&state);
             let mut desk = Desk::vacant(Service { path, config, state });
             match self.start_controller(&mut desk).and_then(|()| desk.ready(&self.signals)) {
-                Ok(()) => desks.push(desk),
+                Ok(()) => {
+                    desk.stop_instances();
+                    self.dismissed.push(desk);
+                }
                 Err(why) => tracing::error!("{} can't be stopped: {why}", desk.service.name()),
             }
         }
-        self.stop_instances(&mut desks, false);
-        for desk in desks {
+    }
+
+    /// Forgets the services that were dismissed and whose instances have ended.
+    pub(super) fn forget_dismissed(&mut self) {
+        self.dismissed.retain_mut(|desk| {
+            let Some(how) = desk.post.vacated() else { return true };
+            tracing::info!("{} is stopped: its controller {how}", desk.service.name());
             // Nothing runs that the next start would have to look for.
             let _it_is_looked_at_again = fs::remove_file(desk.service.state.config());
-        }
+            false
+        });
     }
 
     /// The proxies that are leaving.
