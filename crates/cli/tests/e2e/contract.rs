@@ -99,14 +99,19 @@ async fn party(service: &'static str, shared: &Path, contract: &str) -> Stage {
 async fn services_do_not_take_from_each_other_what_they_need() {
     let shared = tempfile::tempdir().unwrap();
     let orders = party("orders", shared.path(), "document = \"openapi.json\"").await;
-    let web = party("web", shared.path(), "needs = { orders = \"openapi.json\" }").await;
+    let web = party("web", shared.path(), "needs = { orders = \"orders.yaml\" }").await;
     let done = async |stage: &Stage, command: &[&str]| {
         let said = stage.daemon.tandem(command).await;
         assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&format!("{}{}", said.out, said.err)));
         said
     };
     let of_orders = |label: &str, document: Value| deliverable(&orders, "v1", label, &document);
-    let of_web = |label: &str, document: Value| deliverable(&web, "v1", label, &document);
+    let of_web = |label: &str, document: Value| {
+        let folder = web.shop.deliverable("v1", label, None).unwrap();
+        // With a remark, it is no JSON.
+        fs::write(folder.join("orders.yaml"), format!("# what web needs\n{document}\n")).unwrap();
+        folder.to_str().unwrap().to_owned()
+    };
     done(&orders, &["deploy", &of_orders("v1", document("number", &["/stock"]))]).await;
     // A part of what there is will do.
     done(&web, &["deploy", &of_web("w1", document("number", &[]))]).await;

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{Contract, Operation};
+use super::{Contract, Operation, yaml};
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +42,23 @@ pub struct Document<'d> {
     version: &'d str,
 }
 
+/// In what a document is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// JSON.
+    Json,
+    /// YAML 1.2.
+    Yaml,
+}
+
+impl Form {
+    /// That of a file, by its name.
+    pub fn of_file(name: &str) -> Form {
+        let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
+        if matches!(end.as_deref(), Some("yaml" | "yml")) { Form::Yaml } else { Form::Json }
+    }
+}
+
 /// One operation as a document describes it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Described<'d> {
@@ -68,19 +85,25 @@ pub(super) struct Part<'d> {
 
 type Object = Map<String, Value>;
 
+fn json(text: &str) -> Result<Value, DocumentError> {
+    serde_json::from_str(text).map_err(|error| {
+        let (place, told) = (format!("line {}, column {}", error.line(), error.column()), error.to_string());
+        // It ends in the place.
+        let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
+        DocumentError { place, what: format!("this is not JSON: {what}") }
+    })
+}
+
 impl<'d> Document<'d> {
     /// Reads the text of a document.
     ///
     /// # Errors
-    /// It is not JSON; the place is a line and a column.
-    pub fn parse(text: &str) -> Result<Value, DocumentError> {
-        serde_json::from_str(text).map_err(|error| {
-            let (place, told) =
-                (format!("line {}, column {}", error.line(), error.column()), error.to_string());
-            // It ends in the place.
-            let what = told.rsplit_once(" at line ").map_or(told.as_str(), |(what, _)| what);
-            DocumentError { place, what: format!("this is not JSON: {what}") }
-        })
+    /// It is not in its form; the place is a line and a column.
+    pub fn parse(text: &str, form: Form) -> Result<Value, DocumentError> {
+        match form {
+            Form::Json => json(text),
+            Form::Yaml => yaml::read(text),
+        }
     }
 
     /// Reads what a document says.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tandem_core::base::{ServiceName, VersionLabel};
 use tandem_core::contract::{
-    Between, Break, Comparison, Contract, Document, Finding, LARGEST, Ledger, Party, Server, breaks,
+    Between, Break, Comparison, Contract, Document, Finding, Form, LARGEST, Ledger, Party, Server, breaks,
 };
 use tandem_core::spec::ServiceSpec;
 use tandem_drivers::Driver;
@@ -167,7 +167,9 @@ impl ContractKeeper {
         let contract = new.contract();
         let Some(serving) = serving else { return Ok((contract, Comparison::default())) };
         // What was deployed before there was a contract need not have one that can be read.
-        let before = self.of_version(serving, document)?.and_then(|text| Document::parse(&text).ok());
+        let before = self
+            .of_version(serving, document)?
+            .and_then(|text| Document::parse(&text, Form::of_file(document)).ok());
         let Some(old) = before.as_ref().and_then(|value| Document::read(value).ok()) else {
             tracing::warn!(%serving, "the version that serves has no {document} that can be read: nothing is compared with it");
             return Ok((contract, Comparison::default()));
@@ -216,7 +218,7 @@ impl ContractKeeper {
                 format!("it has no {path}: put the OpenAPI document there, or name another file in `contract.{key}`")
             })?;
             let wrong = |error| format!("{path}: {error}");
-            let value = Document::parse(&text).map_err(wrong)?;
+            let value = Document::parse(&text, Form::of_file(path)).map_err(wrong)?;
             Document::read(&value).map_err(wrong)?;
             Ok::<_, String>(value)
         };

@@ -85,9 +85,9 @@ fn what_is_wrong_is_told_with_its_place() {
     }
     let error = Document::read(&many).map(|_| ()).unwrap_err();
     assert_eq!(error.what, format!("there are more than {MOST_OPERATIONS} operations"));
-    let error = Document::parse("{\n  \"openapi\": }").unwrap_err().to_string();
+    let error = Document::parse("{\n  \"openapi\": }", Form::Json).unwrap_err().to_string();
     assert!(error.starts_with("line 2, column 14: this is not JSON"), "{error}");
-    assert!(Document::parse(&"[".repeat(100_000)).is_err());
+    assert!(Document::parse(&"[".repeat(100_000), Form::Json).is_err());
 }
 
 proptest! {
@@ -98,7 +98,7 @@ proptest! {
         let at = at % bytes.len();
         bytes[at] = byte;
         for text in [text, String::from_utf8_lossy(&bytes).into_owned()] {
-            if let Ok(value) = Document::parse(&text) {
+            if let Ok(value) = Document::parse(&text, Form::Json) {
                 let _any_outcome = Document::read(&value).map(|document| document.contract());
             }
         }

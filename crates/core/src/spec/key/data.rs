@@ -95,7 +95,7 @@ pub(super) static CONTRACT: &[Key] = &[
         "document",
         Kind::Text(text::document),
         "\"openapi.json\"",
-        "The OpenAPI document (3.0 or 3.1, JSON) in the deliverable. Not set: there is no contract.",
+        "The OpenAPI document (3.0 or 3.1, JSON or YAML) in the deliverable. Not set: there is no contract.",
     )
     .also(&["openapi", "file", "path"]),
     key(
