@@ -18,6 +18,7 @@ mod limit;
 mod listen;
 mod monitoring;
 mod problem;
+mod rule;
 mod schema;
 mod service;
 mod session;
@@ -37,6 +38,7 @@ pub use limit::{LimitSpec, TimeoutSpec};
 pub use listen::{ListenSpec, Speaks, Told};
 pub use monitoring::{LogFormat, LogSpec, MetricsSpec, MonitoringSpec, Queries};
 pub use problem::{Problem, ProblemCode};
+pub use rule::RuleSpec;
 pub use schema::schema;
 pub use service::{
     DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, PortRange, Protocol, RestartSpec, RollingSpec,
