@@ -89,6 +89,17 @@ pub enum Wait {
         /// When they must have.
         until: Timestamp,
     },
+    /// An instance is asked what its version promises, before that gets requests.
+    Promise {
+        /// The instance.
+        instance: InstanceId,
+        /// What it is asked for.
+        path: String,
+        /// Why there was no answer so far, for people.
+        last: Option<String>,
+        /// When it must have answered.
+        until: Timestamp,
+    },
     /// The whole new pool must be ready before the flip.
     PoolNotReady {
         /// So many are ready.
@@ -166,6 +177,7 @@ impl Wait {
             | Wait::SchemaFailed { until, .. }
             | Wait::Kept { until, .. }
             | Wait::Settling { until, .. }
+            | Wait::Promise { until, .. }
             | Wait::Backoff { until, .. } => Some(*until),
             Wait::Preparing { .. }
             | Wait::Schema { .. }
@@ -237,6 +249,12 @@ impl Wait {
             Wait::Settling { instance, .. } => format!(
                 "the database sessions of {instance} are new and not of its revision yet; they have {left} left to say so"
             ),
+            Wait::Promise { instance, path, last, .. } => {
+                let last = last.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+                format!(
+                    "{instance} is asked for its contract at {path} before its version gets requests{last}; it has {left} left"
+                )
+            }
             Wait::PoolNotReady { ready, wanted } => {
                 format!("the flip waits until the whole pool is ready: {ready}/{wanted}")
             }

@@ -1,6 +1,7 @@
 //! Decisions as readable cases: a small world is described, the decision is read like a story.
 
 mod contract;
+mod promise;
 mod sessions;
 mod strays;
 
