@@ -216,6 +216,32 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_that_speaks_http2_is_asked_in_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = listener.local_addr().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let server = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                let (stream, _) = listener.accept().await.unwrap();
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                let mut asked = String::new();
+                while let Some(Ok((request, mut answer))) = connection.accept().await {
+                    asked = request.uri().to_string();
+                    let mut body = answer.send_response(Response::new(()), false).unwrap();
+                    body.send_data(Bytes::from_static(b"{}"), true).unwrap();
+                }
+                asked
+            })
+        });
+        let (host, path) = (Some("shop.example".to_owned()), "/openapi.json".to_owned());
+        let answer = ask(&Address { socket, protocol: Protocol::Http2, host, path }).unwrap();
+        assert_eq!((answer.text.as_str(), answer.form), ("{}", Form::Json));
+        assert_eq!(server.join().unwrap(), "http://shop.example/openapi.json");
+    }
+
+    #[test]
     fn what_is_no_document_is_refused_and_what_is_cut_is_asked_for_again() {
         let told = |head: &str, more: &'static [u8]| format!("{:?}", answered(head, more).unwrap_err());
         let moved = told("HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\n\r\n", b"");
