@@ -69,6 +69,10 @@ impl Story {
             Event::Prepared { version, digest, .. } => {
                 (Tone::Plain, format!("{version} is ready to run (digest {})", digest.short()))
             }
+            Event::Promised { version, contract } => (
+                Tone::Plain,
+                format!("{version} tells its contract: {} operations", contract.operations.len()),
+            ),
             Event::Compared { comparison, .. } => (Tone::Care, contract::sentence(comparison)?),
             Event::Stands(standing) => (Tone::Plain, stands(standing)),
             Event::Expanded { to, rows, .. } => {

@@ -3,7 +3,7 @@
 use tandem_core::base::{InstanceId, Millis, Timestamp};
 use tandem_core::deploy::{
     Command, Decision, Input, Observed, Refusal, Violation, Wait, accept, check, decide, likely_cause,
-    unseen_since,
+    question, unseen_since,
 };
 use tandem_core::spec::ServiceSpec;
 use tandem_core::workflow::{Action, Diagnosis, Event, Illegal, Outcome, Reason, Recorded, State};
@@ -141,11 +141,17 @@ impl Engine {
 
     fn observe(&mut self) -> Result<(), EngineError> {
         let since = unseen_since(&self.view.state);
+        let asked = question(&self.spec, &self.view.state);
+        let contracts = self.ports.contracts.as_mut();
+        let promise = asked.zip(contracts).and_then(|(question, contracts)| {
+            contracts.observe(&question).map(|promise| (question.instance, promise))
+        });
         self.view.observed = Observed {
             instances: self.ports.instances.observe()?,
             prepared: self.ports.instances.prepared()?,
             traffic: self.ports.traffic.observe(),
             database: self.ports.database.as_mut().and_then(|database| database.observe(since)),
+            promise,
         };
         self.view.at = self.ports.clock.now().max(self.view.at);
         Ok(())

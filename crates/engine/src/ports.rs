@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tandem_core::base::{Digest, InstanceId, Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Job, ObservedDatabase};
-use tandem_core::deploy::Preparation;
+use tandem_core::deploy::{Preparation, Promise, Question};
 use tandem_core::fleet::{Findings, ObservedInstances};
 use tandem_core::traffic::{Table, TrafficReport};
 use tandem_core::workflow::Recorded;
@@ -27,6 +27,8 @@ pub struct Ports {
     pub traffic: Box<dyn Traffic>,
     /// The database below. None: the service has none.
     pub database: Option<Box<dyn Database>>,
+    /// Whoever asks instances what their versions promise. None: nobody has to be asked.
+    pub contracts: Option<Box<dyn Contracts>>,
     /// What time it is.
     pub clock: Box<dyn Clock>,
 }
@@ -128,6 +130,13 @@ pub trait Database {
     /// # Errors
     /// It could not be begun.
     fn begin(&mut self, job: &Job) -> Result<(), PortError>;
+}
+
+/// Whoever asks instances what their versions promise.
+pub trait Contracts {
+    /// What came of asking an instance. None: there is no answer yet. Asks if it was not asked yet, or had no answer for a
+    /// while. Returns at once.
+    fn observe(&mut self, question: &Question) -> Option<Promise>;
 }
 
 /// What time it is.

@@ -250,6 +250,11 @@ impl StateFolder {
         self.path.join("calls.json")
     }
 
+    /// The contracts that instances told, a file for each version.
+    pub fn contracts(&self) -> PathBuf {
+        self.path.join("contracts")
+    }
+
     fn format(&self) -> PathBuf {
         self.path.join("format")
     }

@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use tandem_core::base::{Digest, InstanceId, Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Job, ObservedDatabase};
-use tandem_core::deploy::Preparation;
+use tandem_core::deploy::{Preparation, Promise, Question};
 use tandem_core::fleet::{Exit, Findings, ObservedInstance, ObservedInstances, RunStatus};
 use tandem_core::traffic::{Table, TrafficReport};
 use tandem_core::workflow::Recorded;
-use tandem_engine::{Clock, Database, Instances, Journal, PortError, Ports, Start, Traffic};
+use tandem_engine::{Clock, Contracts, Database, Instances, Journal, PortError, Ports, Start, Traffic};
 
 use crate::world::{Crash, Moment, World};
 
@@ -26,6 +26,7 @@ impl Port {
             instances: Box::new(port.clone()),
             traffic: Box::new(port.clone()),
             database: Some(Box::new(port.clone())),
+            contracts: Some(Box::new(port.clone())),
             clock: Box::new(port),
         }
     }
@@ -179,6 +180,12 @@ impl Database for Port {
 
     fn begin(&mut self, job: &Job) -> Result<(), PortError> {
         self.call("job", |world| world.begin_job(job))?.map_err(PortError)
+    }
+}
+
+impl Contracts for Port {
+    fn observe(&mut self, question: &Question) -> Option<Promise> {
+        self.call("contract", |world| world.ask(question)).ok().flatten()
     }
 }
 

@@ -25,6 +25,10 @@ pub enum Behaviour {
     Strays,
     /// The same, but it connects with its first request.
     StraysLate,
+    /// Good, but what it promises breaks clients.
+    Breaks,
+    /// Good, but it does not tell what it promises.
+    Silent,
 }
 
 /// How often things go wrong, per mille of the occasions, while faults are on.
@@ -110,18 +114,27 @@ impl Scenario {
         self
     }
 
+    /// The same with contracts that instances are asked for.
+    #[must_use]
+    pub fn with_contract(mut self) -> Scenario {
+        self.spec.contract.document = Some("/openapi.json".to_owned());
+        self
+    }
+
     /// Everything by chance.
     pub fn of_seed(seed: u64) -> Scenario {
         let mut random = Random::new(seed, 1);
         let instances = random.between(1, 5) as u32;
         let strategy = strategy(&mut random, instances);
-        let behaviour = match random.between(0, 11) {
+        let behaviour = match random.between(0, 13) {
             0 => Behaviour::NeverReady,
             1 => Behaviour::ExitsEarly,
             2 => Behaviour::DiesAfter(random.between(1, 4000)),
             3 => Behaviour::Stubborn,
             4 => Behaviour::Strays,
             5 => Behaviour::StraysLate,
+            6 => Behaviour::Breaks,
+            7 => Behaviour::Silent,
             _ => Behaviour::Good,
         };
         let mut commands = vec![(0, deploy("v1", strategy)), (20_000, deploy("v2", strategy))];
@@ -142,6 +155,9 @@ impl Scenario {
             [["1_a", "2_b", "3_c"], ["1_a", "2_b", "2_b"], ["1_a", "1_a", "2_b"], ["1_a", "2_b", "1_a"]];
         let revisions = revisions(&written[random.between(0, 3) as usize]);
         let mut spec = service(instances);
+        if random.chance(400) {
+            spec.contract.document = Some("/openapi.json".to_owned());
+        }
         if random.chance(600) {
             spec.database.url = Some("postgres://db/shop".to_owned());
         }

@@ -51,7 +51,7 @@ impl Process {
         self.exit.is_none()
     }
 
-    fn answers(&self, now: u64) -> bool {
+    pub(crate) fn answers(&self, now: u64) -> bool {
         self.lives() && now >= self.ready_from
     }
 }
@@ -141,9 +141,12 @@ impl World {
         let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + id.0 as u16));
         let took = self.random.between(50, 3000);
         let (ready_from, dies_at) = match self.scenario.behaviours.get(version).unwrap_or(&Behaviour::Good) {
-            Behaviour::Good | Behaviour::Stubborn | Behaviour::Strays | Behaviour::StraysLate => {
-                (self.now + took, None)
-            }
+            Behaviour::Good
+            | Behaviour::Stubborn
+            | Behaviour::Strays
+            | Behaviour::StraysLate
+            | Behaviour::Breaks
+            | Behaviour::Silent => (self.now + took, None),
             Behaviour::NeverReady => (u64::MAX, None),
             Behaviour::ExitsEarly => (u64::MAX, Some(self.now + took)),
             Behaviour::DiesAfter(lives) => (self.now + took, Some(self.now + took + lives)),
@@ -214,6 +217,7 @@ impl World {
         }
         self.check_swap(table);
         self.check_strays(table);
+        self.check_contract(table);
         self.proxy.table = table.clone();
         Ok(())
     }

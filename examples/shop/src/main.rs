@@ -120,6 +120,7 @@ fn routes(shop: Arc<Shop>) -> Router {
         .route("/api/orders/{id}", get(ledger::show))
         .route("/api/stock", get(catalog::stock))
         .route("/up", get(up))
+        .route("/openapi.json", get(contract))
         .route("/events", get(streams::events))
         .route("/ws", any(streams::socket))
         .route("/slow", get(streams::slow))
@@ -139,6 +140,14 @@ async fn up(State(shop): Shared) -> Response {
             (StatusCode::MOVED_PERMANENTLY, [("location", "/login")], "").into_response()
         }
         _ => "up\n".into_response(),
+    }
+}
+
+/// What the shop promises, if that is written down beside its release.
+async fn contract() -> Response {
+    match std::fs::read("openapi.json") {
+        Ok(text) => ([("content-type", "application/json")], text).into_response(),
+        Err(_) => (StatusCode::NOT_FOUND, "nothing is promised\n").into_response(),
     }
 }
 

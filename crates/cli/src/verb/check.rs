@@ -46,6 +46,11 @@ fn tell(path: &Path, spec: &ServiceSpec, terminal: &Terminal) {
             "{GOOD}✔{GOOD:#} {config} is good: {service}, {instances} instances behind {}",
             addresses.join(" and ")
         ));
+        if let Some(path) = spec.contract.asked() {
+            terminal.say(format_args!(
+                "the contract is compared only when an instance of a new version runs, which is asked for {path}"
+            ));
+        }
         if !missing.is_empty() {
             terminal.say(format_args!(
                 "{CARE}!{CARE:#} not set here, and `tandem up` needs it: {}",

@@ -38,6 +38,12 @@ pub(crate) async fn run(plan: &Plan, global: &Global, terminal: &Terminal) -> En
     if plan.how.strategy.is_none() {
         compare(&client, version.as_ref(), terminal).await?;
     }
+    if let Some(path) = &forecast.asked {
+        terminal.line("");
+        terminal.line(format_args!(
+            "its contract is compared only when an instance runs, which is asked for {path} before it gets requests"
+        ));
+    }
     if let Some(comparison) = &forecast.contract {
         contract::show(comparison, &forecast.to, terminal);
     }

@@ -140,3 +140,55 @@ async fn services_do_not_take_from_each_other_what_they_need() {
     web.daemon.stop().await.unwrap();
     orders.daemon.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_version_serves_when_its_instance_told_what_it_promises() {
+    let stage = Stage::empty(|setup| {
+        setup.instances = 1;
+        setup.more = "[contract]\ndocument = \"/openapi.json\"\n".to_owned();
+    })
+    .await;
+    let tandem = async |command: &[&str]| stage.daemon.tandem(command).await;
+    let done = async |command: &[&str]| {
+        let said = tandem(command).await;
+        assert_eq!(said.code, Some(0), "{}", stage.daemon.with_log(&format!("{}{}", said.out, said.err)));
+        said
+    };
+    let v1 = deliverable(&stage, "v1", "v1", &document("number", &["/api/stock"]));
+    done(&["deploy", &v1]).await;
+    for _ in 0..3 {
+        ask(&stage, "/product/1", "User-Agent: checkout/3.1\r\n").await;
+    }
+
+    // Planned, nothing is known; deployed, it is refused before it has any request.
+    let v2 = deliverable(&stage, "v2", "v2", &document("string", &[]));
+    let plan = done(&["plan", &v2]).await;
+    assert!(
+        plan.out.contains("compared only when an instance runs, which is asked for /openapi.json"),
+        "{plan:?}"
+    );
+    let refused = tandem(&["deploy", &v2]).await;
+    assert_eq!(refused.code, Some(1), "{}", stage.daemon.with_log(&refused.err));
+    let broken =
+        "GET /product/{id}: response property `price` is string, not number; called 3 times in the last ";
+    assert!(refused.out.contains(broken) && refused.out.contains("v1 serves on, untouched"), "{refused:?}");
+
+    // No document, and none that can be read.
+    let none = stage.shop.deliverable("v2", "none", None).unwrap();
+    let refused = tandem(&["deploy", none.to_str().unwrap()]).await;
+    assert!(
+        refused.code == Some(1) && refused.out.contains("GET /openapi.json: the answer is 404 Not Found"),
+        "{refused:?}"
+    );
+    let odd = deliverable(&stage, "v2", "odd", &json!({ "openapi": "3.1.0", "info": {} }));
+    let refused = tandem(&["deploy", &odd, "--strategy", "flip"]).await;
+    assert!(refused.out.contains("GET /openapi.json: #/info: `version` is missing"), "{refused:?}");
+
+    // What fits serves, in either way; going back asks nothing, and what is meant is done.
+    let v3 = deliverable(&stage, "v3", "v3", &document("number", &["/api/stock", "/events"]));
+    done(&["deploy", &v3, "--strategy", "flip"]).await;
+    done(&["rollback"]).await;
+    let meant = done(&["deploy", &v2, "--version", "v2b", "--break-contract"]).await;
+    assert!(meant.out.contains("in use broken"), "{}", meant.out);
+    stage.daemon.stop().await.unwrap();
+}

@@ -4,7 +4,7 @@
 use crate::base::{InstanceId, VersionLabel};
 use crate::database::Job;
 use crate::deploy::pools::Pools;
-use crate::deploy::{Input, strategy, strays};
+use crate::deploy::{Input, promise, strategy, strays};
 use crate::fleet::RunStatus;
 use crate::spec::StrategyKind;
 use crate::traffic::{Role, Table};
@@ -48,6 +48,12 @@ pub enum Violation {
         "{instance} would be given requests without its database sessions being known to be of its revision"
     )]
     ServesStray {
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// A table would give requests to an instance of a version that has not told what it promises.
+    #[error("{instance} would be given requests before its contract was compared")]
+    ServesUntold {
         /// The instance.
         instance: InstanceId,
     },
@@ -184,6 +190,9 @@ fn route(input: &Input<'_>, table: &Table) -> Result<(), Violation> {
         }
         if instance.is_some_and(|i| !strays::admits(input, member.instance, i)) {
             return Err(Violation::ServesStray { instance: member.instance });
+        }
+        if instance.is_some_and(|i| !promise::admits(input, i)) {
+            return Err(Violation::ServesUntold { instance: member.instance });
         }
         after += u32::from(up);
     }

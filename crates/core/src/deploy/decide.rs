@@ -2,7 +2,7 @@
 
 use crate::deploy::pools::Pools;
 use crate::deploy::strategy::{self, Moves};
-use crate::deploy::{Decision, Input, Preparation, Wait, facts, routing, schema, steps, strays};
+use crate::deploy::{Decision, Input, Preparation, Wait, facts, promise, routing, schema, steps, strays};
 use crate::spec::Strategy;
 use crate::workflow::{Action, Deployment, Phase, Stage};
 
@@ -76,7 +76,7 @@ fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision
         }
         Phase::Expanding => steady_at_old(input, deployment),
         Phase::Shifting => {
-            strays::waits(input).into_iter().for_each(|wait| decision.wait(wait));
+            strays::waits(input).into_iter().chain(promise::wait(input)).for_each(|wait| decision.wait(wait));
             strategy::shift(deployment, pools)
         }
         Phase::Baking => {

@@ -1,11 +1,11 @@
 //! What has become a fact since the last look: instances that are ready or ended, deployments that go on, go back or
 //! are over. Recorded before anything follows from it.
 
-use crate::base::{InstanceId, Millis, Timestamp};
-use crate::contract::Comparison;
+use crate::base::{Digest, InstanceId, Millis, Timestamp, VersionLabel};
+use crate::contract::{Comparison, Contract};
 use crate::deploy::decision::Preparation;
 use crate::deploy::pools::Pools;
-use crate::deploy::{Input, Wait, backoff, guard, schema, strategy, strays};
+use crate::deploy::{Input, Wait, backoff, guard, promise, schema, strategy, strays};
 use crate::fleet::{Exit, RunStatus};
 use crate::spec::{Pin, Strategy};
 use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason, Receipt, Stage};
@@ -99,6 +99,9 @@ fn of_deployment(input: &Input<'_>, deployment: &Deployment) -> Vec<Event> {
     if let Some(reason) = guard::verdict(input, deployment) {
         return vec![Event::TurnedBack { deployment: id, reason }];
     }
+    if let Some(told) = promise::facts(input, deployment) {
+        return told;
+    }
     // Too late to hold it back: it is remembered for the receipt, once.
     if let Some(stray) = strays::of_deployment(input, deployment).filter(|_| deployment.stray.is_none()) {
         return vec![Event::Strayed { deployment: id, stray }];
@@ -118,10 +121,14 @@ fn preparation(input: &Input<'_>, deployment: &Deployment) -> Option<Vec<Event>>
     match input.observed.prepared.get(version) {
         Some(Preparation::Ready { digest, revision, key, contract }) => {
             let (contract, comparison) = contract.clone().unzip();
-            let comparison = comparison.filter(|comparison| !comparison.is_empty());
             if let Some(reason) = comparison.as_ref().and_then(|comparison| breach(deployment, comparison)) {
                 return Some(vec![Event::TurnedBack { deployment: id, reason }]);
             }
+            let (contract, comparison) = match input.spec.contract.asked() {
+                // Only what it needs of others is known by now.
+                Some(_) => (kept(input, version, digest), None),
+                None => (contract, comparison.filter(|comparison| !comparison.is_empty())),
+            };
             let is_there = input.state.schema.standing.serves(revision.as_ref());
             let phase = if is_there { Phase::Shifting } else { Phase::Expanding };
             let (version, digest) = (version.clone(), digest.clone());
@@ -139,11 +146,17 @@ fn preparation(input: &Input<'_>, deployment: &Deployment) -> Option<Vec<Event>>
     }
 }
 
+/// What is known of the contract of a deliverable that ran before.
+fn kept(input: &Input<'_>, version: &VersionLabel, digest: &Digest) -> Option<Contract> {
+    let release = input.state.releases.get(version).filter(|release| release.digest == *digest)?;
+    release.contract.clone()
+}
+
 /// So many operations are named where a deployment is turned back for them.
 const NAMED: usize = 5;
 
 /// What clients still call, and may not be broken unless somebody said so.
-fn breach(deployment: &Deployment, comparison: &Comparison) -> Option<Reason> {
+pub(super) fn breach(deployment: &Deployment, comparison: &Comparison) -> Option<Reason> {
     let all = comparison.hurts().count();
     let breaks: Vec<_> = comparison.hurts().take(NAMED).cloned().collect();
     let more = all - breaks.len();

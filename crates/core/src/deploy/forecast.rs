@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Timestamp, VersionLabel};
-use crate::contract::Comparison;
+use crate::contract::{Comparison, Contract};
 use crate::deploy::pools::Pools;
-use crate::deploy::{Command, Input, Observed, Preparation, Refusal, accept, decide};
+use crate::deploy::{Command, Input, Observed, Preparation, Promise, Refusal, accept, decide, question};
 use crate::fleet::{Exit, ObservedInstance, RunStatus};
 use crate::spec::ServiceSpec;
 use crate::traffic::{Health, InstanceReport, Role, TrafficReport};
@@ -35,6 +35,9 @@ pub struct Forecast {
     /// How its contract differs from that of the version that serves. None: no deliverable was looked at, or it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Comparison>,
+    /// The path at which its first instance would be asked for its contract: only then is that compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
 }
 
 /// What would be done in one pass, and how things would stand after it.
@@ -82,6 +85,7 @@ pub fn forecast(spec: &ServiceSpec, state: &State, command: &Command) -> Result<
             .unwrap_or(0),
         wanted: state.wanted(spec.run.instances),
         contract: None,
+        asked: spec.contract.asked().map(str::to_owned),
         from,
         to,
         steps,
@@ -134,6 +138,8 @@ impl<'a> World<'a> {
     }
 
     fn pass(&mut self, to: &VersionLabel) -> Option<Step> {
+        let told = || Promise::Told(Contract::default(), Comparison::default());
+        self.observed.promise = question(self.spec, &self.state).map(|asked| (asked.instance, told()));
         let input = Input { now: self.now, spec: self.spec, state: &self.state, observed: &self.observed };
         let decision = decide(&input);
         for fact in &decision.facts {

@@ -68,17 +68,19 @@ pub fn strays(input: &Input<'_>) -> Vec<Stray> {
 }
 
 /// Whether a deployment goes on to something new: the way back is never made longer.
-fn brings_new(deployment: &Deployment) -> bool {
+pub(super) fn brings_new(deployment: &Deployment) -> bool {
     let Deployment { request, from, .. } = deployment;
     let new = request.kind == Kind::Deploy && from.as_ref() != Some(&request.version);
     new && deployment.turned_back().is_none()
 }
 
-/// Whether an instance is about to get its first requests in such a deployment.
-fn is_new(input: &Input<'_>, instance: &Instance) -> bool {
+/// Whether an instance is about to get its first requests in such a deployment. One that drains may never have had any, and be
+/// given some yet.
+pub(super) fn is_new(input: &Input<'_>, instance: &Instance) -> bool {
     let mut deployment =
         input.state.deployment.iter().filter(|d| d.phase == Phase::Shifting && brings_new(d));
-    instance.stage == Stage::Standby && deployment.any(|d| d.request.version == instance.version)
+    matches!(instance.stage, Stage::Standby | Stage::Draining)
+        && deployment.any(|d| d.request.version == instance.version)
 }
 
 fn stray(input: &Input<'_>, id: InstanceId, instance: &Instance) -> Option<Stray> {

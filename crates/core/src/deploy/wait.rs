@@ -89,6 +89,17 @@ pub enum Wait {
         /// When they must have.
         until: Timestamp,
     },
+    /// An instance is asked what its version promises, before that gets requests.
+    Promise {
+        /// The instance.
+        instance: InstanceId,
+        /// What it is asked for.
+        path: String,
+        /// Why there was no answer so far, for people.
+        last: Option<String>,
+        /// When it must have answered.
+        until: Timestamp,
+    },
     /// The whole new pool must be ready before the flip.
     PoolNotReady {
         /// So many are ready.
@@ -172,6 +183,7 @@ impl Wait {
             | Wait::SchemaFailed { until, .. }
             | Wait::Kept { until, .. }
             | Wait::Settling { until, .. }
+            | Wait::Promise { until, .. }
             | Wait::Backoff { until, .. } => Some(*until),
             Wait::Preparing { .. }
             | Wait::Schema { .. }
@@ -189,8 +201,7 @@ impl Wait {
 
     /// One sentence for people, without a full stop.
     pub fn sentence(&self, now: Timestamp) -> String {
-        let left = self.until().map(|until| round_up(until.since(now)));
-        let left = left.unwrap_or_default();
+        let left = self.until().map_or(Millis::ZERO, |until| round_up(until.since(now)));
         match self {
             Wait::Preparing { version } => format!("the deliverable of {version} is being made ready"),
             Wait::NotReady { instance, health, .. } => format!(
@@ -243,6 +254,12 @@ impl Wait {
             Wait::Settling { instance, .. } => format!(
                 "the database sessions of {instance} are new and not of its revision yet; they have {left} left to say so"
             ),
+            Wait::Promise { instance, path, last, .. } => {
+                let last = last.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+                format!(
+                    "{instance} is asked for its contract at {path} before its version gets requests{last}; it has {left} left"
+                )
+            }
             Wait::PoolNotReady { ready, wanted } => {
                 format!("the flip waits until the whole pool is ready: {ready}/{wanted}")
             }
@@ -250,9 +267,7 @@ impl Wait {
                 format!("nothing may leave: {healthy} healthy instances serve, the floor is {floor}")
             }
             Wait::ProxyAway => "the proxy does not answer; nothing is stopped without its counts".to_owned(),
-            Wait::Held { .. } => {
-                format!("new requests wait for another {left}, or until `tandem hold --end`")
-            }
+            Wait::Held { .. } => format!("new requests wait for another {left}; `tandem hold --end` ends it"),
             Wait::Paused => "the deployment is paused; `tandem resume` lets it go on".to_owned(),
         }
     }

@@ -11,7 +11,7 @@ use crate::base::Millis;
 /// What versions promise to their clients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContractSpec {
-    /// The OpenAPI document in the deliverable. None: there is no contract, and nothing is counted.
+    /// The OpenAPI document: a file in the deliverable, or a path at which instances have it. None: there is no contract, and nothing is counted.
     pub document: Option<String>,
     /// The header field by which callers are told apart: its first word.
     pub caller: String,
@@ -23,6 +23,13 @@ pub struct ContractSpec {
     /// A folder in which services tell each other what their live versions promise and need.
     #[serde(default)]
     pub shared: Option<String>,
+}
+
+impl ContractSpec {
+    /// The path at which an instance is asked for the document. None: it lies in the deliverable, or there is none.
+    pub fn asked(&self) -> Option<&str> {
+        self.document.as_deref().filter(|document| document.starts_with('/'))
+    }
 }
 
 impl Default for ContractSpec {

@@ -341,6 +341,11 @@ pub(super) fn document(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
+/// A file that lies within a deliverable, or a path at which instances have it.
+pub(super) fn promise(text: &str) -> Result<String, Wrong> {
+    if text.starts_with('/') { path(text) } else { document(text) }
+}
+
 /// A folder of the machine's.
 pub(super) fn shared(text: &str) -> Result<String, Wrong> {
     if !text.starts_with('/') || text.contains('\0') {

@@ -103,7 +103,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         contract: Option<Contract>,
     },
-    /// The contract of the version that comes differs from that of the version that serves, and not only by what is new.
+    /// An instance told what its version promises to its clients.
+    Promised {
+        /// The version.
+        version: VersionLabel,
+        /// What it promises.
+        contract: Contract,
+    },
+    /// The contract of the version that comes was compared with that of the version that serves. Not recorded if a deliverable's
+    /// differs only by what is new.
     Compared {
         /// The deployment.
         deployment: DeploymentId,
@@ -270,6 +278,13 @@ pub enum Reason {
         /// How many may.
         limit: u32,
     },
+    /// A new instance did not tell what its version promises, or nothing that can be used.
+    NoContract {
+        /// The instance.
+        instance: InstanceId,
+        /// Why, for people.
+        error: String,
+    },
     /// Too few of the new instances that serve are healthy.
     Unhealthy {
         /// How many are healthy.
@@ -291,6 +306,7 @@ impl Reason {
             Reason::Asked
             | Reason::NotPrepared { .. }
             | Reason::BreaksContract { .. }
+            | Reason::NoContract { .. }
             | Reason::NotExpanded { .. }
             | Reason::Unhealthy { .. }
             // What it does wrong is said in full.
@@ -298,11 +314,14 @@ impl Reason {
         }
     }
 
-    /// Whether the deliverable was refused before anything of it ran.
+    /// Whether the deliverable was refused before anything of it had requests.
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Reason::NotPrepared { .. } | Reason::BreaksContract { .. } | Reason::NotExpanded { .. }
+            Reason::NotPrepared { .. }
+                | Reason::BreaksContract { .. }
+                | Reason::NoContract { .. }
+                | Reason::NotExpanded { .. }
         )
     }
 }
@@ -319,6 +338,9 @@ impl fmt::Display for Reason {
                     write!(f, "; and {more} more operations")?;
                 }
                 f.write_str("; deploy it with --break-contract if that is meant")
+            }
+            Reason::NoContract { instance, error } => {
+                write!(f, "the contract of {instance} can't be used: {error}")
             }
             Reason::NotExpanded { error } => write!(f, "the schema can't be expanded: {error}"),
             Reason::NotReady { instance, within, health } => {

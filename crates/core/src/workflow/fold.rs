@@ -60,6 +60,13 @@ impl State {
                 release.contract.clone_from(contract);
                 Ok(())
             }
+            Event::Promised { version, contract } => match self.releases.get_mut(version) {
+                Some(release) => {
+                    release.contract = Some(contract.clone());
+                    Ok(())
+                }
+                None => illegal(format!("{version} promises something and is not known")),
+            },
             Event::Stands(standing) => {
                 self.schema.stands(standing);
                 Ok(())

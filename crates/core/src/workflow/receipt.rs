@@ -99,7 +99,7 @@ impl fmt::Display for Receipt {
             }
             Verdict::Failed { reason } => {
                 write!(f, "{} failed after {}, because {reason}", self.to, self.took.rough())?;
-                // Nothing of it ever ran beside the version from before: there is no more to tell.
+                // Nothing of it ever had requests beside the version from before: there is no more to tell.
                 if let Some(from) = &self.from {
                     return write!(f, "; {from} serves on, untouched");
                 }

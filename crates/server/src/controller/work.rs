@@ -16,7 +16,7 @@ use super::shutdown::Stopped;
 use crate::acme::Authority;
 use crate::adapter::acme::AcmeKeeper;
 use crate::adapter::certificates::CertificateKeeper;
-use crate::adapter::contract::ContractKeeper;
+use crate::adapter::contract::{ContractKeeper, ContractPort};
 use crate::adapter::database::{DatabasePort, SchemaKeeper};
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
@@ -81,7 +81,7 @@ impl Work {
         let secret = Secret::open(state)?;
         let database = database(&spec, &run, &secret, &driver, clock, &wake)?;
         let keeper = database.as_ref().map(|database| Arc::clone(&database.keeper));
-        let contract = ContractKeeper::new(&spec, &driver, state, clock).map(Arc::new);
+        let contract = ContractKeeper::new(&spec, &driver, state, clock, &wake).map(Arc::new);
         let base = path.parent().unwrap_or(Path::new(".")).to_owned();
         let certificates = CertificateKeeper::new(&spec, base.clone(), state).map(Arc::new);
         let authority = Authority::of(&spec, &base, config::external_account(&spec)?);
@@ -101,7 +101,7 @@ impl Work {
         let traffic = ProxyTraffic::new(reports.clone());
         let (publish, seen) = watch::channel(Arc::new(Seen::default()));
         let (over_sender, over) = oneshot::channel();
-        let parts = (journal, instances, traffic, keeper.clone());
+        let parts = (journal, instances, traffic, keeper.clone(), contract.clone());
         let passes = Arc::new(Passes::default());
         let outside = World { inbox, clock, publish, passes: passes.clone() };
         let engine = begin_engine(spec.clone(), parts, outside, over_sender)?;
@@ -239,12 +239,13 @@ fn spawn(
         .map_err(|source| ControllerError::System { doing: "begin a thread", source })
 }
 
-type Parts = (StoreJournal, DriverInstances, ProxyTraffic, Option<Arc<SchemaKeeper>>);
+type Parts =
+    (StoreJournal, DriverInstances, ProxyTraffic, Option<Arc<SchemaKeeper>>, Option<Arc<ContractKeeper>>);
 
 /// The ports of the engine stay on its thread; that the journal can be taken up is waited for.
 fn begin_engine(
     spec: ServiceSpec,
-    (journal, instances, traffic, keeper): Parts,
+    (journal, instances, traffic, keeper, contract): Parts,
     mut outside: World,
     over: oneshot::Sender<()>,
 ) -> Result<JoinHandle<()>, ControllerError> {
@@ -256,6 +257,8 @@ fn begin_engine(
             instances: Box::new(instances),
             traffic: Box::new(traffic),
             database: keeper.map(|keeper| Box::new(DatabasePort(keeper)) as Box<dyn tandem_engine::Database>),
+            contracts: contract
+                .map(|keeper| Box::new(ContractPort(keeper)) as Box<dyn tandem_engine::Contracts>),
             clock: Box::new(outside.clock),
         };
         match Engine::load(spec, ports) {

@@ -58,6 +58,19 @@ fn going_back_survives_a_crash_at_every_call() {
 }
 
 #[test]
+fn a_contract_that_is_asked_for_survives_a_crash_at_every_call() {
+    let flip = Strategy::Flip(FlipSpec { warm: Millis(1000) });
+    for strategy in [flip, Strategy::Rolling(RollingSpec::default())] {
+        let mut scenario = Scenario::plain(2, strategy).with_contract();
+        everywhere(&scenario);
+        for behaviour in [Behaviour::Breaks, Behaviour::Silent] {
+            scenario.behaviours.insert("v2".parse().unwrap(), behaviour);
+            everywhere(&scenario);
+        }
+    }
+}
+
+#[test]
 fn a_schema_that_goes_along_survives_a_crash_at_every_call() {
     let mut scenario = Scenario::plain(2, Strategy::Flip(FlipSpec { warm: Millis(1000) })).with_schema();
     everywhere(&scenario);

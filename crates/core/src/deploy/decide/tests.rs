@@ -2,6 +2,7 @@
 
 mod contract;
 mod gate;
+mod promise;
 mod sessions;
 mod strays;
 

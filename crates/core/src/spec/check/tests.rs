@@ -385,7 +385,7 @@ wal = 0                           # default. How much write-ahead log the server
 keep = "10m"                      # default. How long after a deployment the old revision is kept, so that going back is possible.
 
 [contract]
-# document =                      # default. The OpenAPI document (3.0 or 3.1, JSON or YAML) in the deliverable. Not set: there is no contract.
+# document =                      # default. The OpenAPI document (3.0 or 3.1, JSON or YAML): a file in the deliverable, or a path ("/openapi.json") at which instances have it. Not set: there is no contract.
 caller = "User-Agent"             # default. The header field whose first word tells callers apart.
 window = "24h"                    # default. What was called within this time is taken to be in use.
 needs = {}                        # default. From services that are called to the OpenAPI documents in the deliverable for which it was written; parts will do.

@@ -93,9 +93,9 @@ pub(super) static DATABASE: &[Key] = &[
 pub(super) static CONTRACT: &[Key] = &[
     key(
         "document",
-        Kind::Text(text::document),
+        Kind::Text(text::promise),
         "\"openapi.json\"",
-        "The OpenAPI document (3.0 or 3.1, JSON or YAML) in the deliverable. Not set: there is no contract.",
+        "The OpenAPI document (3.0 or 3.1, JSON or YAML): a file in the deliverable, or a path (\"/openapi.json\") at which instances have it. Not set: there is no contract.",
     )
     .also(&["openapi", "file", "path"]),
     key(

@@ -4,12 +4,12 @@ use super::*;
 use crate::contract::{Between, Break, Calls, Comparison, Contract, Counted, Finding, Operation, Party};
 use crate::traffic::RouteContract;
 
-fn contract(paths: &[&str]) -> Contract {
+pub(super) fn contract(paths: &[&str]) -> Contract {
     let operations = paths.iter().map(|path| Operation::new("get", path)).collect();
     Contract { version: "1".to_owned(), operations }
 }
 
-fn comparison(total: u64, complete: bool) -> Comparison {
+pub(super) fn comparison(total: u64, complete: bool) -> Comparison {
     let calls = Calls { total, callers: BTreeMap::from([("shop/1".to_owned(), total)]) };
     let counted = Some(Counted { calls, over: Millis::from_secs(86_400), complete });
     let broken =
