@@ -18,7 +18,6 @@ mod limit;
 mod listen;
 mod monitoring;
 mod problem;
-mod rule;
 mod schema;
 mod service;
 mod session;
@@ -38,7 +37,6 @@ pub use limit::{LimitSpec, TimeoutSpec};
 pub use listen::{ListenSpec, Speaks, Told};
 pub use monitoring::{LogFormat, LogSpec, MetricsSpec, MonitoringSpec, Queries};
 pub use problem::{Problem, ProblemCode};
-pub use rule::RuleSpec;
 pub use schema::schema;
 pub use service::{
     DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, PortRange, Protocol, RestartSpec, RollingSpec,

@@ -332,9 +332,6 @@ impl Connection {
         let (route, counts) = view.route(request.route)?;
         self.worker.count(counts, if self.is_http2() { Count::Http2 } else { Count::Http1 });
         view.count_call(request.route, self.worker.thread, out);
-        if let Some(rule) = request.rule.and_then(|at| route.rules.get(at)) {
-            return Some(Box::pin(self.answer_by_rule(request, rule, out)).await);
-        }
         if matches!(request.session, Outcome::Again(_)) {
             return Some(self.send_again(request, out).await);
         }

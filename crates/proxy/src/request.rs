@@ -141,8 +141,6 @@ pub(crate) struct Request {
     pub(crate) id: RequestId,
     /// Where in the built head the host stands: start and end.
     pub(crate) host: (usize, usize),
-    /// The position of the rule that answers it in place of an instance.
-    pub(crate) rule: Option<usize>,
     /// Which version is to serve it.
     pub(crate) session: Outcome,
     /// It asks for a file whose name tells its content: where in the built head its path stands.

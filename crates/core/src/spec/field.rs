@@ -28,7 +28,7 @@ pub(super) trait Field {
     fn show(&self) -> Option<String>;
 }
 
-/// Calls `each` with every path and its field. `listen` and `rules` are visited as long as they are.
+/// Calls `each` with every path and its field. `listen` is visited as long as it is.
 pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
     each("service", &mut spec.service);
     let run = &mut spec.run;
@@ -120,15 +120,6 @@ fn visit_door(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)
         each(&format!("listen[{at}].speaks"), &mut listen.speaks);
         each(&format!("listen[{at}].trusted"), &mut listen.trusted);
         each(&format!("listen[{at}].told"), &mut listen.told);
-    }
-    for (at, rule) in spec.rules.iter_mut().enumerate() {
-        each(&format!("rule[{at}].path"), &mut rule.path);
-        each(&format!("rule[{at}].methods"), &mut rule.methods);
-        each(&format!("rule[{at}].hosts"), &mut rule.hosts);
-        each(&format!("rule[{at}].redirect"), &mut rule.redirect);
-        each(&format!("rule[{at}].status"), &mut rule.status);
-        each(&format!("rule[{at}].body"), &mut rule.body);
-        each(&format!("rule[{at}].type"), &mut rule.media);
     }
     visit_tls(&mut spec.tls, each);
 }
@@ -266,18 +257,6 @@ impl Field for u32 {
 
     fn show(&self) -> Option<String> {
         Some(self.to_string())
-    }
-}
-
-impl Field for Option<u32> {
-    fn set(&mut self, value: &Value) {
-        if let Value::Number(number) = value {
-            *self = u32::try_from(*number).ok();
-        }
-    }
-
-    fn show(&self) -> Option<String> {
-        self.map(|number| number.to_string())
     }
 }
 

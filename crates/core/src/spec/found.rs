@@ -20,8 +20,6 @@ pub(super) struct Found {
     values: BTreeMap<String, (Value, Range<usize>)>,
     /// How many tables a list of tables has.
     lengths: BTreeMap<String, usize>,
-    /// Where the tables of lists stand.
-    tables: BTreeMap<String, Range<usize>>,
     /// Paths at which something is wrong.
     bad: BTreeSet<String>,
     pub(super) problems: Vec<Problem>,
@@ -72,11 +70,6 @@ impl Found {
     /// Where the value at `path` stands; the beginning of the file if it is not there.
     pub(super) fn span(&self, path: &str) -> Range<usize> {
         self.values.get(path).map_or(0..0, |(_, span)| span.clone())
-    }
-
-    /// Where a table of a list of tables stands.
-    pub(super) fn list_span(&self, path: &str, at: usize) -> Range<usize> {
-        self.tables.get(&format!("{path}[{at}]")).cloned().unwrap_or(0..0)
     }
 
     pub(super) fn length(&self, path: &str) -> usize {
@@ -171,9 +164,7 @@ impl Found {
         for (at, item) in list.enumerate() {
             match item.get_ref() {
                 DeValue::Table(table) => {
-                    let path = format!("{path}[{at}]");
-                    self.table(&path, title, keys, table, item.span());
-                    self.tables.insert(path, item.span());
+                    self.table(&format!("{path}[{at}]"), title, keys, table, item.span());
                 }
                 other => self.complain(path, title, item.span(), value::wrong_type(key, other)),
             }

@@ -125,13 +125,6 @@ pub(super) static FILE: &[Key] =
             .also(&["name", "app"]),
         key("run", Kind::Table(RUN), "", "How an instance is started, checked and stopped.").required(),
         key("listen", Kind::Tables(door::LISTEN), "", "Where requests arrive.").required(),
-        key(
-            "rule",
-            Kind::Tables(door::RULE),
-            "",
-            "What is answered in place of the instances; the first one that fits.",
-        )
-        .also(&["rules", "redirects", "routes"]),
         key("deploy", Kind::Table(DEPLOY), "", "How a new version replaces the old one."),
         key("timeouts", Kind::Table(TIMEOUTS), "", "How long each phase of a request may take."),
         key(

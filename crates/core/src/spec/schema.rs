@@ -55,9 +55,7 @@ fn property(key: &Key) -> Value {
             ]
         }),
         Kind::Table(keys) => table(keys),
-        Kind::Tables(keys) => {
-            json!({ "type": "array", "items": table(keys), "minItems": u8::from(key.required) })
-        }
+        Kind::Tables(keys) => json!({ "type": "array", "items": table(keys), "minItems": 1 }),
     };
     if let Some(object) = value.as_object_mut() {
         object.insert("description".to_owned(), json!(key.about));

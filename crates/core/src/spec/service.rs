@@ -14,7 +14,6 @@ use super::database::DatabaseSpec;
 use super::limit::{LimitSpec, TimeoutSpec};
 use super::listen::ListenSpec;
 use super::monitoring::MonitoringSpec;
-use super::rule::RuleSpec;
 use super::session::{AssetSpec, SessionSpec};
 use super::tls::TlsSpec;
 use super::vocabulary::words;
@@ -28,9 +27,6 @@ pub struct ServiceSpec {
     pub run: RunSpec,
     /// Where requests arrive. At least one.
     pub listen: Vec<ListenSpec>,
-    /// What is answered in place of the instances, in the order in which it is looked at.
-    #[serde(default)]
-    pub rules: Vec<RuleSpec>,
     /// How a new version replaces the old one.
     pub deploy: DeploySpec,
     /// How long each phase of a request may take.
@@ -75,7 +71,6 @@ impl ServiceSpec {
             service: ServiceName::unnamed(),
             run: RunSpec::default(),
             listen: Vec::new(),
-            rules: Vec::new(),
             deploy: DeploySpec::default(),
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),

@@ -18,12 +18,12 @@ pub fn show(text: &str) -> Result<String, Vec<Problem>> {
     let Checked { mut spec, found } = check(text)?;
     let mut lines = BTreeMap::new();
     let drain_written = found.value("run.stop.drain").is_some();
-    let lists = BTreeMap::from([("listen", spec.listen.len()), ("rule", spec.rules.len())]);
+    let listens = spec.listen.len();
     visit(&mut spec, &mut |path, field| {
         let written = found.value(path).is_some() || (drain_written && path.starts_with("run.stop.drain."));
         lines.insert(path.to_owned(), Line { value: field.show(), written });
     });
-    let mut page = Page { lines, lists, text: String::new() };
+    let mut page = Page { lines, listens, text: String::new() };
     page.table("", "", FILE);
     Ok(page.text)
 }
@@ -35,7 +35,7 @@ struct Line {
 
 struct Page {
     lines: BTreeMap<String, Line>,
-    lists: BTreeMap<&'static str, usize>,
+    listens: usize,
     text: String,
 }
 
@@ -55,7 +55,7 @@ impl Page {
         for key in keys.iter().filter(|key| !key.inner().is_empty()) {
             let path = below(key);
             if matches!(key.kind, Kind::Tables(_)) {
-                for at in 0..self.lists.get(key.name).copied().unwrap_or_default() {
+                for at in 0..self.listens {
                     self.table(&format!("{path}[{at}]"), &format!("[[{path}]]"), key.inner());
                 }
             } else {

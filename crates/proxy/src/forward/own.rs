@@ -1,15 +1,13 @@
-//! Answers that need no instance: what a rule says, a file of the shelf, and the way on from a link. Tested through the whole proxy.
+//! Answers that need no instance: a file of the shelf, and the way on from a link. Tested through the whole proxy.
 
 use std::io::IoSlice;
 
-use tandem_core::spec::RuleSpec;
-use tandem_core::traffic::{Maintenance, rule};
+use tandem_core::traffic::Maintenance;
 
 use super::Next;
 use crate::client::Connection;
 use crate::deadline::Side;
 use crate::request::{Framing, Outcome, Request};
-use crate::respond::reason;
 use crate::shelf::{self, Shelved};
 
 /// Where certificate authorities ask for a token (RFC 8555, section 8.3).
@@ -72,36 +70,6 @@ impl Connection {
             told.retry_after.0.div_ceil(1000)
         );
         self.say(request, (503, "Service Unavailable"), &fields, &body, out).await
-    }
-
-    /// Answers as a rule says. `out` holds the request's head.
-    pub(super) async fn answer_by_rule(
-        &mut self,
-        request: &Request,
-        rule: &RuleSpec,
-        out: &mut Vec<u8>,
-    ) -> Next {
-        let mut head = String::new();
-        if let Some(redirect) = &rule.redirect {
-            let line = String::from_utf8_lossy(out.split(|&b| b == b'\r').next().unwrap_or_default());
-            let host = out.get(request.host.0..request.host.1).unwrap_or_default();
-            let target = line.split(' ').nth(1).unwrap_or_default();
-            let location = rule::location(redirect, &String::from_utf8_lossy(host), target);
-            head.push_str(&format!("Location: {location}\r\n"));
-        }
-        let body = rule.body.as_deref().unwrap_or_default();
-        if rule.body.is_some() {
-            let media = rule.media.as_deref().unwrap_or("text/plain; charset=utf-8");
-            head.push_str(&format!("Content-Type: {media}\r\n"));
-        }
-        let status = rule.answers();
-        // These end with their head, whatever it says.
-        if !matches!(status, 204 | 304) {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-        }
-        head.push_str(&format!("X-Request-ID: {}\r\n", String::from_utf8_lossy(request.id.as_bytes())));
-        self.account.because("a rule answers it");
-        self.say(request, (status, reason(status)), &head, body, out).await
     }
 
     async fn say(

@@ -5,7 +5,6 @@
 use std::mem::MaybeUninit;
 
 use tandem_core::traffic::metrics::Method;
-use tandem_core::traffic::rule;
 
 use super::session::{self, Fields};
 use super::told::Told;
@@ -78,7 +77,14 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
     }
     let (target, authority) = origin_form(method, target)?;
     let host = found.host(authority, http10)?.unwrap_or(door.client.listener.as_bytes());
-    let body = found.body()?;
+    if found.chunked && found.length.is_some() {
+        return refuse(400, "both Content-Length and Transfer-Encoding are given");
+    }
+    let body = match found.length {
+        _ if found.chunked => Framing::Chunked,
+        Some(length) => Framing::Length(length),
+        None => Framing::None,
+    };
     let route = find_route(door, host, target)?;
     let upgrade = found.protocol(method, http10, body);
     let id = found.id.unwrap_or_else(|| RequestId::from_random(door.random));
@@ -101,7 +107,6 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
         wants_json: found.wants_json,
         id,
         host: (host_at, host_at + host.len()),
-        rule: find_rule(door, route, method, host, target),
         session,
         asset: asset.map(|path| (method.len() + 1, method.len() + 1 + path)),
     }))
@@ -194,16 +199,6 @@ impl<'a> Findings<'a> {
             (None, Some(authority)) if is_host(authority.as_bytes()) => Ok(Some(authority.as_bytes())),
             (None, Some(_)) => refuse(400, "the host is not valid"),
             (None, None) => Ok(None),
-        }
-    }
-
-    /// How the body is delimited.
-    fn body(&self) -> Result<Framing, Refusal> {
-        match (self.chunked, self.length) {
-            (true, Some(_)) => refuse(400, "both Content-Length and Transfer-Encoding are given"),
-            (true, None) => Ok(Framing::Chunked),
-            (false, Some(length)) => Ok(Framing::Length(length)),
-            (false, None) => Ok(Framing::None),
         }
     }
 
@@ -356,30 +351,19 @@ fn find_route(door: &Door<'_>, host: &[u8], target: &str) -> Result<usize, Refus
     if let Some(only) = door.hosts.only() {
         return Ok(only);
     }
-    let found = name_of(host, &mut [0; 256]).and_then(|name| door.hosts.find(name, target));
-    found.map_or_else(|| refuse(404, "no service answers for this host and path"), Ok)
-}
-
-/// The rule of a route that a request meets.
-fn find_rule(door: &Door<'_>, route: usize, method: &str, host: &[u8], target: &str) -> Option<usize> {
-    let rules = &door.routes.get(route)?.rules;
-    if rules.is_empty() {
-        return None;
-    }
-    rule::find(rules, method, name_of(host, &mut [0; 256])?, target)
-}
-
-/// A host without its port, in lower case.
-fn name_of<'r>(host: &[u8], room: &'r mut [u8; 256]) -> Option<&'r str> {
     let end = match host.first() {
         Some(b'[') => memchr::memchr(b']', host).map_or(host.len(), |at| at + 1),
         _ => memchr::memchr(b':', host).unwrap_or(host.len()),
     };
-    let name = host.get(..end)?;
-    let lower = room.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    std::str::from_utf8(lower).ok()
+    let mut lower = [0_u8; 256];
+    let lower = host.get(..end).and_then(|name| {
+        let lower = lower.get_mut(..name.len())?;
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        std::str::from_utf8(lower).ok()
+    });
+    let found = lower.and_then(|name| door.hosts.find(name, target));
+    found.map_or_else(|| refuse(404, "no service answers for this host and path"), Ok)
 }
 
 /// Writes the request line and the host; returns where the host begins.

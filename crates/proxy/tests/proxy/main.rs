@@ -16,7 +16,6 @@ mod log;
 mod metrics;
 mod proxy;
 mod relay;
-mod rules;
 mod secure;
 mod services;
 mod sessions;

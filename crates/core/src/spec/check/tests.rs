@@ -8,7 +8,6 @@ use super::*;
 
 mod acme;
 mod messages;
-mod rules;
 
 const SMALL: &str = r#"
 service = "shop"
@@ -58,21 +57,6 @@ told = "proxy"
 
 [[listen]]
 address = "[::1]:8081"
-
-[[rule]]
-path = "=/health"
-methods = ["GET"]
-hosts = ["Shop.example.com"]
-status = 200
-body = "fine"
-type = "text/html"
-
-[[rule]]
-path = "/old"
-hosts = []
-methods = []
-redirect = "https://new.example{path}{query}"
-status = 301
 
 [deploy]
 strategy = "flip"
@@ -201,10 +185,7 @@ fn every_key_changes_its_field() {
     let mut leaves = Vec::new();
     collect("", FILE, &mut leaves);
     for leaf in leaves {
-        assert!(
-            shown.contains_key(&leaf.replace("listen.", "listen[0].").replace("rule.", "rule[0].")),
-            "{leaf} has no field"
-        );
+        assert!(shown.contains_key(&leaf.replace("listen.", "listen[0].")), "{leaf} has no field");
     }
 }
 
@@ -224,7 +205,7 @@ fn every_example_is_good() {
     fn examples(table: &str, keys: &[Key], lines: &mut Vec<String>) {
         for key in keys.iter().filter(|key| !key.is_not_yet()) {
             let path = if table.is_empty() { key.name.to_owned() } else { format!("{table}.{}", key.name) };
-            if path.starts_with("listen") || path.starts_with("rule") {
+            if path.starts_with("listen") {
                 continue;
             }
             if !key.example.is_empty() {
@@ -418,11 +399,7 @@ slow = "1s"                       # default. Requests that took longer than this
 queries = "hidden"                # default. Whether what follows the ? of a path is logged: hidden or shown.
 "###);
     let full = show(FULL).unwrap();
-    assert_eq!(
-        full.matches("default. ").count(),
-        8,
-        "only the second address and the rules are not wholly written: {full}"
-    );
+    assert_eq!(full.matches("default. ").count(), 5, "only the second address is not wholly written: {full}");
 }
 
 #[test]

@@ -1,8 +1,7 @@
-//! The keys of where requests arrive: addresses, rules and certificates.
+//! The keys of where requests arrive: addresses and certificates.
 
 use super::super::acme;
 use super::super::listen::{Speaks, Told};
-use super::super::rule;
 use super::super::text;
 use super::super::tls::{AcmeChallenge, ClientCertificate, TlsVersion};
 use super::super::word;
@@ -47,42 +46,6 @@ pub(super) static LISTEN: &[Key] = &[
         "How they tell it: fields (X-Forwarded-*, Forwarded), or proxy (PROXY protocol, version 1 or 2).",
     )
     .also(&["proxy_protocol", "accept_proxy"]),
-];
-
-pub(super) static RULE: &[Key] = &[
-    key(
-        "path",
-        Kind::Text(rule::path),
-        "\"/old\"",
-        "What the path begins with, by whole segments; \"=/old\" is that path alone. Not set: all.",
-    )
-    .also(&["paths", "prefix", "from", "location"]),
-    key("methods", Kind::Words(rule::method), "[\"GET\", \"HEAD\"]", "The methods. Empty: all.")
-        .also(&["method"]),
-    key(
-        "hosts",
-        Kind::Words(text::host),
-        "[\"old.example.com\"]",
-        "The host names; *.example.com matches one label. Empty: all that the service has.",
-    )
-    .also(&["host", "domains", "domain"]),
-    key(
-        "redirect",
-        Kind::Text(rule::redirect),
-        "\"https://new.example.com{path}{query}\"",
-        "Where the client is sent; {host}, {path} and {query} are those of its request.",
-    )
-    .also(&["to", "url", "return"]),
-    key("status", Kind::Number(200, 599), "404", "The status of the answer. Not set: 308, with a redirect.")
-        .also(&["code"]),
-    key("body", Kind::Text(rule::body), "\"gone fishing\"", "The text of the answer.").also(&["text"]),
-    key(
-        "type",
-        Kind::Text(rule::media),
-        "\"text/html; charset=utf-8\"",
-        "The media type of the text. Not set: plain text in UTF-8.",
-    )
-    .also(&["content_type", "mime"]),
 ];
 
 pub(super) static TLS: &[Key] = &[

@@ -5,7 +5,6 @@ use super::*;
 /// What is said of one changed line at the end of a file that is otherwise good.
 fn said_of(table: &str, line: &str) -> String {
     let text = match table {
-        "rule" => format!("{SMALL}[[rule]]\n{line}\n"),
         "listen" => format!("service = \"shop\"\nrun.command = [\"bin/shop\"]\n[[listen]]\n{line}\n"),
         "run" => format!("service = \"shop\"\nlisten = [{{ address = \"[::]:80\" }}]\n[run]\n{line}\n"),
         "run with a command" => {
@@ -19,7 +18,7 @@ fn said_of(table: &str, line: &str) -> String {
     said.lines().map(|line| line.strip_prefix("tandem.toml:").unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 
-pub(super) fn said_of_all(lines: &[(&str, &str)]) -> String {
+fn said_of_all(lines: &[(&str, &str)]) -> String {
     lines.iter().map(|(table, line)| format!("{line}\n{}\n\n", said_of(table, line))).collect()
 }
 
@@ -57,9 +56,9 @@ batch = 0
 "#;
     insta::assert_snapshot!(problems(text), @r###"
 tandem.toml:2:1: unknown key `servce` at the top
-  help: did you mean `service`? Known here: service, run, listen, rule, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log
+  help: did you mean `service`? Known here: service, run, listen, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log
 tandem.toml:3:1: unknown key `instances` at the top
-  help: `instances` belongs in [run]. Known here: service, run, listen, rule, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log
+  help: `instances` belongs in [run]. Known here: service, run, listen, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log
 tandem.toml:5:11: `run.command` is the text "bin/shop --port $PORT", but a list of program and arguments is expected
   help: write command = ["bin/shop", "--port", "$PORT"]
 tandem.toml:6:13: `run.instances` is the text "four", but a whole number is expected
