@@ -72,12 +72,12 @@ pub(crate) async fn forward(
     request: &Request,
     out: &mut Vec<u8>,
 ) -> Next {
-    if let Some(next) = connection.turn_away(&view, request, out).await {
-        return next;
-    }
     let mut at = request.route;
     let worker = Rc::clone(&connection.worker);
     connection.search = Search::of(&view, at, request, &worker.shared.shelf, out);
+    if let Some(next) = connection.turn_away(&view, request, out).await {
+        return next;
+    }
     let (mut attempts, mut choices, mut resent) = (0, 0, false);
     let mut patience = Patience::default();
     let mut tried: Option<Rc<Member>> = None;
@@ -353,11 +353,22 @@ impl Connection {
         if matches!(request.session, Outcome::Again(_)) {
             return Some(self.send_again(request, out).await);
         }
+        if let Some(rule) = request.rule.as_deref()
+            && let Some(next) = Box::pin(self.answer_by_rule(request, rule, out)).await
+        {
+            return Some(next);
+        }
         let limit = route.limits.body;
         if matches!(request.body, Framing::Length(length) if limit != 0 && length > limit) {
             return Some(self.answer(request, 413, "the body is too large", out).await);
         }
         self.worker.came(view, request.route, request);
+        // From here on the head is what an instance gets: all before has seen what the client sent.
+        if let Some(rule) = request.rule.as_deref().filter(|rule| rule.changes_request())
+            && !self.rebuild(request, rule, out)
+        {
+            return Some(self.answer(request, 414, "the target became too long by a rule", out).await);
+        }
         None
     }
 

@@ -141,6 +141,7 @@ fn route(spec: &ServiceSpec, sessions: Sessions, members: Vec<Member>) -> Route 
         drain: spec.run.stop.drain,
         timeouts: spec.timeouts,
         limits: spec.limits,
+        rules: spec.rules.clone(),
         sessions,
         assets: assets(&spec.assets),
         protocol: spec.run.protocol,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Generation, InstanceId, ServiceName, VersionLabel};
 use crate::contract::Operation;
-use crate::spec::{DrainSpec, HttpProbe, LimitSpec, Protocol, TimeoutSpec};
+use crate::spec::{DrainSpec, HttpProbe, LimitSpec, Protocol, RuleSpec, TimeoutSpec};
 use crate::traffic::{Listener, Sessions};
 
 /// Everything by which the proxy routes, under one generation.
@@ -43,6 +43,9 @@ pub struct Route {
     pub timeouts: TimeoutSpec,
     /// How large a request may be.
     pub limits: LimitSpec,
+    /// What is done with some requests; the first one that fits is obeyed.
+    #[serde(default)]
+    pub rules: Vec<RuleSpec>,
     /// How clients are divided between versions.
     #[serde(default)]
     pub sessions: Sessions,
@@ -70,6 +73,7 @@ impl Route {
             drain: DrainSpec::default(),
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),
+            rules: Vec::new(),
             sessions: Sessions::default(),
             assets: Vec::new(),
             protocol: Protocol::default(),
