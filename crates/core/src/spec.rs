@@ -18,10 +18,12 @@ mod limit;
 mod listen;
 mod monitoring;
 mod problem;
+mod rule;
 mod schema;
 mod service;
 mod session;
 mod show;
+mod template;
 mod text;
 mod tls;
 mod value;
@@ -37,6 +39,7 @@ pub use limit::{LimitSpec, TimeoutSpec};
 pub use listen::{ListenSpec, Speaks, Told};
 pub use monitoring::{LogFormat, LogSpec, MetricsSpec, MonitoringSpec, Queries};
 pub use problem::{Problem, ProblemCode};
+pub use rule::{ANY_VALUE, FieldChanges, RuleSpec, is_own_field};
 pub use schema::schema;
 pub use service::{
     DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, PortRange, Protocol, RestartSpec, RollingSpec,
@@ -44,5 +47,6 @@ pub use service::{
 };
 pub use session::{AssetSpec, Pin, SessionSpec};
 pub use show::show;
+pub use template::{Part, Template};
 pub use text::like_a_name;
 pub use tls::{AcmeChallenge, AcmeSpec, ClientCertificate, TlsSpec, TlsVersion};

@@ -1,7 +1,7 @@
 //! How requests find an instance: the route table and what is observed of the traffic.
 //!
 //! `table`, `gate` and `listener` are what the controller tells the proxy, `report` and `metrics` are what the proxy tells the controller; `matching`, `asset`,
-//! `session`, `balance`, `health`, `outlier` and `retry` are the rules by which the proxy acts; `renewal` says when an authority is asked
+//! `session`, `rule`, `balance`, `health`, `outlier` and `retry` are the rules by which the proxy acts; `renewal` says when an authority is asked
 //! for a certificate. Must not know deployments: it is given pools and answers. Tested in place, rule by rule.
 
 pub mod asset;
@@ -15,6 +15,7 @@ pub mod outlier;
 pub mod renewal;
 pub mod report;
 pub mod retry;
+pub mod rule;
 pub mod session;
 pub mod table;
 

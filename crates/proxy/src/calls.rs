@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_utils::CachePadded;
 use tandem_core::contract::{Calls, Operation, Templates};
 
-use crate::field;
+use crate::field::{self, request_line};
 
 /// So many names of callers are kept for a service.
 const NAMES: usize = 256;
@@ -134,13 +134,6 @@ impl Callers {
 pub(crate) fn read(operations: &[Operation], counts: &RouteCalls) -> BTreeMap<Operation, Calls> {
     let all = operations.iter().zip(&counts.operations);
     all.map(|(operation, calls)| (operation.clone(), calls.read(&counts.callers))).collect()
-}
-
-/// The method and the target of a head.
-fn request_line(head: &[u8]) -> Option<(&str, &str)> {
-    let line = head.get(..memchr::memchr(b'\r', head)?)?;
-    let mut words = std::str::from_utf8(line).ok()?.split(' ');
-    Some((words.next()?, words.next()?))
 }
 
 /// The first product of a value, as in `checkout/3.1 (linux)`.

@@ -219,6 +219,7 @@ impl Connection {
                 let door = Door {
                     hosts: &view.snapshot.hosts,
                     routes: &view.snapshot.table.routes,
+                    rules: &view.snapshot.rules,
                     client: &self.client,
                     fields: limits.fields as usize,
                     random,

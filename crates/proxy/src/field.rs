@@ -96,6 +96,13 @@ pub(crate) fn find<'h>(head: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
     None
 }
 
+/// The method and the target of a head.
+pub(crate) fn request_line(head: &[u8]) -> Option<(&str, &str)> {
+    let line = head.get(..memchr::memchr(b'\r', head)?)?;
+    let mut words = std::str::from_utf8(line).ok()?.split(' ');
+    Some((words.next()?, words.next()?))
+}
+
 /// Whether a `Connection` field may take the named field away: not those by which messages are framed, routed or
 /// trusted.
 pub(crate) fn is_removable(name: &str) -> bool {

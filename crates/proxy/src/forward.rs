@@ -335,6 +335,11 @@ impl Connection {
         if matches!(request.session, Outcome::Again(_)) {
             return Some(self.send_again(request, out).await);
         }
+        if let Some(rule) = request.rule.as_deref()
+            && let Some(next) = Box::pin(self.answer_by_rule(request, rule, out)).await
+        {
+            return Some(next);
+        }
         if let Gate::Closed(told) = &route.gate
             && !told.allows(self.client.named(out))
         {
@@ -345,6 +350,12 @@ impl Connection {
             return Some(self.answer(request, 413, "the body is too large", out).await);
         }
         self.worker.came(view, request.route, request);
+        // From here on the head is what an instance gets: all before has seen what the client sent.
+        if let Some(rule) = request.rule.as_deref().filter(|rule| rule.changes_request())
+            && !self.rebuild(request, rule, out)
+        {
+            return Some(self.answer(request, 414, "the target became too long by a rule", out).await);
+        }
         None
     }
 

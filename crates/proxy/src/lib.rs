@@ -1,7 +1,7 @@
 //! The data plane: takes requests in, finds each an instance, streams both ways.
 //!
 //! `forward` is read first: it is the life of one request. Around it, per thread: `worker`, `listener`, `connection`,
-//! `stream`, `announcement`, `tls`, `handshake`, `multiplex`, `http2`, `pool`, `deadline`; the message format: `request`, `response`, `field`, `chunked`, `body`; shared between threads:
+//! `stream`, `announcement`, `tls`, `handshake`, `multiplex`, `http2`, `pool`, `deadline`; the message format: `request`, `response`, `rule`, `field`, `chunked`, `body`; shared between threads:
 //! `snapshot`, `instance`, `inflight`, `counts`, `calls`, `meter` and `log` (which `account` fills), `audience`; beside the path: `search` and `shelf`, `prober`, `control`, `saved`,
 //! `handover`.
 //! Must not know deployments: it is told a table and reports counts and health. Decisions that can be made without
@@ -39,6 +39,7 @@ mod prober;
 mod request;
 mod respond;
 mod response;
+mod rule;
 mod saved;
 mod search;
 mod shelf;

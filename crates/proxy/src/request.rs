@@ -10,12 +10,17 @@ mod tests;
 mod told;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use tandem_core::base::Network;
 use tandem_core::spec::{Speaks, Told};
 use tandem_core::traffic::matching::HostIndex;
 use tandem_core::traffic::metrics::Method;
+use tandem_core::traffic::rule::Asked;
 use tandem_core::traffic::{Listener, Route};
+
+use crate::field::request_line;
+use crate::rule::{Rule, Rules};
 
 pub(crate) use door::admit;
 pub(crate) use session::{Outcome, Session};
@@ -32,6 +37,8 @@ const LONGEST_ID: usize = 64;
 pub(crate) struct Door<'a> {
     pub(crate) hosts: &'a HostIndex,
     pub(crate) routes: &'a [Route],
+    /// Of each route its rules.
+    pub(crate) rules: &'a [Rules],
     /// Header fields that tell of this client and this listener, as `Client` made them.
     pub(crate) client: &'a Client,
     /// The most header fields.
@@ -141,6 +148,8 @@ pub(crate) struct Request {
     pub(crate) id: RequestId,
     /// Where in the built head the host stands: start and end.
     pub(crate) host: (usize, usize),
+    /// The rule that it obeys.
+    pub(crate) rule: Option<Arc<Rule>>,
     /// Which version is to serve it.
     pub(crate) session: Outcome,
     /// It asks for a file whose name tells its content: where in the built head its path stands.
@@ -148,6 +157,13 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// What it asks for, by its head; None if that is not its head.
+    pub(crate) fn asked<'h>(&self, head: &'h [u8]) -> Option<Asked<'h>> {
+        let (method, target) = request_line(head)?;
+        let host = std::str::from_utf8(host_name(head.get(self.host.0..self.host.1)?)).ok()?;
+        Some(Asked { method, host, target })
+    }
+
     /// The session, if a version is to serve it.
     pub(crate) fn session(&self) -> Option<&Session> {
         match &self.session {
@@ -155,6 +171,15 @@ impl Request {
             Outcome::Anywhere | Outcome::Again(_) => None,
         }
     }
+}
+
+/// A host without its port.
+fn host_name(host: &[u8]) -> &[u8] {
+    let end = match host.first() {
+        Some(b'[') => memchr::memchr(b']', host).map(|at| at + 1),
+        _ => memchr::memchr(b':', host),
+    };
+    end.and_then(|end| host.get(..end)).unwrap_or(host)
 }
 
 /// The protocol that a client wants to change to.

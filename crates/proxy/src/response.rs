@@ -5,6 +5,8 @@
 
 use std::mem::MaybeUninit;
 
+use tandem_core::spec::FieldChanges;
+
 use crate::field::{Field, classify, has_clean_lines, is_removable, parse_length, tokens, write_field};
 use crate::request::{Framing, Protocol, Request};
 
@@ -108,16 +110,15 @@ pub(crate) fn translate(
     };
     let reusable = body != Framing::Close && if version == 0 { found.keep_alive } else { !found.close };
     let keep_alive = keep_alive && request.keep_alive && encoding != Framing::Close;
+    // What a rule changes is the answer itself, not what is said before it.
+    let rule = request.rule.as_deref().filter(|_| status >= 200 || status == 101);
+    let changes = rule.map(|rule| &rule.spec.response).filter(|changes| !changes.is_empty());
     write_line(out, status, parsed.reason.unwrap_or_default());
-    for (at, field) in parsed.headers.iter().enumerate() {
-        let passes = passed.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1);
-        if passes && !found.is_nominated(field.name) {
-            write_field(out, field.name, field.value);
-        }
-    }
+    write_fields(out, parsed.headers, &passed, &found, changes);
     if let Some(cookie) = request.session().and_then(|session| session.cookie.as_ref())
         && (status >= 200 || status == 101)
-        && !parsed.headers.iter().any(|field| is_shared(field))
+        && !parsed.headers.iter().any(|field| is_shared(field.name, field.value))
+        && !changes.is_some_and(|c| c.set.iter().any(|(name, value)| is_shared(name, value.as_bytes())))
     {
         write_field(out, "Set-Cookie", cookie.as_bytes());
     }
@@ -183,12 +184,11 @@ impl<'a> Findings<'a> {
 }
 
 /// Whether a field says that the answer may be kept for other clients: then nothing of one client's may be in it.
-fn is_shared(field: &httparse::Header<'_>) -> bool {
+fn is_shared(name: &str, value: &[u8]) -> bool {
     let says = |word: &str| {
-        tokens(field.value)
-            .any(|t| t.get(..word.len()).is_some_and(|t| t.eq_ignore_ascii_case(word.as_bytes())))
+        tokens(value).any(|t| t.get(..word.len()).is_some_and(|t| t.eq_ignore_ascii_case(word.as_bytes())))
     };
-    field.name.eq_ignore_ascii_case("cache-control") && (says("public") || says("s-maxage"))
+    name.eq_ignore_ascii_case("cache-control") && (says("public") || says("s-maxage"))
 }
 
 fn write_line(out: &mut Vec<u8>, status: u16, reason: &str) {
@@ -197,6 +197,26 @@ fn write_line(out: &mut Vec<u8>, status: u16, reason: &str) {
     out.push(b' ');
     out.extend_from_slice(reason.as_bytes());
     out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the instance's fields that are passed on, those whose bit is set, but as a rule wants them.
+fn write_fields(
+    out: &mut Vec<u8>,
+    fields: &[httparse::Header<'_>],
+    passed: &[u64],
+    found: &Findings<'_>,
+    changes: Option<&FieldChanges>,
+) {
+    for (at, field) in fields.iter().enumerate() {
+        let passes = passed.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1);
+        let stays = changes.is_none_or(|changes| !changes.takes_away(field.name));
+        if passes && stays && !found.is_nominated(field.name) {
+            write_field(out, field.name, field.value);
+        }
+    }
+    for (name, value) in changes.iter().flat_map(|changes| &changes.set) {
+        write_field(out, name, value.as_bytes());
+    }
 }
 
 /// Writes the fields by which the client finds the end of the answer, and the end of the head.

@@ -27,6 +27,7 @@ use crate::counts::ServiceCounts;
 use crate::instance::{Instance, lock};
 use crate::log::Desk;
 use crate::meter::DoorMeter;
+use crate::rule::{Rule, Rules};
 use crate::tls::{BadCertificate, Tls};
 
 use metrics::Meters;
@@ -41,6 +42,8 @@ pub(crate) struct Snapshot {
     pub(crate) hosts: HostIndex,
     /// One per route of the table, in its order.
     pub(crate) routes: Vec<RouteState>,
+    /// The same of their rules.
+    pub(crate) rules: Vec<Rules>,
     /// The widest of all routes' limits: what holds before a request's route is known.
     pub(crate) limits: LimitSpec,
 }
@@ -129,6 +132,7 @@ impl Shared {
             table: Table::default(),
             hosts: HostIndex::default(),
             routes: Vec::new(),
+            rules: Vec::new(),
             limits: LimitSpec::default(),
         };
         Shared {
@@ -343,7 +347,8 @@ impl Known {
         let hosts = HostIndex::build(&table.routes)?;
         let state = |route: &Route| self.route(route, threads, trusted == Some(&route.service), now);
         let routes = table.routes.iter().map(state).collect();
-        Ok(Snapshot { limits: widest(&table), hosts, routes, tables, table })
+        let rules = table.routes.iter().map(rules).collect();
+        Ok(Snapshot { limits: widest(&table), hosts, routes, rules, tables, table })
     }
 
     /// The shared state of a route: what is known already stays, the rest is made.
@@ -429,6 +434,11 @@ impl Known {
             }
         }
     }
+}
+
+/// The rules of a route, ready to be obeyed.
+fn rules(route: &Route) -> Rules {
+    route.rules.iter().map(|spec| Arc::new(Rule { spec: spec.clone() })).collect()
 }
 
 /// The widest limits of all routes.

@@ -156,6 +156,7 @@ fn route(spec: &ServiceSpec, sessions: Sessions, members: Vec<Member>) -> Route 
         timeouts: spec.timeouts,
         limits: spec.limits,
         balance: spec.balance.clone(),
+        rules: spec.rules.clone(),
         sessions,
         assets: assets(&spec.assets),
         protocol: spec.run.protocol,

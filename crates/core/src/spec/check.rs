@@ -12,10 +12,12 @@ use super::found::Found;
 use super::listen::ListenSpec;
 use super::listen::Speaks;
 use super::problem::{Problem, ProblemCode};
+use super::rule::RuleSpec;
 use super::service::{ServiceSpec, StrategyKind};
 use super::session::Pin;
 use super::tls::{AcmeChallenge, AcmeSpec};
 
+mod rule;
 #[cfg(test)]
 mod tests;
 
@@ -60,10 +62,12 @@ pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
     let mut found = Found::read(text);
     let mut spec = ServiceSpec::draft();
     spec.listen = vec![ListenSpec::draft(); found.length("listen")];
+    spec.rules = vec![RuleSpec::default(); found.length("rule")];
     fill(&mut spec, &found);
     pool_fits_its_ports(&spec, &mut found);
     restart_waits_grow(&spec, &mut found);
     addresses_differ(&spec, &mut found);
+    rule::rules_make_sense(&spec.rules, &mut found);
     rolling_can_move(&spec, &mut found);
     database_has_its_variable(&spec, &mut found);
     needs_are_shared(&spec, &mut found);

@@ -3,6 +3,8 @@
 //! The only place that maps the one to the other: reading and showing both go through [`visit`]. Tested by
 //! `check/tests.rs`: each key changes a field, and what is shown is read back equal.
 
+mod rule;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -28,7 +30,7 @@ pub(super) trait Field {
     fn show(&self) -> Option<String>;
 }
 
-/// Calls `each` with every path and its field. `listen` is visited as long as it is.
+/// Calls `each` with every path and its field. `listen` and `rule` are visited as long as they are.
 pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
     each("service", &mut spec.service);
     let run = &mut spec.run;
@@ -121,6 +123,7 @@ fn visit_door(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)
         each(&format!("listen[{at}].trusted"), &mut listen.trusted);
         each(&format!("listen[{at}].told"), &mut listen.told);
     }
+    rule::visit(&mut spec.rules, each);
     visit_tls(&mut spec.tls, each);
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Found {
     values: BTreeMap<String, (Value, Range<usize>)>,
     /// How many tables a list of tables has.
     lengths: BTreeMap<String, usize>,
+    /// Where the tables of lists stand.
+    tables: BTreeMap<String, Range<usize>>,
     /// Paths at which something is wrong.
     bad: BTreeSet<String>,
     pub(super) problems: Vec<Problem>,
@@ -70,6 +72,11 @@ impl Found {
     /// Where the value at `path` stands; the beginning of the file if it is not there.
     pub(super) fn span(&self, path: &str) -> Range<usize> {
         self.values.get(path).map_or(0..0, |(_, span)| span.clone())
+    }
+
+    /// Where a table of a list of tables stands.
+    pub(super) fn table_span(&self, path: &str) -> Range<usize> {
+        self.tables.get(path).cloned().unwrap_or(0..0)
     }
 
     pub(super) fn length(&self, path: &str) -> usize {
@@ -164,7 +171,9 @@ impl Found {
         for (at, item) in list.enumerate() {
             match item.get_ref() {
                 DeValue::Table(table) => {
-                    self.table(&format!("{path}[{at}]"), title, keys, table, item.span());
+                    let path = format!("{path}[{at}]");
+                    self.table(&path, title, keys, table, item.span());
+                    self.tables.insert(path, item.span());
                 }
                 other => self.complain(path, title, item.span(), value::wrong_type(key, other)),
             }

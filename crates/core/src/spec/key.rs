@@ -7,6 +7,7 @@ mod balance;
 mod data;
 mod door;
 mod monitoring;
+mod rule;
 
 use crate::base::Millis;
 
@@ -40,6 +41,8 @@ pub(super) enum Kind {
     Command,
     /// Names and texts, for the environment.
     Environment,
+    /// From header fields to values; the check sees each name.
+    Fields(Check),
     /// From paths in URLs to folders.
     Folders,
     /// From files to files.
@@ -125,6 +128,13 @@ pub(super) static FILE: &[Key] =
             .also(&["name", "app"]),
         key("run", Kind::Table(RUN), "", "How an instance is started, checked and stopped.").required(),
         key("listen", Kind::Tables(door::LISTEN), "", "Where requests arrive.").required(),
+        key(
+            "rule",
+            Kind::Tables(rule::RULE),
+            "",
+            "What is done with some requests; the first one in the file that fits is obeyed.",
+        )
+        .also(&["rules", "route", "routes"]),
         key("deploy", Kind::Table(DEPLOY), "", "How a new version replaces the old one."),
         key("timeouts", Kind::Table(TIMEOUTS), "", "How long each phase of a request may take."),
         key(

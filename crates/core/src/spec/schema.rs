@@ -39,7 +39,7 @@ fn property(key: &Key) -> Value {
         Kind::OneOf(words, _) => json!({ "enum": words }),
         Kind::Words(_) => json!({ "type": "array", "items": text() }),
         Kind::Command => json!({ "type": "array", "items": text(), "minItems": 1 }),
-        Kind::Environment | Kind::Folders | Kind::Files | Kind::Documents => {
+        Kind::Environment | Kind::Fields(_) | Kind::Folders | Kind::Files | Kind::Documents => {
             json!({ "type": "object", "additionalProperties": text() })
         }
         Kind::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
@@ -55,7 +55,9 @@ fn property(key: &Key) -> Value {
             ]
         }),
         Kind::Table(keys) => table(keys),
-        Kind::Tables(keys) => json!({ "type": "array", "items": table(keys), "minItems": 1 }),
+        Kind::Tables(keys) => {
+            json!({ "type": "array", "items": table(keys), "minItems": u8::from(key.required) })
+        }
     };
     if let Some(object) = value.as_object_mut() {
         object.insert("description".to_owned(), json!(key.about));

@@ -14,6 +14,7 @@ use super::database::DatabaseSpec;
 use super::limit::{LimitSpec, TimeoutSpec};
 use super::listen::ListenSpec;
 use super::monitoring::MonitoringSpec;
+use super::rule::RuleSpec;
 use super::session::{AssetSpec, SessionSpec};
 use super::tls::TlsSpec;
 use super::vocabulary::words;
@@ -27,6 +28,9 @@ pub struct ServiceSpec {
     pub run: RunSpec,
     /// Where requests arrive. At least one.
     pub listen: Vec<ListenSpec>,
+    /// What is done with some requests and not with all, in the order in which it is looked at.
+    #[serde(default)]
+    pub rules: Vec<RuleSpec>,
     /// How a new version replaces the old one.
     pub deploy: DeploySpec,
     /// How long each phase of a request may take.
@@ -71,6 +75,7 @@ impl ServiceSpec {
             service: ServiceName::unnamed(),
             run: RunSpec::default(),
             listen: Vec::new(),
+            rules: Vec::new(),
             deploy: DeploySpec::default(),
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),

@@ -18,12 +18,12 @@ pub fn show(text: &str) -> Result<String, Vec<Problem>> {
     let Checked { mut spec, found } = check(text)?;
     let mut lines = BTreeMap::new();
     let drain_written = found.value("run.stop.drain").is_some();
-    let listens = spec.listen.len();
+    let lists = BTreeMap::from([("listen", spec.listen.len()), ("rule", spec.rules.len())]);
     visit(&mut spec, &mut |path, field| {
         let written = found.value(path).is_some() || (drain_written && path.starts_with("run.stop.drain."));
         lines.insert(path.to_owned(), Line { value: field.show(), written });
     });
-    let mut page = Page { lines, listens, text: String::new() };
+    let mut page = Page { lines, lists, text: String::new() };
     page.table("", "", FILE);
     Ok(page.text)
 }
@@ -35,7 +35,7 @@ struct Line {
 
 struct Page {
     lines: BTreeMap<String, Line>,
-    listens: usize,
+    lists: BTreeMap<&'static str, usize>,
     text: String,
 }
 
@@ -55,11 +55,13 @@ impl Page {
         for key in keys.iter().filter(|key| !key.inner().is_empty()) {
             let path = below(key);
             if matches!(key.kind, Kind::Tables(_)) {
-                for at in 0..self.listens {
+                for at in 0..self.lists.get(key.name).copied().unwrap_or_default() {
                     self.table(&format!("{path}[{at}]"), &format!("[[{path}]]"), key.inner());
                 }
             } else {
-                self.table(&path, &format!("[{path}]"), key.inner());
+                // A table of a list belongs to the last one above it.
+                let title = path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest));
+                self.table(&path, &format!("[{}]", title.collect::<String>()), key.inner());
             }
         }
     }

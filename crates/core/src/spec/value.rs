@@ -10,6 +10,7 @@ use crate::base::{Amount, Millis};
 
 use super::key::{Key, Kind};
 use super::problem::ProblemCode;
+use super::rule;
 use super::text::{self, Check, Wrong, quoted};
 
 /// A value that its key takes.
@@ -52,6 +53,9 @@ pub(super) fn read(key: &Key, found: &DeValue<'_>) -> Result<Value, Complaint> {
         (Kind::Words(check), DeValue::Array(list)) => words(key, list, *check),
         (Kind::Command, DeValue::Array(list)) => command(key, list),
         (Kind::Environment, DeValue::Table(table)) => environment(table),
+        (Kind::Fields(name), DeValue::Table(table)) => {
+            pairs(table, *name, rule::value, ("a value", "1")).map(Value::Texts)
+        }
         (Kind::Folders, DeValue::Table(table)) => folders(table),
         (Kind::Files, DeValue::Table(table)) => {
             pairs(table, text::file, text::file, ("a file", "certs/shop.key")).map(Value::Texts)
@@ -115,6 +119,7 @@ fn expected(kind: &Kind) -> &'static str {
         Kind::Words(_) => "a list of texts",
         Kind::Command => "a list of program and arguments",
         Kind::Environment => "a table of names and texts",
+        Kind::Fields(_) => "a table of header fields and values",
         Kind::Folders => "a table of paths and folders",
         Kind::Files => "a table of files and files",
         Kind::Documents => "a table of services and files",

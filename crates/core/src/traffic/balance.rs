@@ -6,6 +6,9 @@
 
 use crate::base::Millis;
 
+/// So many requests more than its part an instance may have before a key goes elsewhere: of a few at once nobody suffers.
+const SLACK: u64 = 8;
+
 /// The index of the instance to use, out of `count`; none if there is none that is allowed.
 ///
 /// `random` are 64 random bits. Instances that are not `up` are used only when no allowed one is (the panic floor: an
@@ -40,8 +43,9 @@ pub fn in_turn(
 }
 
 /// The index for a key: the same one for the same key while the pool is the same, and for nearly all keys when one comes or
-/// goes (rendezvous hashing: Thaler and Ravishankar 1998). One with more than 1.25 times the mean load is passed over, so that a
-/// key that everybody has drowns nobody (bounded loads: Mirrokni, Thorup, Zadimoghaddam 2018). `id` tells instances apart.
+/// goes (rendezvous hashing: Thaler and Ravishankar 1998). One with more than 1.25 times the mean load and `SLACK` is passed over,
+/// so that a key that everybody has drowns nobody (bounded loads: Mirrokni, Thorup, Zadimoghaddam 2018). `id` tells instances
+/// apart.
 pub fn by_key(
     count: usize,
     key: u64,
@@ -52,7 +56,7 @@ pub fn by_key(
 ) -> Option<usize> {
     let good = |at: &usize| allowed(*at) && up(*at);
     let (number, sum) = (0..count).filter(good).fold((0, 0), |(n, sum), at| (n + 1, sum + load(at)));
-    let bound = (5 * (sum + 1)).div_ceil(4 * u64::max(number, 1));
+    let bound = (5 * (sum + 1)).div_ceil(4 * u64::max(number, 1)) + SLACK;
     let best = |passes: &dyn Fn(&usize) -> bool| {
         (0..count).filter(passes).max_by_key(|at| mixed(key ^ mixed(id(*at))))
     };
@@ -152,7 +156,7 @@ mod tests {
             let at = by_key(4, 7, ANY, ANY, |at| loads[at], |at| at as u64).unwrap();
             loads[at] += 1;
         }
-        assert!(loads.iter().all(|&load| load <= 126), "{loads:?}");
+        assert!(loads.iter().all(|&load| load <= 126 + SLACK), "{loads:?}");
         assert_eq!(by_key(2, 7, |_| false, ANY, |_| 0, |at| at as u64), None);
         assert!(by_key(2, 7, ANY, |_| false, |_| 0, |at| at as u64).is_some());
     }

@@ -145,7 +145,7 @@ impl Paths {
 }
 
 /// Whether a path begins with another one, by whole segments.
-fn is_below(path: &str, prefix: &str) -> bool {
+pub(super) fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix)
         .is_some_and(|rest| prefix.is_empty() || matches!(rest.as_bytes().first(), None | Some(b'/' | b'?')))
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Generation, InstanceId, ServiceName, VersionLabel};
 use crate::contract::Operation;
-use crate::spec::{BalanceSpec, DrainSpec, HttpProbe, LimitSpec, Protocol, TimeoutSpec};
+use crate::spec::{BalanceSpec, DrainSpec, HttpProbe, LimitSpec, Protocol, RuleSpec, TimeoutSpec};
 use crate::traffic::{Gate, Listener, Sessions};
 
 /// Everything by which the proxy routes, under one generation.
@@ -46,6 +46,9 @@ pub struct Route {
     /// How requests are divided among instances.
     #[serde(default)]
     pub balance: BalanceSpec,
+    /// What is done with some requests; the first one that fits is obeyed.
+    #[serde(default)]
+    pub rules: Vec<RuleSpec>,
     /// How clients are divided between versions.
     #[serde(default)]
     pub sessions: Sessions,
@@ -77,6 +80,7 @@ impl Route {
             timeouts: TimeoutSpec::default(),
             limits: LimitSpec::default(),
             balance: BalanceSpec::default(),
+            rules: Vec::new(),
             sessions: Sessions::default(),
             assets: Vec::new(),
             protocol: Protocol::default(),

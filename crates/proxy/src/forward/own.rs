@@ -1,4 +1,4 @@
-//! Answers that need no instance: a file of the shelf, and the way on from a link. Tested through the whole proxy.
+//! Answers that need no instance: what a rule says, a file of the shelf, and the way on from a link. Tested through the whole proxy.
 
 use std::io::IoSlice;
 
@@ -8,6 +8,8 @@ use super::Next;
 use crate::client::Connection;
 use crate::deadline::Side;
 use crate::request::{Framing, Outcome, Request};
+use crate::respond::reason;
+use crate::rule::Rule;
 use crate::shelf::{self, Shelved};
 
 /// Where certificate authorities ask for a token (RFC 8555, section 8.3).
@@ -35,7 +37,7 @@ impl Connection {
         {
             let head =
                 format!("Content-Type: application/octet-stream\r\nContent-Length: {}\r\n", answer.len());
-            return Some(self.say(request, (200, "OK"), &head, answer, out).await);
+            return Some(self.say(request, 200, &head, answer, out).await);
         }
         let port = self.client.redirect?;
         let host = std::str::from_utf8(out.get(request.host.0..request.host.1)?).ok()?;
@@ -46,7 +48,48 @@ impl Connection {
         let port = if port == 443 { String::new() } else { format!(":{port}") };
         let target = if target.starts_with('/') { target } else { "/" };
         let head = format!("Location: https://{name}{port}{target}\r\nContent-Length: 0\r\n");
-        Some(self.say(request, (308, "Permanent Redirect"), &head, "", out).await)
+        Some(self.say(request, 308, &head, "", out).await)
+    }
+
+    /// Answers as a rule says, if it does; `out` holds the request's head.
+    pub(super) async fn answer_by_rule(
+        &mut self,
+        request: &Request,
+        rule: &Rule,
+        out: &mut Vec<u8>,
+    ) -> Option<Next> {
+        let spec = &rule.spec;
+        let mut fields = String::new();
+        if spec.redirect.is_some() {
+            let Some(location) = rule.location(&request.asked(out)?) else {
+                return Some(self.answer(request, 414, "the target became too long by a rule", out).await);
+            };
+            fields.push_str(&format!("Location: {location}\r\n"));
+        } else if spec.answer.is_none() {
+            return None;
+        }
+        let body = spec.answer.as_deref().unwrap_or_default();
+        if !body.is_empty() && !spec.response.takes_away("content-type") {
+            fields.push_str(&format!("Content-Type: {}\r\n", spec.content_type()));
+        }
+        let status = spec.status();
+        // These end with their head, whatever it says.
+        if !matches!(status, 204 | 304) {
+            fields.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        fields.extend(spec.response.set.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
+        Some(self.say(request, status, &fields, body, out).await)
+    }
+
+    /// Builds the request's head anew, as its rule wants it; false: the target would be too long.
+    pub(super) fn rebuild(&self, request: &Request, rule: &Rule, out: &mut Vec<u8>) -> bool {
+        let mut head = self.worker.buffers.text();
+        std::mem::swap(&mut head, out);
+        out.clear();
+        let host = request.asked(&head).map_or("", |asked| asked.host);
+        let fits = rule.rebuild(&head, host, out);
+        self.worker.buffers.put_text(head);
+        fits
     }
 
     /// Tells the client to come back when the service is open again.
@@ -69,13 +112,13 @@ impl Connection {
             body.len(),
             told.retry_after.0.div_ceil(1000)
         );
-        self.say(request, (503, "Service Unavailable"), &fields, &body, out).await
+        self.say(request, 503, &fields, &body, out).await
     }
 
     async fn say(
         &mut self,
         request: &Request,
-        status: (u16, &str),
+        status: u16,
         fields: &str,
         body: &str,
         out: &mut Vec<u8>,
@@ -83,10 +126,10 @@ impl Connection {
         let keep_alive = request.body == Framing::None && request.keep_alive && !request.http10;
         let end = if keep_alive { "\r\n" } else { "Connection: close\r\n\r\n" };
         let body = if request.is_head { "" } else { body };
-        let (code, reason) = status;
-        self.account.answered_alone(code);
+        let reason = reason(status);
+        self.account.answered_alone(status);
         out.clear();
-        out.extend_from_slice(format!("HTTP/1.1 {code} {reason}\r\n{fields}{end}{body}").as_bytes());
+        out.extend_from_slice(format!("HTTP/1.1 {status} {reason}\r\n{fields}{end}{body}").as_bytes());
         match self.send(out).await {
             Ok(()) if keep_alive => Next::Continue,
             _ => Next::Linger,

@@ -3,15 +3,19 @@
 //! One pass over the fields checks and writes at once. Tested in `tests.rs`.
 
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 use tandem_core::traffic::metrics::Method;
+use tandem_core::traffic::rule::Asked;
 
 use super::session::{self, Fields};
 use super::told::Told;
 use super::{
     Door, Framing, LONGEST_ID, LONGEST_TARGET, MOST_FIELDS, Outcome, Protocol, Refusal, Request, RequestId,
+    host_name,
 };
 use crate::field::{Field, classify, has_clean_lines, is_removable, parse_length, tokens, write_field};
+use crate::rule::{self, Rule};
 
 /// What the fields of a request say, as far as the proxy acts on it.
 #[derive(Debug, Default)]
@@ -80,11 +84,7 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
     if found.chunked && found.length.is_some() {
         return refuse(400, "both Content-Length and Transfer-Encoding are given");
     }
-    let body = match found.length {
-        _ if found.chunked => Framing::Chunked,
-        Some(length) => Framing::Length(length),
-        None => Framing::None,
-    };
+    let body = found.framing();
     let route = find_route(door, host, target)?;
     let upgrade = found.protocol(method, http10, body);
     let id = found.id.unwrap_or_else(|| RequestId::from_random(door.random));
@@ -107,6 +107,7 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
         wants_json: found.wants_json,
         id,
         host: (host_at, host_at + host.len()),
+        rule: find_rule(door, route, (method, host, target), parsed.headers),
         session,
         asset: asset.map(|path| (method.len() + 1, method.len() + 1 + path)),
     }))
@@ -185,6 +186,14 @@ impl<'a> Findings<'a> {
             Field::RequestId | Field::Dropped | Field::Forwarded | Field::Other => {}
         }
         Ok(())
+    }
+
+    fn framing(&self) -> Framing {
+        match self.length {
+            _ if self.chunked => Framing::Chunked,
+            Some(length) => Framing::Length(length),
+            None => Framing::None,
+        }
     }
 
     /// The host that the field and the authority of the target agree on. None: neither names one, as HTTP/1.0 allows.
@@ -351,19 +360,27 @@ fn find_route(door: &Door<'_>, host: &[u8], target: &str) -> Result<usize, Refus
     if let Some(only) = door.hosts.only() {
         return Ok(only);
     }
-    let end = match host.first() {
-        Some(b'[') => memchr::memchr(b']', host).map_or(host.len(), |at| at + 1),
-        _ => memchr::memchr(b':', host).unwrap_or(host.len()),
-    };
     let mut lower = [0_u8; 256];
-    let lower = host.get(..end).and_then(|name| {
-        let lower = lower.get_mut(..name.len())?;
+    let name = host_name(host);
+    let lower = lower.get_mut(..name.len()).and_then(|lower| {
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
         std::str::from_utf8(lower).ok()
     });
     let found = lower.and_then(|name| door.hosts.find(name, target));
     found.map_or_else(|| refuse(404, "no service answers for this host and path"), Ok)
+}
+
+/// The rule that a request obeys.
+fn find_rule(
+    door: &Door<'_>,
+    route: usize,
+    (method, host, target): (&str, &[u8], &str),
+    fields: &[httparse::Header<'_>],
+) -> Option<Arc<Rule>> {
+    let rules = door.rules.get(route).filter(|rules| !rules.is_empty())?;
+    let host = std::str::from_utf8(host_name(host)).ok()?;
+    rule::find(rules, &Asked { method, host, target }, fields)
 }
 
 /// Writes the request line and the host; returns where the host begins.

@@ -9,7 +9,8 @@ fn look(bytes: &[u8]) -> (Result<Option<Request>, Refusal>, Vec<u8>) {
     let hosts = HostIndex::build(&[route]).unwrap();
     let client = Client::new("10.0.0.1:5000".parse().unwrap(), "127.0.0.1:80".parse().unwrap(), None, &[]);
     let mut out = Vec::new();
-    let door = Door { hosts: &hosts, routes: &[], client: &client, fields: 100, random: [1, u64::MAX] };
+    let door =
+        Door { hosts: &hosts, routes: &[], rules: &[], client: &client, fields: 100, random: [1, u64::MAX] };
     (admit(bytes, &door, &mut out), out)
 }
 

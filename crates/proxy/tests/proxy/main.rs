@@ -16,6 +16,7 @@ mod log;
 mod metrics;
 mod proxy;
 mod relay;
+mod rules;
 mod secure;
 mod services;
 mod sessions;

@@ -8,6 +8,7 @@ use super::*;
 
 mod acme;
 mod messages;
+mod rule;
 
 const SMALL: &str = r#"
 service = "shop"
@@ -57,6 +58,27 @@ told = "proxy"
 
 [[listen]]
 address = "[::1]:8081"
+
+[[rule]]
+name = "beta"
+path = "/api"
+hosts = ["Beta.Shop.example.com"]
+methods = ["GET"]
+headers = { X-Beta = "1", x-trace = "*" }
+rewrite = "/v2{rest}"
+request = { set = { X-Env = "prod" }, remove = ["x-debug"] }
+response = { set = { strict-transport-security = "max-age=1" }, remove = ["Server"] }
+
+[[rule]]
+path = "=/old"
+redirect = "https://new.example{path}"
+status = 301
+
+[[rule]]
+path = "/gone"
+answer = "gone\n"
+status = 410
+type = "text/html"
 
 [deploy]
 strategy = "flip"
@@ -185,7 +207,10 @@ fn every_key_changes_its_field() {
     let mut leaves = Vec::new();
     collect("", FILE, &mut leaves);
     for leaf in leaves {
-        assert!(shown.contains_key(&leaf.replace("listen.", "listen[0].")), "{leaf} has no field");
+        assert!(
+            shown.contains_key(&leaf.replace("listen.", "listen[0].").replace("rule.", "rule[0].")),
+            "{leaf} has no field"
+        );
     }
 }
 
@@ -205,7 +230,7 @@ fn every_example_is_good() {
     fn examples(table: &str, keys: &[Key], lines: &mut Vec<String>) {
         for key in keys.iter().filter(|key| !key.is_not_yet()) {
             let path = if table.is_empty() { key.name.to_owned() } else { format!("{table}.{}", key.name) };
-            if path.starts_with("listen") {
+            if path.starts_with("listen") || path.starts_with("rule.") {
                 continue;
             }
             if !key.example.is_empty() {
@@ -399,7 +424,11 @@ slow = "1s"                       # default. Requests that took longer than this
 queries = "hidden"                # default. Whether what follows the ? of a path is logged: hidden or shown.
 "###);
     let full = show(FULL).unwrap();
-    assert_eq!(full.matches("default. ").count(), 5, "only the second address is not wholly written: {full}");
+    assert_eq!(
+        full.matches("default. ").count(),
+        30,
+        "only the second address and the rules are not wholly written: {full}"
+    );
 }
 
 #[test]
