@@ -76,12 +76,11 @@ pub(crate) async fn forward(
     out: &mut Vec<u8>,
 ) -> Next {
     let mut at = request.route;
-    if let Some(next) = enter(connection, &mut view, &mut at, request, out).await {
-        return next;
-    }
-    let key = affinity::key(&view, at, &connection.client, out);
+    let key = match enter(connection, &mut view, &mut at, request, out).await {
+        Ok(key) => key,
+        Err(next) => return next,
+    };
     let worker = Rc::clone(&connection.worker);
-    connection.search = Search::of(&view, at, request, &worker.shared.shelf, out);
     let (mut attempts, mut choices, mut resent) = (0, 0, false);
     let mut patience = Patience::default();
     let (mut tried, mut lacking) = (None::<Rc<Member>>, false);
@@ -350,13 +349,27 @@ impl Connection {
             return Some(self.answer(request, 413, "the body is too large", out).await);
         }
         self.worker.came(view, request.route, request);
-        // From here on the head is what an instance gets: all before has seen what the client sent.
+        None
+    }
+
+    /// Takes from the head what depends on what the client sent: the key of those that belong together, where else its file may be.
+    /// From here on the head is what an instance gets. An answer, if that can't be.
+    async fn prepare(
+        &mut self,
+        view: &View,
+        at: usize,
+        request: &Request,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<u64>, Next> {
+        let key = affinity::key(view, at, &self.client, out);
+        self.search = Search::of(view, at, request, &self.worker.shared.shelf, out);
         if let Some(rule) = request.rule.as_deref().filter(|rule| rule.changes_request())
             && !self.rebuild(request, rule, out)
         {
-            return Some(self.answer(request, 414, "the target became too long by a rule", out).await);
+            let why = "the target became too long by a rule";
+            return Err(Box::pin(self.answer(request, 414, why, out)).await);
         }
-        None
+        Ok(key)
     }
 
     /// Tells the instance's health of a failure that was its own.

@@ -38,17 +38,17 @@ impl Patience {
     }
 }
 
-/// Lets a request in: it waits for as long as somebody holds the gate of its service, and no longer than it may. An answer
-/// if it is turned away, or too many wait already.
+/// Lets a request in: it waits for as long as somebody holds the gate of its service, and no longer than it may; then it is made
+/// ready for an instance. The key of those that belong together, or an answer if it is turned away.
 pub(super) async fn enter(
     connection: &mut Connection,
     view: &mut Rc<View>,
     at: &mut usize,
     request: &Request,
     out: &mut Vec<u8>,
-) -> Option<Next> {
+) -> Result<Option<u64>, Next> {
     if let Some(next) = connection.turn_away(view, request, out).await {
-        return Some(next);
+        return Err(next);
     }
     let worker = Rc::clone(&connection.worker);
     let mut patience = Patience::default();
@@ -56,11 +56,11 @@ pub(super) async fn enter(
         if patience.wait(&worker, longest.0).await {
             (*view, *at) = renewed(&worker, view, *at);
         } else if patience.is_over(&worker) {
-            return None;
+            break;
         } else {
             worker.count(counts, Count::Failed);
-            return Some(connection.answer(request, 503, "too many requests wait already", out).await);
+            return Err(connection.answer(request, 503, "too many requests wait already", out).await);
         }
     }
-    None
+    connection.prepare(view, *at, request, out).await
 }

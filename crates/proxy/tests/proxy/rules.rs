@@ -210,3 +210,26 @@ fn sessions_know_requests_as_clients_sent_them_and_no_rule_has_a_cookie_shared()
     let head = ask(&start("public, max-age=60"), "GET /api/a", "x", BETA).0;
     assert!(head.contains("cache-control: public") && !head.contains("Set-Cookie"), "{head}");
 }
+
+#[test]
+fn files_and_keys_are_those_of_the_path_that_the_client_sent() {
+    let lacks = || {
+        instance(|arrived| {
+            arrived.write("HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nmine");
+            true
+        })
+    };
+    let proxy = Proxy::start_with(&[lacks()], |route| {
+        route.rules =
+            vec![RuleSpec { rewrite: Some("/a/longer/path{path}".parse().unwrap()), ..rule("/assets") }];
+        route.assets = vec!["/assets/".to_owned()];
+    });
+    proxy.wait_instance(1, "up", |_| true);
+    let shelf = proxy.folder.path().join("shelf/shop/assets");
+    std::fs::create_dir_all(&shelf).unwrap();
+    std::fs::write(shelf.join("app-11111111a.js"), "shelved").unwrap();
+    let mut client = proxy.connect();
+    client.send("GET /assets/app-11111111a.js HTTP/1.1\r\nHost: a\r\n\r\n");
+    let (head, body) = client.answer();
+    assert_eq!((status(&head), body), (200, b"shelved".to_vec()));
+}
