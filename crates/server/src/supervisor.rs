@@ -4,6 +4,7 @@
 //! requests or deployments. If it is killed, the proxy and the controllers go on; the next one takes them over.
 //! Tested in `tests/server/supervisor.rs` with a stand-in program, and end to end in `crates/cli`.
 
+mod dismissal;
 mod end;
 mod listener;
 mod reload;

@@ -59,7 +59,7 @@ fn show(status: &Status, terminal: &Terminal) {
     }
     if status.config_changed {
         terminal.line(format_args!(
-            "{CARE}!{CARE:#} the configuration on the disk has changed: restart `tandem up` to use it"
+            "{CARE}!{CARE:#} the configuration on the disk has changed: `tandem reload` takes it"
         ));
     }
     if let Some(told) = &status.maintenance {

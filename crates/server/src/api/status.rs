@@ -66,7 +66,8 @@ impl Status {
         });
         let trouble = self.trouble.iter().cloned();
         let changed = self.config_changed.then(|| {
-            "the configuration on the disk is another one than that in force; a restart of `tandem up` takes it".to_owned()
+            "the configuration on the disk is another one than that in force; `tandem reload` takes it"
+                .to_owned()
         });
         let nothing = (self.current.is_none() && self.deployment.is_none())
             .then(|| "nothing is deployed yet; `tandem deploy PATH` deploys the first version".to_owned());
