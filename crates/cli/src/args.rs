@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tandem_core::base::{Amount, DeploymentId, InstanceId, Millis, Network, ServiceName, VersionLabel};
-use tandem_core::spec::StrategyKind;
+use tandem_core::spec::{CanaryStep, StrategyKind};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -108,6 +108,9 @@ pub(crate) enum Verb {
     Resume(Steer),
     /// Turn the deployment under way back to the version that it came from
     Abort(Steer),
+    /// Have a canary go on to its next step, or let go what is kept warm, without waiting any longer
+    #[command(after_help = PROMOTE_EXAMPLES)]
+    Promote(Promote),
     /// List the deployments, the newest first
     History,
     /// Show what an instance wrote, or all of them
@@ -212,6 +215,12 @@ Examples:
 
 Requests that arrive meanwhile wait, up to a number, and are served then.";
 
+const PROMOTE_EXAMPLES: &str = "\
+Examples:
+  tandem promote             to the next step
+  tandem promote --all       to all clients
+  tandem promote --step 2    only if it is at step 2: nobody else was quicker";
+
 const LINK_EXAMPLES: &str = "\
 Examples:
   tandem link v42        while v42 is paused before its first request, look at it yourself
@@ -224,6 +233,7 @@ Examples:
   tandem deploy shop-v42.tar.gz
   tandem deploy build/ --version v42 --strategy flip
   tandem deploy shop-v42.tar.gz --batch 25% --surge 1 --floor 100%
+  tandem deploy shop-v42.tar.gz --strategy canary --steps '5% for 10m, 50% for 10m'
 
 Ctrl-C leaves the deployment running and only stops watching it.";
 
@@ -273,6 +283,12 @@ pub(crate) struct How {
     /// rolling: how many instances must serve at all times
     #[arg(long, value_name = "AMOUNT")]
     pub(crate) floor: Option<Amount>,
+    /// canary: what part of the clients get the new version, and for how long at least, such as "5% for 10m, 50% for 10m"
+    #[arg(long, value_name = "STEPS", value_delimiter = ',')]
+    pub(crate) steps: Option<Vec<CanaryStep>>,
+    /// flip and canary: how long the old pool is kept running, so that going back is one switch
+    #[arg(long, value_name = "TIME")]
+    pub(crate) warm: Option<Millis>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -281,6 +297,8 @@ pub(crate) enum StrategyName {
     Rolling,
     /// A second pool, switched to at one instant
     Flip,
+    /// A second pool that gets more and more of the clients
+    Canary,
 }
 
 impl From<StrategyName> for StrategyKind {
@@ -288,6 +306,7 @@ impl From<StrategyName> for StrategyKind {
         match name {
             StrategyName::Rolling => StrategyKind::Rolling,
             StrategyName::Flip => StrategyKind::Flip,
+            StrategyName::Canary => StrategyKind::Canary,
         }
     }
 }
@@ -296,6 +315,18 @@ impl From<StrategyName> for StrategyKind {
 pub(crate) struct Steer {
     /// The deployment, such as d7 [default: the one under way]
     pub(crate) deployment: Option<DeploymentId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Promote {
+    /// The deployment, such as d7 [default: the one under way]
+    pub(crate) deployment: Option<DeploymentId>,
+    /// Past all its steps at once
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Only if it is at this step
+    #[arg(long, value_name = "STEP", conflicts_with = "all")]
+    pub(crate) step: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use tandem_core::base::{DeploymentId, Millis};
+use tandem_core::deploy::Wait;
 use tandem_core::workflow::{Event, Kind, Reason, Receipt, Verdict};
 use tandem_server::api::{DeploymentRecord, JournalEvent, Status};
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,6 +30,7 @@ const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 enum End {
     Finished,
     Paused,
+    Asked,
     Left,
     TimedOut,
 }
@@ -75,13 +77,14 @@ pub(crate) async fn follow(
 fn leave(end: &End, id: DeploymentId, terminal: &Terminal) -> Exit {
     let (what, exit) = match end {
         End::Paused => ("is paused", Exit::Waiting),
+        End::Asked => ("waits for somebody", Exit::Waiting),
         End::TimedOut => ("is not over yet and goes on", Exit::TimedOut),
         End::Left | End::Finished => ("goes on", Exit::Interrupted),
     };
-    let next = if matches!(end, End::Paused) {
-        "let it go on with `tandem resume`"
-    } else {
-        "turn it back with `tandem abort`"
+    let next = match end {
+        End::Paused => "let it go on with `tandem resume`",
+        End::Asked => "let it go on with `tandem promote`, or turn it back with `tandem abort`",
+        End::TimedOut | End::Left | End::Finished => "turn it back with `tandem abort`",
     };
     if terminal.json {
         terminal.object(&serde_json::json!({ "id": id, "exit": exit as u8 }));
@@ -164,8 +167,13 @@ fn took(message: &Message, seen: &mut Option<u64>, progress: &mut Progress<'_>) 
         "status" => {
             let status: Status = serde_json::from_str(&message.data).ok()?;
             let paused = status.deployment.as_ref().is_some_and(|deployment| deployment.paused);
+            let asked = status.waits.iter().any(|wait| matches!(wait.wait, Wait::Promotion { .. }));
             progress.stands(status);
-            (paused && !progress.is_live()).then_some(End::Paused)
+            match progress.is_live() {
+                false if paused => Some(End::Paused),
+                false if asked => Some(End::Asked),
+                _ => None,
+            }
         }
         _ => None,
     }

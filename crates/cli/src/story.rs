@@ -8,7 +8,7 @@ use tandem_core::base::{InstanceId, Revision};
 use tandem_core::database::{ChangePhase, Standing};
 use tandem_core::fleet::Exit;
 use tandem_core::traffic::{Gate, Role, Table};
-use tandem_core::workflow::{Action, Diagnosis, Event, Outcome};
+use tandem_core::workflow::{Action, Diagnosis, Event, Finding, Outcome, Passed};
 use tandem_server::api::Status;
 
 use crate::contract;
@@ -82,6 +82,14 @@ impl Story {
                 (Tone::Care, format!("{instance} was given requests by a link: the new schema is in use"))
             }
             Event::Strayed { stray, .. } => (Tone::Care, stray.to_string()),
+            Event::Promoted { deployment, whole } => {
+                let how = if *whole { "past all its steps" } else { "and goes on" };
+                (Tone::Plain, format!("{deployment} is promoted {how}"))
+            }
+            Event::Reached { step, .. } => {
+                (Tone::Good, format!("the clients of step {} are at the new version", step + 1))
+            }
+            Event::Stepped { step, passed, findings, .. } => (Tone::Good, stepped(*step, *passed, findings)),
             Event::Ready { instance } => (Tone::Good, format!("{instance} is ready")),
             Event::Ended { instance, exit, crashes: 0 } => (Tone::Plain, as_asked(*instance, exit)),
             Event::Ended { instance, exit: exit @ Exit::NotExecuted(_), .. } => {
@@ -97,9 +105,11 @@ impl Story {
             Event::Done { outcome } => (Tone::Plain, self.done(outcome)?),
             Event::Failed { action, error } => (Tone::Bad, format!("could not {action}: {error}")),
             // What was found about a failed instance is told in full at the end.
-            Event::Begun { .. } | Event::Counted { .. } | Event::Diagnosed(_) | Event::Finished { .. } => {
-                return None;
-            }
+            Event::Begun { .. }
+            | Event::Counted { .. }
+            | Event::Watched { .. }
+            | Event::Diagnosed(_)
+            | Event::Finished { .. } => return None,
         };
         Some(Line { tone, text: clean(&text).into_owned() })
     }
@@ -159,6 +169,18 @@ impl Story {
             })
             .collect();
     }
+}
+
+/// Why a canary goes on, with all that was found.
+fn stepped(step: usize, passed: Passed, findings: &[Finding]) -> String {
+    let why = match passed {
+        Passed::Good => "is good",
+        Passed::Unclear => "may be good or not, which was to be enough",
+        Passed::Asked => "is passed because somebody said so",
+    };
+    let found: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    let found = if found.is_empty() { String::new() } else { format!(": {}", found.join("; ")) };
+    format!("step {step} {why}{found}")
 }
 
 /// How an instance ended that was asked to. A signal is what was asked of it, so it is no bad news.

@@ -54,6 +54,10 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::Pause(steer) => wait_for(steer::run(Turn::Pause, steer.deployment, global, terminal)),
         Verb::Resume(steer) => wait_for(steer::run(Turn::Resume, steer.deployment, global, terminal)),
         Verb::Abort(steer) => wait_for(steer::run(Turn::Abort, steer.deployment, global, terminal)),
+        Verb::Promote(promote) => {
+            let turn = Turn::Promote { whole: promote.all, step: promote.step };
+            wait_for(steer::run(turn, promote.deployment, global, terminal))
+        }
         Verb::History => wait_for(history::run(global, terminal)),
         Verb::Logs { instance, follow } => wait_for(logs::run(*instance, *follow, global, terminal)),
         Verb::Scale { instances } => wait_for(scale::run(*instances, global, terminal)),

@@ -5,6 +5,7 @@
 //! anything is carried out. Tested by cases (`decide/tests.rs`) and by the simulation, with [`check()`] as the oracle.
 
 mod backoff;
+mod canary;
 mod check;
 mod command;
 mod decide;
@@ -27,6 +28,7 @@ pub use command::{Command, Refusal, accept};
 pub use decide::decide;
 pub use decision::{Decision, Input, Observed, Preparation};
 pub use diagnosis::likely_cause;
+pub use guard::findings;
 pub use forecast::{Forecast, Step, forecast};
 pub use promise::{Promise, Question, question};
 pub use strays::{strays, unseen_since};

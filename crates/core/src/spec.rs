@@ -10,9 +10,11 @@ mod balance;
 mod check;
 mod contract;
 mod database;
+mod deploy;
 mod field;
 mod found;
 mod front;
+mod guard;
 mod key;
 mod limit;
 mod listen;
@@ -34,7 +36,11 @@ pub use balance::{Affinity, BalanceSpec, EjectSpec, NoAffinity, Policy};
 pub use check::{read, read_database};
 pub use contract::ContractSpec;
 pub use database::{Access, DatabaseSpec, Names, Naming};
+pub use deploy::{
+    CanarySpec, CanaryStep, DeploySpec, FlipSpec, RollingSpec, StepError, Strategy, StrategyKind,
+};
 pub use front::{FrontSpec, disagreement, is_front, read_front, service_of};
+pub use guard::{ErrorLimit, GuardSpec, LatencyLimit, LimitError, Unclear};
 pub use limit::{LimitSpec, TimeoutSpec};
 pub use listen::{ListenSpec, Speaks, Told};
 pub use monitoring::{LogFormat, LogSpec, MetricsSpec, MonitoringSpec, Queries};
@@ -42,8 +48,7 @@ pub use problem::{Problem, ProblemCode};
 pub use rule::{ANY_VALUE, FieldChanges, RuleSpec, is_own_field};
 pub use schema::schema;
 pub use service::{
-    DeploySpec, DrainSpec, FlipSpec, GuardSpec, HttpProbe, PortRange, Protocol, RestartSpec, RollingSpec,
-    RunSpec, ServiceSpec, Signal, StopSpec, Strategy, StrategyKind,
+    DrainSpec, HttpProbe, PortRange, Protocol, RestartSpec, RunSpec, ServiceSpec, Signal, StopSpec,
 };
 pub use session::{AssetSpec, Pin, SessionSpec};
 pub use show::show;

@@ -7,16 +7,20 @@
 mod action;
 mod deployment;
 mod event;
+mod finding;
 mod fold;
+mod reason;
 mod receipt;
 mod state;
 mod stray;
 
 pub use action::Action;
-pub use deployment::{Deployment, Direction, Expanded, Kind, Phase};
-pub(crate) use event::last_answer;
-pub use event::{Diagnosis, Event, Outcome, Reason, Recorded, Request};
+pub use deployment::{CanaryProgress, Deployment, Direction, Expanded, Kind, Phase, Watch};
+pub use event::{Diagnosis, Event, Outcome, Passed, Recorded, Request};
+pub use finding::{Compared, Finding, Judged};
 pub use fold::Illegal;
+pub(crate) use reason::last_answer;
+pub use reason::Reason;
 pub use receipt::{Receipt, Verdict};
 pub use state::{CrashRecord, Gated, Instance, Release, Schema, Stage, State};
 pub use stray::Stray;

@@ -104,7 +104,7 @@ impl Account {
         self.head.set(Some(took));
         let member = self.member.borrow();
         if let Some(shard) = member.as_ref().and_then(|m| m.instance.meter.shard(self.worker.thread)) {
-            shard.heads.add(micros(took));
+            shard.answered(micros(took));
         }
     }
 

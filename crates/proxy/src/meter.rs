@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
+use tandem_core::traffic::{Answers, Latencies};
 use tandem_core::traffic::metrics::{
     BOUNDARIES, ConnectionMetrics, Histogram, Method, Requests, StatusClass,
 };
@@ -50,16 +51,39 @@ impl Buckets {
 }
 
 /// What one thread measures of the requests of an instance, or of those that the proxy answers itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shard {
     ended: [[Sum; StatusClass::ALL.len()]; Method::ALL.len()],
     pub(crate) durations: Buckets,
     pub(crate) heads: Buckets,
     pub(crate) received: Sum,
     pub(crate) sent: Sum,
+    /// The times to the heads once more, finer.
+    latencies: [Sum; Latencies::BUCKETS],
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Shard {
+            ended: Default::default(),
+            durations: Buckets::default(),
+            heads: Buckets::default(),
+            received: Sum::default(),
+            sent: Sum::default(),
+            latencies: std::array::from_fn(|_| Sum::default()),
+        }
+    }
 }
 
 impl Shard {
+    /// The head of an answer came after so long.
+    pub(crate) fn answered(&self, micros: u64) {
+        self.heads.add(micros);
+        if let Some(count) = self.latencies.get(Latencies::bucket(micros)) {
+            count.add(1);
+        }
+    }
+
     /// A request ended so.
     pub(crate) fn end(&self, method: Method, class: StatusClass) {
         let classes = self.ended.get(method as usize);
@@ -111,6 +135,23 @@ impl Meter {
             let failures = classes.get(StatusClass::ServerError as usize).map_or(0, Sum::read);
             (all + sum, failed + failures)
         })
+    }
+
+    /// What its answers were like.
+    pub(crate) fn answers(&self) -> Answers {
+        let mut counts = [0; Latencies::BUCKETS];
+        for shard in &self.shards {
+            counts.iter_mut().zip(&shard.latencies).for_each(|(count, sum)| *count += sum.read());
+        }
+        let cells = self.shards.iter().flat_map(|shard| &shard.ended);
+        let (all, failed) = cells.fold((0, 0), |(all, failed), classes| {
+            let class = |class: StatusClass| classes.get(class as usize).map_or(0, Sum::read);
+            let ended: u64 = classes.iter().map(Sum::read).sum();
+            // Whose client went away says nothing of the instance.
+            let told = ended - class(StatusClass::None);
+            (all + told, failed + class(StatusClass::ServerError))
+        });
+        Answers { all, failed, latencies: Latencies::of(counts) }
     }
 
     /// The sums over all threads: the requests, and the times to the heads of their answers.

@@ -6,6 +6,7 @@
 //! Must not know sockets. Tested through the whole proxy and in `inflight`.
 
 mod metrics;
+mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -15,14 +16,14 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tandem_core::base::{Generation, InstanceId, ServiceName, VersionLabel};
-use tandem_core::contract::{CallReport, Operation, Templates};
+use tandem_core::contract::{Operation, Templates};
 use tandem_core::spec::LimitSpec;
 use tandem_core::traffic::matching::{self, HostIndex, RouteError};
-use tandem_core::traffic::{Encryption, Role, Route, SessionReport, Table, TrafficReport};
+use tandem_core::traffic::{Encryption, Role, Route, Table};
 use tokio::sync::Notify;
 
 use crate::audience::Audience;
-use crate::calls::{self, Callers, OperationCalls, RouteCalls};
+use crate::calls::{Callers, OperationCalls, RouteCalls};
 use crate::counts::ServiceCounts;
 use crate::instance::{Instance, lock};
 use crate::log::Desk;
@@ -106,9 +107,6 @@ pub(crate) struct Shared {
     changes: Mutex<u64>,
     changed: Condvar,
 }
-
-/// The sessions of one service, by version.
-type Sessions = BTreeMap<VersionLabel, SessionReport>;
 
 #[derive(Debug, Default)]
 struct Known {
@@ -236,53 +234,6 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// The report of a service as soon as its number exceeds `seen`, or after `at_most`.
-    pub(crate) fn watch(&self, service: &ServiceName, seen: u64, at_most: Duration) -> (u64, TrafficReport) {
-        let changes = lock(&self.changes);
-        let waited = self.changed.wait_timeout_while(changes, at_most, |number| *number <= seen);
-        let number = match waited {
-            Ok((number, _)) => *number,
-            Err(poisoned) => *poisoned.into_inner().0,
-        };
-        (number, self.report(service))
-    }
-
-    /// What was seen of a service so far.
-    pub(crate) fn report(&self, service: &ServiceName) -> TrafficReport {
-        let mut known = lock(&self.known);
-        let snapshot = self.snapshot.load();
-        let in_table: BTreeSet<InstanceKey> = snapshot.keys().collect();
-        known.instances.retain(|key, instance| instance.flights.total() > 0 || in_table.contains(key));
-        let of_service = |(key, instance): (&InstanceKey, &Arc<Instance>)| {
-            (key.0 == *service).then(|| (key.1, instance.report()))
-        };
-        let counts = known.counts.get(service).map(|counts| (service.clone(), counts.read()));
-        TrafficReport {
-            run: self.run,
-            generation: snapshot.generation(service),
-            instances: known.instances.iter().filter_map(of_service).collect(),
-            counts: counts.into_iter().collect(),
-            sessions: known.sessions(&snapshot, self.now()).remove_entry(service).into_iter().collect(),
-        }
-    }
-
-    /// The calls of all operations that are in the table; what is not in it any more is forgotten.
-    pub(crate) fn calls(&self) -> CallReport {
-        let mut known = lock(&self.known);
-        let snapshot = self.snapshot.load();
-        let mut report = CallReport { run: self.run, ..CallReport::default() };
-        for (route, state) in snapshot.table.routes.iter().zip(&snapshot.routes) {
-            if let (Some(contract), Some(counts)) = (&route.contract, &state.calls) {
-                report.services.insert(route.service.clone(), calls::read(&contract.operations, counts));
-            }
-        }
-        let in_table = |service: &ServiceName, operation: &Operation| {
-            report.services.get(service).is_some_and(|operations| operations.contains_key(operation))
-        };
-        known.calls.retain(|(service, operation), _| in_table(service, operation));
-        report
-    }
-
     /// Whether anything is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         lock(&self.known).instances.values().all(|instance| instance.flights.total() == 0)
@@ -406,22 +357,6 @@ impl Known {
             callers,
             field: contract.caller.clone(),
         })
-    }
-
-    /// The sessions of versions that live; what is not in the table any more is forgotten.
-    fn sessions(&mut self, snapshot: &Snapshot, now: u64) -> BTreeMap<ServiceName, Sessions> {
-        let mut sessions: BTreeMap<ServiceName, Sessions> = BTreeMap::new();
-        self.audiences.retain(|(service, version), audience| {
-            let route = snapshot.table.routes.iter().find(|route| route.service == *service);
-            let held = route.map(|route| &route.sessions);
-            let Some(held) = held.filter(|held| held.versions.iter().any(|v| v.version == *version)) else {
-                return false;
-            };
-            let of_service = sessions.entry(service.clone()).or_default();
-            of_service.insert(version.clone(), audience.report(held.idle, now));
-            true
-        });
-        sessions
     }
 
     /// Starts the deadlines of what the newer table does not name any more.

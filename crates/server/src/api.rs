@@ -19,8 +19,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use crate::message::{
-    Accepted, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, InstanceStatus, JournalEvent,
-    MaintenanceStatus, PlanRequest, Problem, ProblemCode, RollbackAccepted, RollbackRequest, Scale, Status,
+    Accepted, CanaryStatus, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, FindingStatus, InstanceStatus, JournalEvent,
+    MaintenanceStatus, PlanRequest, Problem, ProblemCode, PromoteRequest, RollbackAccepted, RollbackRequest, Scale, Status,
     StrategyChoice, VersionLink, WaitStatus, Why,
 };
 

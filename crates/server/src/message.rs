@@ -13,9 +13,9 @@ use tandem_core::base::{
 use tandem_core::contract::{Break, Comparison};
 use tandem_core::database::ObservedDatabase;
 use tandem_core::deploy::Wait;
-use tandem_core::spec::StrategyKind;
+use tandem_core::spec::{CanaryStep, StrategyKind};
 use tandem_core::traffic::{Counts, Health, InFlight, SessionReport};
-use tandem_core::workflow::{Diagnosis, Kind, Phase, Receipt, Recorded, Stage};
+use tandem_core::workflow::{Diagnosis, Finding, Kind, Phase, Receipt, Recorded, Stage};
 
 /// `GET /v1/status`: how things stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +141,44 @@ pub struct DeploymentStatus {
     /// How the contract of the new version differs from that of the version before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<Comparison>,
+    /// How far a canary is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryStatus>,
+    /// What was found of the new version so far, compared with its limits and with the version before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingStatus>,
+}
+
+/// How far a canary is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryStatus {
+    /// Its steps.
+    pub steps: Vec<CanaryStep>,
+    /// The step that it is at or goes to, from 1; one more than there are: all clients follow.
+    pub step: usize,
+    /// Since when the clients of that step are at the new version.
+    pub reached_at: Option<Timestamp>,
+}
+
+/// Something that was found of a new version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingStatus {
+    /// One sentence for people.
+    pub sentence: String,
+    /// The same for programs.
+    pub finding: Finding,
+}
+
+/// `POST /v1/deployments/ID/promote`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromoteRequest {
+    /// All steps at once.
+    #[serde(default)]
+    pub whole: bool,
+    /// Only if it is at this step, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
 }
 
 /// Something that is waited for.
@@ -167,7 +205,7 @@ pub struct Why {
 }
 
 /// Which strategy, and its parameters; what is not said is as configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StrategyChoice {
     /// The strategy.
@@ -182,9 +220,12 @@ pub struct StrategyChoice {
     /// Only for `rolling`: how many must serve at all times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<Amount>,
-    /// Only for `flip`: how long the old pool is kept warm.
+    /// Only for `flip` and `canary`: how long the old pool is kept warm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warm: Option<Millis>,
+    /// Only for `canary`: its steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<CanaryStep>>,
 }
 
 /// `POST /v1/deployments`. Answered by 202 and [`Accepted`] when it is recorded. With the header `Idempotency-Key`, the

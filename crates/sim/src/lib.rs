@@ -3,6 +3,7 @@
 //! The real engine loop runs here over fake ports. Nothing is random but by the seed, so every run can be repeated:
 //! `SIM_SEED=17 cargo test -p tandem-sim seeds -- --nocapture`. Must not know how production fits the ports.
 
+mod answers;
 mod contract;
 mod database;
 mod ports;

@@ -102,6 +102,7 @@ impl World {
         if serving != wanted {
             self.broke("a crash anywhere is survived", format!("{serving} of {wanted} serve at the end"));
         }
+        self.check_canaries();
         if !self.schema_is_settled(state) {
             let what = format!("the schema is left as {:?}", self.database.standing);
             self.broke("nothing stays behind", what);

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tandem_core::base::{Amount, Millis, Revision, VersionLabel};
+use tandem_core::base::{Amount, Millis, Revision, Share, VersionLabel};
 use tandem_core::deploy::Command;
-use tandem_core::spec::{DrainSpec, FlipSpec, RollingSpec, ServiceSpec, Strategy};
+use tandem_core::spec::{
+    CanarySpec, CanaryStep, DrainSpec, FlipSpec, LatencyLimit, RollingSpec, ServiceSpec, Strategy, Unclear,
+};
 
 use crate::random::Random;
 
@@ -29,6 +31,10 @@ pub enum Behaviour {
     Breaks,
     /// Good, but it does not tell what it promises.
     Silent,
+    /// Good, but many of its answers are failures.
+    Fails,
+    /// Good, but its answers take four times as long.
+    Slow,
 }
 
 /// How often things go wrong, per mille of the occasions, while faults are on.
@@ -77,6 +83,9 @@ pub fn service(instances: u32) -> ServiceSpec {
     spec.run.stop.grace = second(2);
     spec.run.restart.longest = second(2);
     spec.deploy.bake = second(2);
+    spec.deploy.guard.p95 = Some(LatencyLimit::Times(150));
+    (spec.deploy.guard.sample, spec.deploy.guard.extend) = (20, second(20));
+    spec.deploy.guard.patience = second(10);
     spec.database.keep = second(3);
     spec
 }
@@ -100,7 +109,7 @@ impl Scenario {
             behaviours: BTreeMap::new(),
             revisions: BTreeMap::new(),
             pooled: false,
-            commands: vec![(0, deploy("v1", strategy)), (20_000, deploy("v2", strategy))],
+            commands: vec![(0, deploy("v1", strategy.clone())), (20_000, deploy("v2", strategy))],
             faults: Faults::default(),
             faults_until: 0,
         }
@@ -126,7 +135,7 @@ impl Scenario {
         let mut random = Random::new(seed, 1);
         let instances = random.between(1, 5) as u32;
         let strategy = strategy(&mut random, instances);
-        let behaviour = match random.between(0, 13) {
+        let behaviour = match random.between(0, 15) {
             0 => Behaviour::NeverReady,
             1 => Behaviour::ExitsEarly,
             2 => Behaviour::DiesAfter(random.between(1, 4000)),
@@ -135,9 +144,11 @@ impl Scenario {
             5 => Behaviour::StraysLate,
             6 => Behaviour::Breaks,
             7 => Behaviour::Silent,
+            8 => Behaviour::Fails,
+            9 => Behaviour::Slow,
             _ => Behaviour::Good,
         };
-        let mut commands = vec![(0, deploy("v1", strategy)), (20_000, deploy("v2", strategy))];
+        let mut commands = vec![(0, deploy("v1", strategy.clone())), (20_000, deploy("v2", strategy.clone()))];
         let mut at = 20_000;
         for _ in 0..random.between(0, 4) {
             at += random.between(1, 12_000);
@@ -161,6 +172,7 @@ impl Scenario {
         if random.chance(600) {
             spec.database.url = Some("postgres://db/shop".to_owned());
         }
+        spec.deploy.guard.unclear = [Unclear::Ask, Unclear::Pass, Unclear::Back][random.between(0, 2) as usize];
         Scenario {
             seed,
             spec,
@@ -184,6 +196,9 @@ fn strategy(random: &mut Random, instances: u32) -> Strategy {
     if random.chance(400) {
         return Strategy::Flip(FlipSpec { warm: Millis(random.between(0, 5000)) });
     }
+    if random.chance(400) {
+        return canary(random);
+    }
     let batch = random.between(1, u64::from(instances)) as u32;
     let surge = [None, Some(Amount::Count(0)), Some(Amount::Count(2)), Some(Amount::Percent(25))];
     let floor = [None, None, Some(Amount::Percent(50)), Some(Amount::Count(0))];
@@ -194,13 +209,29 @@ fn strategy(random: &mut Random, instances: u32) -> Strategy {
     })
 }
 
+fn canary(random: &mut Random) -> Strategy {
+    let chosen = random.chance(300);
+    let first = if chosen { 0 } else { random.between(1, 20) as u32 };
+    let shares = [first, random.between(25, 50) as u32, random.between(60, 90) as u32];
+    let kept = random.between(1, 3) as usize;
+    let step = |share: &u32| CanaryStep { share: Share::percent(*share), least: Millis(500) };
+    let headers = if chosen { [("x-canary".to_owned(), "1".to_owned())].into() } else { BTreeMap::new() };
+    Strategy::Canary(CanarySpec {
+        steps: shares[..kept].iter().map(step).collect(),
+        headers,
+        cookies: BTreeMap::new(),
+        warm: Millis(random.between(0, 3000)),
+    })
+}
+
 fn by_chance(random: &mut Random, instances: u32) -> Command {
     let strategy = strategy(random, instances);
-    match random.between(0, 5) {
+    match random.between(0, 6) {
         0 => Command::Pause { deployment: None },
         1 => Command::Resume { deployment: None },
         2 => Command::Abort { deployment: None },
         3 => Command::Rollback { to: None, strategy },
+        5 => Command::Promote { deployment: None, whole: random.chance(300), step: None },
         4 => Command::Scale { instances: random.between(1, 6) as u32 },
         _ => deploy("v2", strategy),
     }

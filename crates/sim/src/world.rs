@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tandem_core::base::{InstanceId, Timestamp, VersionLabel};
 use tandem_core::deploy::Preparation;
 use tandem_core::fleet::Exit;
-use tandem_core::traffic::{Counts, Health, InFlight, InstanceReport, Role, Table, TrafficReport};
+use tandem_core::traffic::{Answers, Counts, Health, InFlight, InstanceReport, Role, Table, TrafficReport};
 use tandem_core::workflow::Recorded;
 
 use crate::database::Database;
@@ -70,6 +70,7 @@ pub(crate) struct Proxy {
     health: BTreeMap<InstanceId, Health>,
     flights: Vec<Flight>,
     counts: Counts,
+    pub(crate) answers: BTreeMap<VersionLabel, Answers>,
 }
 
 pub(crate) struct World {
@@ -146,7 +147,9 @@ impl World {
             | Behaviour::Strays
             | Behaviour::StraysLate
             | Behaviour::Breaks
-            | Behaviour::Silent => (self.now + took, None),
+            | Behaviour::Silent
+            | Behaviour::Fails
+            | Behaviour::Slow => (self.now + took, None),
             Behaviour::NeverReady => (u64::MAX, None),
             Behaviour::ExitsEarly => (u64::MAX, Some(self.now + took)),
             Behaviour::DiesAfter(lives) => (self.now + took, Some(self.now + took + lives)),
@@ -239,6 +242,7 @@ impl World {
             instances: instances.collect(),
             counts: BTreeMap::from([(self.scenario.spec.service.clone(), self.proxy.counts)]),
             sessions: BTreeMap::new(),
+            answers: BTreeMap::from([(self.scenario.spec.service.clone(), self.proxy.answers.clone())]),
         })
     }
 
@@ -307,6 +311,7 @@ impl World {
             self.proxy.down_until = back;
             self.proxy.flights.clear();
             self.proxy.counts = Counts::default();
+            self.proxy.answers.clear();
             self.proxy.health.clear();
             // From the table on disk: whoever served is taken to be healthy.
             self.proxy.health.extend(serving.into_iter().map(|id| (id, Health::Up)));
@@ -359,6 +364,7 @@ impl World {
             }
             return;
         }
+        let able = self.fall(&able);
         let instance = able[self.random.between(0, able.len() as u64 - 1) as usize];
         let long = self.random.chance(50);
         let ends =
@@ -367,6 +373,7 @@ impl World {
         if let Some(process) = self.processes.get_mut(&instance) {
             process.asked.get_or_insert(self.now);
             let version = process.version.clone();
+            self.answered(&version);
             self.uses_schema(&version);
         }
     }

@@ -69,7 +69,8 @@ pub(super) fn choice(how: &How) -> StrategyChoice {
         batch: how.batch,
         surge: how.surge,
         floor: how.floor,
-        warm: None,
+        warm: how.warm,
+        steps: how.steps.clone(),
     }
 }
 

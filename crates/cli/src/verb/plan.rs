@@ -65,7 +65,7 @@ async fn compare(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     terminal.line("");
-    for kind in [StrategyKind::Rolling, StrategyKind::Flip] {
+    for kind in [StrategyKind::Rolling, StrategyKind::Flip, StrategyKind::Canary] {
         let how = StrategyChoice { strategy: Some(kind), ..StrategyChoice::default() };
         let request = PlanRequest { version: version.cloned(), source: None, how };
         let forecast: Forecast = client.post("/v1/plan", &request).await?;

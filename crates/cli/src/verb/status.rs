@@ -79,6 +79,9 @@ fn show(status: &Status, terminal: &Terminal) {
         terminal.line(under_way(deployment, status));
         let broken = deployment.comparison.as_ref().and_then(contract::sentence);
         broken.iter().for_each(|sentence| terminal.line(format_args!("  {}", clean(sentence))));
+        for found in &deployment.findings {
+            terminal.line(format_args!("  {}", clean(&found.sentence)));
+        }
     }
     if let Some(database) = &status.database {
         terminal.line(schema(database));

@@ -1,7 +1,7 @@
-//! `tandem pause`, `resume` and `abort`: the deployment under way, held, let go and turned back.
+//! `tandem pause`, `resume`, `abort` and `promote`: the deployment under way, held, let go, turned back and moved on.
 
 use tandem_core::base::DeploymentId;
-use tandem_server::api::{Accepted, Status};
+use tandem_server::api::{Accepted, PromoteRequest, Status};
 
 use crate::args::Global;
 use crate::client::Client;
@@ -15,6 +15,7 @@ pub(crate) enum Turn {
     Pause,
     Resume,
     Abort,
+    Promote { whole: bool, step: Option<usize> },
 }
 
 pub(crate) async fn run(
@@ -36,9 +37,13 @@ pub(crate) async fn run(
         Turn::Pause => ("pause", "is paused: what has begun is finished, nothing new is begun"),
         Turn::Resume => ("resume", "goes on"),
         Turn::Abort => ("abort", "goes back"),
+        Turn::Promote { .. } => ("promote", "goes on"),
     };
-    let accepted: Accepted =
-        client.post(&format!("/v1/deployments/{}/{verb}", id.0), &serde_json::json!({})).await?;
+    let said = match turn {
+        Turn::Promote { whole, step } => PromoteRequest { whole, step },
+        Turn::Pause | Turn::Resume | Turn::Abort => PromoteRequest::default(),
+    };
+    let accepted: Accepted = client.post(&format!("/v1/deployments/{}/{verb}", id.0), &said).await?;
     if terminal.json {
         terminal.object(&accepted);
     } else {

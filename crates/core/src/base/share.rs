@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// So many of each million; written as a percentage: `1%`, `0.25%`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Share(u32);
 
@@ -26,10 +26,30 @@ impl Share {
     /// Every other one.
     pub const HALF: Share = Share(WHOLE / 2);
 
+    /// So many percent; all at most.
+    pub const fn percent(percent: u32) -> Share {
+        if percent < 100 { Share(percent * (WHOLE / 100)) } else { Share(WHOLE) }
+    }
+
+    /// As a fraction, from 0 to 1.
+    pub fn fraction(self) -> f64 {
+        f64::from(self.0) / f64::from(WHOLE)
+    }
+
     /// So many of a number, rounded down.
     pub fn of(self, whole: u64) -> u64 {
         let part = u128::from(whole) * u128::from(self.0) / u128::from(WHOLE);
         u64::try_from(part).unwrap_or(u64::MAX)
+    }
+
+    /// So many of a number, rounded up.
+    pub fn of_rounded_up(self, whole: u32) -> u32 {
+        (u64::from(whole) * u64::from(self.0)).div_ceil(u64::from(WHOLE)) as u32
+    }
+
+    /// The nearest to a fraction from 0 to 1.
+    pub fn nearest(fraction: f64) -> Share {
+        Share((fraction.clamp(0.0, 1.0) * f64::from(WHOLE)).round() as u32)
     }
 
     /// Whether a part of a whole is at least this share of it.

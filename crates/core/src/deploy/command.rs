@@ -6,7 +6,7 @@ use crate::base::{DeploymentId, Revision, VersionLabel};
 use crate::database::ChangePhase;
 use crate::spec::Strategy;
 use crate::traffic::Gate;
-use crate::workflow::{Event, Kind, Reason, Request, State};
+use crate::workflow::{Event, Kind, Phase, Reason, Request, State};
 
 /// Something that somebody asks of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,18 @@ pub enum Command {
     Resume {
         /// The deployment. None: the one under way.
         deployment: Option<DeploymentId>,
+    },
+    /// Do not wait any longer for what the new version turns out to be: a canary goes on to its next step, and what is kept
+    /// warm is let go.
+    Promote {
+        /// The deployment. None: the one under way.
+        deployment: Option<DeploymentId>,
+        /// All steps at once.
+        #[serde(default)]
+        whole: bool,
+        /// Only if it is at this step, from 1. None: whichever it is at.
+        #[serde(default)]
+        step: Option<usize>,
     },
     /// Turn the deployment back.
     Abort {
@@ -107,6 +119,19 @@ pub enum Refusal {
     /// The deployment goes back already.
     #[error("{0} goes back already")]
     GoesBack(DeploymentId),
+    /// It waits for nothing that somebody could decide.
+    #[error("{0} is {1}, and there is nothing to promote it past")]
+    NothingToPromote(DeploymentId, Phase),
+    /// Somebody else was quicker.
+    #[error("{deployment} is at step {at}, not at step {asked} any more")]
+    OtherStep {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// The step that was named.
+        asked: usize,
+        /// The step that it is at.
+        at: usize,
+    },
     /// The deployment is paused already, or not paused.
     #[error("{0} is {1}")]
     Idle(DeploymentId, &'static str),
@@ -129,10 +154,10 @@ pub fn accept(state: &State, command: &Command) -> Result<Vec<Event>, Refusal> {
             if state.current.as_ref() == Some(version) {
                 return Err(Refusal::Serves(version.clone()));
             }
-            let request = request(state, Kind::Deploy, version, source, *strategy);
+            let request = request(state, Kind::Deploy, version, source, strategy);
             Ok(vec![Event::Requested(Request { break_contract: *break_contract, ..request })])
         }
-        Command::Rollback { to, strategy } => rollback(state, to.as_ref(), *strategy),
+        Command::Rollback { to, strategy } => rollback(state, to.as_ref(), strategy),
         Command::Pause { deployment } => match under_way(state, *deployment)? {
             (id, true, _) => Err(Refusal::Idle(id, "paused already")),
             (id, false, _) => Ok(vec![Event::Paused { deployment: id }]),
@@ -141,6 +166,7 @@ pub fn accept(state: &State, command: &Command) -> Result<Vec<Event>, Refusal> {
             (id, true, _) => Ok(vec![Event::Resumed { deployment: id }]),
             (id, false, _) => Err(Refusal::Idle(id, "not paused")),
         },
+        Command::Promote { deployment, whole, step } => promote(state, *deployment, *whole, *step),
         Command::Abort { deployment } => turn_back(under_way(state, *deployment)?),
         Command::Scale { instances: n @ 1..=1000 } => Ok(vec![Event::Scaled { instances: *n }]),
         Command::Scale { instances } => Err(Refusal::Number(*instances)),
@@ -151,7 +177,7 @@ pub fn accept(state: &State, command: &Command) -> Result<Vec<Event>, Refusal> {
     }
 }
 
-fn rollback(state: &State, to: Option<&VersionLabel>, strategy: Strategy) -> Result<Vec<Event>, Refusal> {
+fn rollback(state: &State, to: Option<&VersionLabel>, strategy: &Strategy) -> Result<Vec<Event>, Refusal> {
     if let Some(active) = &state.deployment
         && to.is_none_or(|to| active.from.as_ref() == Some(to))
     {
@@ -172,6 +198,28 @@ fn rollback(state: &State, to: Option<&VersionLabel>, strategy: Strategy) -> Res
         return Err(Refusal::NoSchema { version: to.clone(), revision: revision.clone(), at });
     }
     Ok(vec![Event::Requested(request(state, Kind::Rollback, to, &release.source, strategy))])
+}
+
+fn promote(
+    state: &State,
+    deployment: Option<DeploymentId>,
+    whole: bool,
+    step: Option<usize>,
+) -> Result<Vec<Event>, Refusal> {
+    let (id, paused, back) = under_way(state, deployment)?;
+    let Some(active) = state.deployment.as_ref() else { return Err(Refusal::NothingUnderWay) };
+    let steps = match &active.request.strategy {
+        Strategy::Canary(canary) if active.phase == Phase::Shifting && active.from.is_some() => canary.steps.len(),
+        Strategy::Canary(_) | Strategy::Rolling(_) | Strategy::Flip(_) => 0,
+    };
+    let at = active.canary.step;
+    match step {
+        _ if back => Err(Refusal::GoesBack(id)),
+        _ if paused => Err(Refusal::Idle(id, "paused; `tandem resume` lets it go on")),
+        _ if at >= steps && active.phase != Phase::Baking => Err(Refusal::NothingToPromote(id, active.phase)),
+        Some(asked) if asked != at + 1 => Err(Refusal::OtherStep { deployment: id, asked, at: at + 1 }),
+        _ => Ok(vec![Event::Promoted { deployment: id, whole }]),
+    }
 }
 
 fn turn_back((id, _, back): (DeploymentId, bool, bool)) -> Result<Vec<Event>, Refusal> {
@@ -201,13 +249,13 @@ fn under_way(state: &State, asked: Option<DeploymentId>) -> Result<(DeploymentId
     }
 }
 
-fn request(state: &State, kind: Kind, version: &VersionLabel, source: &str, strategy: Strategy) -> Request {
+fn request(state: &State, kind: Kind, version: &VersionLabel, source: &str, strategy: &Strategy) -> Request {
     Request {
         deployment: state.last_deployment.next(),
         kind,
         version: version.clone(),
         source: source.to_owned(),
-        strategy,
+        strategy: strategy.clone(),
         break_contract: false,
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::deploy::pools::Pools;
 use crate::deploy::strategy::{self, Moves};
-use crate::deploy::{Decision, Input, Preparation, Wait, facts, promise, routing, schema, steps, strays};
+use crate::deploy::{
+    Decision, Input, Preparation, Wait, canary, facts, guard, promise, routing, schema, steps, strays,
+};
 use crate::spec::Strategy;
 use crate::workflow::{Action, Deployment, Phase, Stage};
 
@@ -20,6 +22,9 @@ pub fn decide(input: &Input<'_>) -> Decision {
     }
     if let Some((_, Some(until))) = routing::gate(input) {
         decision.wait(Wait::Held { until });
+    }
+    if input.state.deployment.as_ref().is_some_and(|d| guard::is_watched(input, d)) {
+        decision.look_again(input.now + guard::GLANCE);
     }
     steps::starts(input, &moves, &mut decision);
     if input.observed.traffic.is_none() {
@@ -77,16 +82,17 @@ fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision
         Phase::Expanding => steady_at_old(input, deployment),
         Phase::Shifting => {
             strays::waits(input).into_iter().chain(promise::wait(input)).for_each(|wait| decision.wait(wait));
+            canary::wait(input, deployment).into_iter().for_each(|wait| decision.wait(wait));
             strategy::shift(deployment, pools)
         }
         Phase::Baking => {
             let until = facts::baked_at(input, deployment);
             let bake_end = deployment.phase_since + input.spec.deploy.bake;
-            let flip = matches!(deployment.request.strategy, Strategy::Flip(_));
-            if input.now < bake_end || !flip {
-                decision.wait(Wait::Baking { until: if flip { bake_end } else { until } });
+            let second = !matches!(deployment.request.strategy, Strategy::Rolling(_));
+            if input.now < bake_end || !second {
+                decision.wait(Wait::Baking { until: if second { bake_end } else { until } });
             }
-            if flip && deployment.from.is_some() {
+            if second && deployment.from.is_some() {
                 decision.wait(Wait::Warm { until });
             }
             if let Some(sessions) = facts::held(input, deployment) {
@@ -102,11 +108,10 @@ fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision
     }
 }
 
-/// Instances of the old version that died are not replaced while a deliverable is unpacked: starts go to the goal
-/// only, and those of the old one that are ready are given requests.
+/// The old version is kept at its number while nothing of the new one runs.
 fn steady_at_old(input: &Input<'_>, deployment: &Deployment) -> Moves {
-    let pools = Pools::of(input, deployment.from.as_ref());
-    Moves { start: 0, drain: Vec::new(), ..strategy::keep(&pools) }
+    let kept = strategy::keep(&Pools::of(input, deployment.from.as_ref()));
+    Moves { start: 0, restore: kept.start, drain: Vec::new(), ..kept }
 }
 
 #[cfg(test)]

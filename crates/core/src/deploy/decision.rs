@@ -78,9 +78,13 @@ pub struct Decision {
 impl Decision {
     pub(crate) fn wait(&mut self, wait: Wait) {
         if let Some(until) = wait.until() {
-            self.wake_at = Some(self.wake_at.map_or(until, |at| at.min(until)));
+            self.look_again(until);
         }
         self.waits.push(wait);
+    }
+
+    pub(crate) fn look_again(&mut self, at: Timestamp) {
+        self.wake_at = Some(self.wake_at.map_or(at, |known| known.min(at)));
     }
 }
 

@@ -5,7 +5,7 @@ use crate::base::{Digest, InstanceId, Millis, Timestamp, VersionLabel};
 use crate::contract::{Comparison, Contract};
 use crate::deploy::decision::Preparation;
 use crate::deploy::pools::Pools;
-use crate::deploy::{Input, Wait, backoff, guard, promise, schema, strategy, strays};
+use crate::deploy::{Input, Wait, backoff, canary, guard, promise, schema, strategy, strays};
 use crate::fleet::{Exit, RunStatus};
 use crate::spec::{Pin, Strategy};
 use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason, Receipt, Stage};
@@ -95,6 +95,9 @@ fn of_deployment(input: &Input<'_>, deployment: &Deployment) -> Vec<Event> {
     }
     if deployment.phase == Phase::Expanding && schema::is_there(input, deployment) {
         return expanded(input, deployment);
+    }
+    if let Some(watched) = guard::watched(input, deployment) {
+        return vec![watched];
     }
     if let Some(reason) = guard::verdict(input, deployment) {
         return vec![Event::TurnedBack { deployment: id, reason }];
@@ -192,6 +195,9 @@ fn next_phase(input: &Input<'_>, deployment: &Deployment) -> Option<Event> {
             if back && goal_is_hopeless(input, deployment) {
                 return Some(finished(input, deployment));
             }
+            if let Some(fact) = canary::fact(input, deployment) {
+                return Some(fact);
+            }
             let complete = strategy::shift(deployment, &pools).complete;
             if complete { entered(if back { Phase::Retiring } else { Phase::Baking }) } else { None }
         }
@@ -211,8 +217,8 @@ fn next_phase(input: &Input<'_>, deployment: &Deployment) -> Option<Event> {
 pub(super) fn baked_at(input: &Input<'_>, deployment: &Deployment) -> Timestamp {
     let bake = match &deployment.request.strategy {
         _ if deployment.from.is_none() => Millis::ZERO,
-        Strategy::Flip(flip) => input.spec.deploy.bake.max(flip.warm),
-        Strategy::Rolling(_) => input.spec.deploy.bake,
+        _ if deployment.canary.promoted => Millis::ZERO,
+        strategy => input.spec.deploy.bake.max(strategy.warm()),
     };
     deployment.phase_since + bake
 }
@@ -223,7 +229,8 @@ pub(super) fn held(input: &Input<'_>, deployment: &Deployment) -> Option<Wait> {
     let version = deployment.from.as_ref()?;
     let flip = matches!(deployment.request.strategy, Strategy::Flip(_));
     let limit = deployment.phase_since + spec.limit;
-    if spec.pin != Pin::Stay || !flip || deployment.turned_back().is_some() || input.now >= limit {
+    let over = deployment.turned_back().is_some() || deployment.canary.promoted || input.now >= limit;
+    if spec.pin != Pin::Stay || !flip || over {
         return None;
     }
     let report = input.observed.traffic.as_ref();

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::{Generation, InstanceId, Timestamp, VersionLabel};
+use crate::base::{Generation, InstanceId, Share, Timestamp, VersionLabel};
 use crate::contract::Operation;
-use crate::deploy::Input;
+use crate::deploy::{Input, canary};
 use crate::deploy::strategy::Moves;
 use crate::spec::{AssetSpec, ListenSpec, Pin, ServiceSpec, Strategy};
 use crate::traffic::asset::CONVENTIONS;
-use crate::traffic::session::shares;
-use crate::traffic::{Gate, Listener, LiveVersion, Member, Role, Route, RouteContract, Sessions, Table};
-use crate::workflow::{Instance, Phase, Stage};
+use crate::traffic::session::{places, shares};
+use crate::traffic::{Chosen, Gate, Listener, LiveVersion, Member, Role, Route, RouteContract, Sessions, Table};
+use crate::workflow::{Deployment, Instance, Phase, Stage};
 
 /// The table that ought to be in force after `moves`. None: the one that is in force is right.
 pub(super) fn table(input: &Input<'_>, moves: &Moves) -> Option<Table> {
@@ -98,7 +98,10 @@ fn sessions(input: &Input<'_>, members: &[Member]) -> Sessions {
     let serving = |version: &&VersionLabel| {
         members.iter().filter(|m| m.role == Role::Serve && m.version == **version).count() as u32
     };
-    let shares = shares(&order.iter().map(serving).collect::<Vec<_>>());
+    let serving: Vec<u32> = order.iter().map(serving).collect();
+    let new = serving.first().copied().unwrap_or_default();
+    let canary = deployment.and_then(|d| canary::share(d, new, input.wanted()));
+    let shares = shares(canary, &serving);
     let forward = deployment.is_none_or(|d| d.turned_back().is_none());
     let from = deployment.and_then(|d| d.from.as_ref());
     let kept = stay
@@ -121,7 +124,21 @@ fn sessions(input: &Input<'_>, members: &[Member]) -> Sessions {
         pins: stay || spec.pin == Pin::Forward && several,
         idle: spec.idle,
         versions: order.into_iter().zip(&shares).map(live).collect(),
+        chosen: deployment.filter(|_| new > 0).and_then(chosen),
     }
+}
+
+/// Who gets the new version of a canary whatever its share is.
+fn chosen(deployment: &Deployment) -> Option<Chosen> {
+    let canary = canary::spec(deployment).filter(|_| deployment.phase == Phase::Shifting)?;
+    let chosen = Chosen { headers: canary.headers.clone(), cookies: canary.cookies.clone() };
+    (!chosen.is_empty()).then_some(chosen)
+}
+
+/// Whether a table gives this part of the clients to a version.
+pub(super) fn gives(table: &Table, version: &VersionLabel, share: Share) -> bool {
+    let mut versions = table.routes.iter().flat_map(|route| &route.sessions.versions);
+    versions.any(|live| live.version == *version && live.share == places(share))
 }
 
 /// The operations that clients of any version that lives may call.

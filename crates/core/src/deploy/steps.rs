@@ -1,6 +1,6 @@
 //! From the moves of a strategy, and from what is left over of earlier ones, to actions.
 
-use crate::base::{InstanceId, Timestamp};
+use crate::base::{InstanceId, Timestamp, VersionLabel};
 use crate::deploy::strategy::Moves;
 use crate::deploy::{Decision, Input, Wait, backoff};
 use crate::fleet::RunStatus;
@@ -21,21 +21,31 @@ pub(super) fn starts(input: &Input<'_>, moves: &Moves, decision: &mut Decision) 
             decision.wait(Wait::NotReady { instance: id, health, until });
         }
     }
-    let Some(version) = input.state.goal().filter(|_| moves.start > 0) else { return };
+    let mut id = input.state.last_instance;
+    let left = input.state.deployment.as_ref().and_then(|deployment| deployment.from.as_ref());
+    for (version, number) in [(left, moves.restore), (input.state.goal(), moves.start)] {
+        let Some(version) = version.filter(|version| number > 0 && may_start(input, version, decision)) else {
+            continue;
+        };
+        for _ in 0..number {
+            id = id.next();
+            decision.actions.push(Action::Start { instance: id, version: version.clone() });
+        }
+    }
+}
+
+/// Whether a version that died of late is started again already.
+fn may_start(input: &Input<'_>, version: &VersionLabel, decision: &mut Decision) -> bool {
     if let Some(record) = input.state.crashes.get(version) {
         let until = backoff::not_before(&input.spec.run.restart, record);
         if input.now < until {
             let (version, record) = (version.clone(), record.clone());
             let (crashes, instance, exit) = (record.count, record.instance, record.exit);
             decision.wait(Wait::Backoff { version, crashes, instance, exit, until });
-            return;
+            return false;
         }
     }
-    let mut id = input.state.last_instance;
-    for _ in 0..moves.start {
-        id = id.next();
-        decision.actions.push(Action::Start { instance: id, version: version.clone() });
-    }
+    true
 }
 
 /// Instances that are on their way out (those that the moves call back are not): stopped once nothing is in flight, removed once they have ended.

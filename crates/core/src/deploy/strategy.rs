@@ -1,9 +1,10 @@
 //! How a new version replaces the old one: one small file per strategy, all over the same moves.
 
+mod canary;
 mod flip;
 mod rolling;
 
-use crate::base::InstanceId;
+use crate::base::{InstanceId, Share};
 use crate::deploy::Wait;
 use crate::deploy::pools::Pools;
 use crate::spec::Strategy;
@@ -16,6 +17,8 @@ pub(super) use rolling::Limits;
 pub struct Moves {
     /// So many new instances are to be started.
     pub start: u32,
+    /// So many of the version that is being left are to be started, in place of those that died.
+    pub restore: u32,
     /// These are given requests.
     pub serve: Vec<InstanceId>,
     /// These are given only requests that ask for their version, and kept running.
@@ -34,6 +37,25 @@ pub fn shift(deployment: &Deployment, pools: &Pools) -> Moves {
         _ if deployment.from.is_none() => hold(pools),
         Strategy::Rolling(spec) => rolling::moves(&Limits::of(spec, pools.wanted), pools),
         Strategy::Flip(_) => flip::moves(pools, deployment.turned_back().is_some()),
+        Strategy::Canary(_) if deployment.turned_back().is_some() => flip::moves(pools, true),
+        Strategy::Canary(spec) => canary::moves(spec, &deployment.canary, pools),
+    }
+}
+
+/// How many instances a part of the clients needs.
+pub fn needed(share: Share, wanted: u32) -> u32 {
+    share.of_rounded_up(wanted).max(1)
+}
+
+impl Moves {
+    /// Keeps the others at the wanted number, too: their pool is what all that goes wrong falls back on.
+    fn keep_others(&mut self, pools: &Pools) {
+        let staying = pools.others.iter().filter(|c| !c.leaves()).copied().collect();
+        let alone = Pools { wanted: pools.wanted, goal: staying, others: Vec::new() };
+        let kept = rolling::fill(&Limits { surge: 0, ..Limits::all_at_once(pools.wanted) }, &alone);
+        self.restore = kept.start;
+        self.serve.extend(kept.serve);
+        self.drain.extend(kept.drain);
     }
 }
 
@@ -54,7 +76,7 @@ pub fn keep(pools: &Pools) -> Moves {
 pub fn floor(strategy: &Strategy, wanted: u32) -> u32 {
     match strategy {
         Strategy::Rolling(spec) => Limits::of(spec, wanted).floor,
-        Strategy::Flip(_) => wanted,
+        Strategy::Flip(_) | Strategy::Canary(_) => wanted,
     }
 }
 
@@ -62,6 +84,6 @@ pub fn floor(strategy: &Strategy, wanted: u32) -> u32 {
 pub fn peak(strategy: &Strategy, wanted: u32) -> u32 {
     match strategy {
         Strategy::Rolling(spec) => wanted + Limits::of(spec, wanted).surge,
-        Strategy::Flip(_) => wanted * 2,
+        Strategy::Flip(_) | Strategy::Canary(_) => wanted * 2,
     }
 }

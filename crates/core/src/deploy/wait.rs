@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{InstanceId, Millis, Revision, Timestamp, VersionLabel};
+use crate::base::{InstanceId, Millis, Revision, Share, Timestamp, VersionLabel};
 use crate::database::Job;
 use crate::fleet::Exit;
 use crate::traffic::{Health, InFlight};
+use crate::workflow::Finding;
 
 /// Something that is waited for. Each says what, and until when where there is an end to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +163,43 @@ pub enum Wait {
     ProxyAway,
     /// Somebody paused the deployment.
     Paused,
+    /// The clients of a canary's step come to the new version, or stay there for as long as the step lasts.
+    Step {
+        /// The step, from 1.
+        at: usize,
+        /// Out of so many.
+        of: usize,
+        /// The part of the clients.
+        share: Share,
+        /// When it has lasted long enough. None: they are not there yet.
+        until: Option<Timestamp>,
+    },
+    /// It is not clear yet whether the new version is good.
+    Unclear {
+        /// The canary's step, from 1.
+        at: usize,
+        /// Out of so many.
+        of: usize,
+        /// The part of the clients.
+        share: Share,
+        /// What is not clear.
+        finding: Finding,
+        /// Until then it may become clear.
+        until: Timestamp,
+    },
+    /// Somebody must say whether a canary may go on.
+    Promotion {
+        /// The canary's step, from 1.
+        at: usize,
+        /// Out of so many.
+        of: usize,
+        /// The part of the clients.
+        share: Share,
+        /// What is not clear.
+        finding: Finding,
+        /// When it goes back if nobody does.
+        until: Timestamp,
+    },
     /// Somebody has new requests wait.
     Held {
         /// Until then.
@@ -184,7 +222,10 @@ impl Wait {
             | Wait::Kept { until, .. }
             | Wait::Settling { until, .. }
             | Wait::Promise { until, .. }
+            | Wait::Unclear { until, .. }
+            | Wait::Promotion { until, .. }
             | Wait::Backoff { until, .. } => Some(*until),
+            Wait::Step { until, .. } => *until,
             Wait::Preparing { .. }
             | Wait::Schema { .. }
             | Wait::Clients { .. }
@@ -261,8 +302,22 @@ impl Wait {
                 )
             }
             Wait::PoolNotReady { ready, wanted } => {
-                format!("the flip waits until the whole pool is ready: {ready}/{wanted}")
+                format!("clients move when all of the new instances that they need are ready: {ready}/{wanted}")
             }
+            Wait::Step { at, of, share, until: Some(_) } => {
+                format!("step {at} of {of}: {share} of the clients are at the new version for another {left}")
+            }
+            Wait::Step { at, of, share, until: None } => {
+                format!("step {at} of {of}: {share} of the clients are to come to the new version")
+            }
+            Wait::Unclear { at, of, share, finding, .. } => format!(
+                "step {at} of {of} ({share}) goes on for {left} at most, until it is clear: {finding}; `tandem promote` \
+                 decides it now"
+            ),
+            Wait::Promotion { at, of, share, finding, .. } => format!(
+                "step {at} of {of} ({share}) waits for somebody, because nobody can tell: {finding}; `tandem promote` or \
+                 `tandem abort`; in {left} it goes back"
+            ),
             Wait::Floor { healthy, floor } => {
                 format!("nothing may leave: {healthy} healthy instances serve, the floor is {floor}")
             }

@@ -13,7 +13,8 @@ use super::listen::ListenSpec;
 use super::listen::Speaks;
 use super::problem::{Problem, ProblemCode};
 use super::rule::RuleSpec;
-use super::service::{ServiceSpec, StrategyKind};
+use super::deploy::StrategyKind;
+use super::service::{ServiceSpec};
 use super::session::Pin;
 use super::tls::{AcmeChallenge, AcmeSpec};
 
@@ -69,6 +70,7 @@ pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
     addresses_differ(&spec, &mut found);
     rule::rules_make_sense(&spec.rules, &mut found);
     rolling_can_move(&spec, &mut found);
+    canary_can_step(&spec, &mut found);
     database_has_its_variable(&spec, &mut found);
     needs_are_shared(&spec, &mut found);
     sessions_can_stay(&spec, &mut found);
@@ -240,6 +242,14 @@ fn sessions_can_stay(spec: &ServiceSpec, found: &mut Found) {
         let message = "`sessions.pin` keeps clients with the old version, and `deploy.strategy` takes its instances away one after the other";
         let help = "write deploy.strategy = \"flip\", which keeps the whole old pool, or pin = \"forward\"";
         contradiction(found, "sessions.pin", message.to_owned(), help);
+    }
+}
+
+/// The steps of a canary make sense together.
+fn canary_can_step(spec: &ServiceSpec, found: &mut Found) {
+    if let Some(problem) = spec.deploy.canary.problem().filter(|_| found.good(&["deploy.canary.steps"])) {
+        let help = "write for example [\"5% for 10m\", \"50% for 10m\"]";
+        contradiction(found, "deploy.canary.steps", format!("`deploy.canary.steps` {problem}"), help);
     }
 }
 

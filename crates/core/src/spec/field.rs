@@ -3,6 +3,7 @@
 //! The only place that maps the one to the other: reading and showing both go through [`visit`]. Tested by
 //! `check/tests.rs`: each key changes a field, and what is shown is read back equal.
 
+mod deploy;
 mod rule;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,9 @@ use super::contract::ContractSpec;
 use super::database::{Access, DatabaseSpec, Names, Naming};
 use super::listen::{Speaks, Told};
 use super::monitoring::{LogFormat, MonitoringSpec, Queries};
-use super::service::{DrainSpec, PortRange, Protocol, ServiceSpec, Signal, StrategyKind};
+use super::deploy::StrategyKind;
+use super::guard::Unclear;
+use super::service::{DrainSpec, PortRange, Protocol, ServiceSpec, Signal};
 use super::session::Pin;
 use super::text;
 use super::tls::{AcmeChallenge, ClientCertificate, TlsSpec, TlsVersion};
@@ -58,14 +61,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("run.restart.longest", &mut run.restart.longest);
     each("run.restart.forget", &mut run.restart.forget);
     visit_door(spec, each);
-    let deploy = &mut spec.deploy;
-    each("deploy.strategy", &mut deploy.strategy);
-    each("deploy.batch", &mut deploy.rolling.batch);
-    each("deploy.surge", &mut deploy.rolling.surge);
-    each("deploy.floor", &mut deploy.rolling.floor);
-    each("deploy.bake", &mut deploy.bake);
-    each("deploy.flip.warm", &mut deploy.flip.warm);
-    each("deploy.guard.crashes", &mut deploy.guard.crashes);
+    deploy::visit(&mut spec.deploy, each);
     let timeouts = &mut spec.timeouts;
     each("timeouts.head", &mut timeouts.head);
     each("timeouts.body", &mut timeouts.body);
@@ -411,6 +407,7 @@ from_text!(Share, |text| text.parse().ok(), ToString::to_string);
 from_text!(LogFormat, LogFormat::named, |format| format.name().to_owned());
 from_text!(Queries, Queries::named, |queries| queries.name().to_owned());
 from_text!(StrategyKind, StrategyKind::named, |kind| kind.name().to_owned());
+from_text!(Unclear, Unclear::named, |unclear| unclear.name().to_owned());
 from_text!(Pin, Pin::named, |pin| pin.name().to_owned());
 from_text!(Names, Names::named, |names| names.name().to_owned());
 from_text!(Protocol, Protocol::named, |protocol| protocol.name().to_owned());

@@ -5,6 +5,7 @@
 
 mod balance;
 mod data;
+mod deploy;
 mod door;
 mod monitoring;
 mod rule;
@@ -135,7 +136,7 @@ pub(super) static FILE: &[Key] =
             "What is done with some requests; the first one in the file that fits is obeyed.",
         )
         .also(&["rules", "route", "routes"]),
-        key("deploy", Kind::Table(DEPLOY), "", "How a new version replaces the old one."),
+        key("deploy", Kind::Table(deploy::DEPLOY), "", "How a new version replaces the old one."),
         key("timeouts", Kind::Table(TIMEOUTS), "", "How long each phase of a request may take."),
         key(
             "limits",
@@ -267,49 +268,6 @@ static RESTART: &[Key] = &[
     ),
     key("longest", Kind::Length(Millis(10), HOUR), "\"60s\"", "The longest wait."),
     key("forget", SOME_TIME, "\"60s\"", "A run of this length begins the count anew."),
-];
-
-static DEPLOY: &[Key] = &[
-    key(
-        "strategy",
-        Kind::OneOf(word::STRATEGIES, word::strategy),
-        "\"rolling\"",
-        "The strategy of deployments that name none.",
-    ),
-    key("batch", Kind::Amount, "\"25%\"", "rolling: how many instances are replaced at a time.")
-        .also(&["parallelism"]),
-    key(
-        "surge",
-        Kind::Amount,
-        "1",
-        "rolling: how many instances there may be beyond the wanted number. Not set: as many as batch.",
-    )
-    .also(&["max_surge", "maxSurge"]),
-    key(
-        "floor",
-        Kind::Amount,
-        "\"75%\"",
-        "rolling: how many instances must serve at all times. Not set: all that surge allows to keep.",
-    )
-    .also(&["min_healthy", "min_available", "minAvailable"]),
-    key(
-        "bake",
-        UP_TO_A_DAY,
-        "\"10s\"",
-        "How long the new version is watched under traffic before it counts as done.",
-    ),
-    key("flip", Kind::Table(FLIP), "{ warm = \"30s\" }", "Parameters of the strategy flip."),
-    key("guard", Kind::Table(GUARD), "{ crashes = 1 }", "What makes a deployment go back by itself."),
-    not_yet("canary", "the strategy canary"),
-];
-
-static FLIP: &[Key] =
-    &[key("warm", UP_TO_A_DAY, "\"30s\"", "How long the old pool is kept running after the switch.")];
-
-static GUARD: &[Key] = &[
-    key("crashes", Kind::Number(0, 1000), "1", "So many new instances may die after having been ready."),
-    not_yet("errors", "a guard on the share of errors"),
-    not_yet("p99", "a guard on latency"),
 ];
 
 static TIMEOUTS: &[Key] = &[

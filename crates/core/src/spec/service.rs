@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Amount, Millis, ServiceName};
+use crate::base::{Millis, ServiceName};
 
 use super::balance::BalanceSpec;
 use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
+use super::deploy::DeploySpec;
 use super::limit::{LimitSpec, TimeoutSpec};
 use super::listen::ListenSpec;
 use super::monitoring::MonitoringSpec;
@@ -301,130 +302,5 @@ pub struct RestartSpec {
 impl Default for RestartSpec {
     fn default() -> Self {
         RestartSpec { first: Millis(100), longest: Millis::from_secs(60), forget: Millis::from_secs(60) }
-    }
-}
-
-/// How a new version replaces the old one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeploySpec {
-    /// The strategy of deployments that name none.
-    pub strategy: StrategyKind,
-    /// The parameters of `rolling`.
-    pub rolling: RollingSpec,
-    /// The parameters of `flip`.
-    pub flip: FlipSpec,
-    /// How long the new version is watched under traffic before the deployment counts as done.
-    pub bake: Millis,
-    /// What makes a deployment go back by itself.
-    pub guard: GuardSpec,
-}
-
-impl Default for DeploySpec {
-    fn default() -> Self {
-        DeploySpec {
-            strategy: StrategyKind::Rolling,
-            rolling: RollingSpec::default(),
-            flip: FlipSpec::default(),
-            bake: Millis::from_secs(10),
-            guard: GuardSpec::default(),
-        }
-    }
-}
-
-impl DeploySpec {
-    /// The strategy of the given kind with this configuration's parameters.
-    pub fn strategy(&self, kind: StrategyKind) -> Strategy {
-        match kind {
-            StrategyKind::Rolling => Strategy::Rolling(self.rolling),
-            StrategyKind::Flip => Strategy::Flip(self.flip),
-        }
-    }
-}
-
-/// The names of the strategies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StrategyKind {
-    /// A few at a time.
-    Rolling,
-    /// A second pool, switched to at one instant.
-    Flip,
-}
-
-impl StrategyKind {
-    /// The name, as the configuration and the command line have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            StrategyKind::Rolling => "rolling",
-            StrategyKind::Flip => "flip",
-        }
-    }
-
-    /// The strategy of that name.
-    pub fn named(name: &str) -> Option<StrategyKind> {
-        [StrategyKind::Rolling, StrategyKind::Flip].into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// A strategy with its parameters, as a deployment carries it out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Strategy {
-    /// A few at a time.
-    Rolling(RollingSpec),
-    /// A second pool, switched to at one instant.
-    Flip(FlipSpec),
-}
-
-impl Strategy {
-    /// The name of the strategy.
-    pub fn kind(&self) -> StrategyKind {
-        match self {
-            Strategy::Rolling(_) => StrategyKind::Rolling,
-            Strategy::Flip(_) => StrategyKind::Flip,
-        }
-    }
-}
-
-/// Parameters of `rolling`. `floor` and `surge` can't be all of the pool and none at once: then nothing could move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RollingSpec {
-    /// How many instances are replaced at a time. At least 1 in effect.
-    pub batch: Amount,
-    /// How many instances there may be beyond the wanted number. None: as many as `batch`.
-    pub surge: Option<Amount>,
-    /// How many instances must serve at all times. None: all that the surge allows to keep.
-    pub floor: Option<Amount>,
-}
-
-impl Default for RollingSpec {
-    fn default() -> Self {
-        RollingSpec { batch: Amount::Count(1), surge: None, floor: None }
-    }
-}
-
-/// Parameters of `flip`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlipSpec {
-    /// How long the old pool is kept running after the switch, so that going back is one table swap.
-    pub warm: Millis,
-}
-
-impl Default for FlipSpec {
-    fn default() -> Self {
-        FlipSpec { warm: Millis::from_secs(30) }
-    }
-}
-
-/// What makes a deployment go back by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GuardSpec {
-    /// So many instances of the new version may die after having been ready; one more and the deployment goes back.
-    pub crashes: u32,
-}
-
-impl Default for GuardSpec {
-    fn default() -> Self {
-        GuardSpec { crashes: 1 }
     }
 }

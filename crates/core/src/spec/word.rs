@@ -4,6 +4,8 @@
 
 use super::balance::Policy;
 use super::database::{Access, Names, Naming};
+use super::deploy::StrategyKind;
+use super::guard::Unclear;
 use super::listen::{Speaks, Told};
 use super::monitoring::{LogFormat, Queries};
 use super::service::Protocol;
@@ -13,8 +15,6 @@ use super::tls::{AcmeChallenge, ClientCertificate, TlsVersion};
 
 /// Signals by which an app may be asked to stop.
 pub(super) static SIGNALS: &[&str] = &["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"];
-/// Strategies that there are.
-pub(super) static STRATEGIES: &[&str] = &["rolling", "flip"];
 
 /// What instances speak.
 pub(super) fn protocol(text: &str) -> Result<String, Wrong> {
@@ -102,15 +102,25 @@ pub(super) fn signal(text: &str) -> Result<String, Wrong> {
 
 pub(super) fn strategy(text: &str) -> Result<String, Wrong> {
     match text.trim() {
-        "canary" => Err(Wrong::new(
-            "is \"canary\", which is not part of this version of Tandem yet",
-            "use \"rolling\" or \"flip\"",
-        )),
         "blue-green" | "blue_green" | "bluegreen" | "atomic" | "red-black" => {
             Err(Wrong::new(format!("is {}, another name", quoted(text)), "Tandem calls that \"flip\""))
         }
-        name => one_of(text, name, STRATEGIES),
+        name => one_of(text, name, StrategyKind::ALL),
     }
+}
+
+/// What is done with a canary that can't be judged.
+pub(super) fn unclear(text: &str) -> Result<String, Wrong> {
+    let ours = match text.trim() {
+        "wait" | "pause" | "manual" => "ask",
+        "promote" | "go" | "continue" => "pass",
+        "rollback" | "abort" | "fail" => "back",
+        name => return one_of(text, name, Unclear::ALL),
+    };
+    Err(Wrong::new(
+        format!("is {}, another name", quoted(text)),
+        format!("Tandem calls that {}", quoted(ours)),
+    ))
 }
 
 /// The canonical word, if it is one of the known ones.

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::Answers;
 use crate::base::{Generation, InstanceId, Millis, ServiceName, VersionLabel};
 
 /// What one run of the proxy has seen so far.
@@ -21,6 +22,10 @@ pub struct TrafficReport {
     /// The sessions of each service's versions, as far as clients are held to them.
     #[serde(default)]
     pub sessions: BTreeMap<ServiceName, BTreeMap<VersionLabel, SessionReport>>,
+    /// The answers of each service's versions, as long as anything of a version is in the table or was of late. What a proxy
+    /// that was taken over from still sees is not in it.
+    #[serde(default)]
+    pub answers: BTreeMap<ServiceName, BTreeMap<VersionLabel, Answers>>,
 }
 
 impl TrafficReport {

@@ -7,9 +7,12 @@
 //!
 //! Knows neither HTTP nor instances. Tested in place.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Millis, VersionKey, VersionLabel};
+use crate::base::{Millis, Share, VersionKey, VersionLabel};
+use crate::spec::ANY_VALUE;
 
 /// The number of places in the order of clients.
 pub const PLACES: u32 = 1 << 16;
@@ -25,6 +28,35 @@ pub struct Sessions {
     pub idle: Millis,
     /// The versions that live, the one first to which clients move.
     pub versions: Vec<LiveVersion>,
+    /// Who gets the first version whatever its share is. None: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Chosen>,
+}
+
+/// Requests that get a version because of what they say: any of these.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Chosen {
+    /// Header fields, by their names in lower case, with the whole value or `*` for any.
+    pub headers: BTreeMap<String, String>,
+    /// Cookies, the same.
+    pub cookies: BTreeMap<String, String>,
+}
+
+impl Chosen {
+    /// Whether nobody is.
+    pub fn is_empty(&self) -> bool {
+        self.headers.is_empty() && self.cookies.is_empty()
+    }
+
+    /// Whether a header field is one of those; its name in lower case.
+    pub fn by_header(&self, name: &str, value: &str) -> bool {
+        self.headers.get(name).is_some_and(|wanted| wanted == ANY_VALUE || wanted == value)
+    }
+
+    /// Whether a cookie is one of those.
+    pub fn by_cookie(&self, name: &str, value: &str) -> bool {
+        self.cookies.get(name).is_some_and(|wanted| wanted == ANY_VALUE || wanted == value)
+    }
 }
 
 /// A version that clients can be served by.
@@ -51,6 +83,8 @@ pub struct Asked<'a> {
     pub label: Option<&'a str>,
     /// The value of the cookie.
     pub cookie: Option<&'a str>,
+    /// Whether it is one of those that get the first version.
+    pub chosen: bool,
 }
 
 /// Where a request goes. Positions are those in [`Sessions::versions`].
@@ -100,6 +134,9 @@ pub fn place(sessions: &Sessions, asked: Asked<'_>, random: u32) -> Placement {
     if let Some(version) = labelled {
         return Placement::Preferred { version, client, tell: false };
     }
+    if asked.chosen {
+        return Placement::Preferred { version: 0, client, tell: false };
+    }
     let before = cookie.filter(|_| sessions.pins).and_then(|(key, _)| by_key(key));
     if let Some(version) = before.filter(|&at| versions.get(at).is_some_and(|v| v.holds)) {
         return Placement::Preferred { version, client, tell: client.is_none() };
@@ -125,13 +162,30 @@ pub fn cookie(key: &VersionKey, client: u32) -> String {
     format!("{key}.{client:08x}")
 }
 
-/// The shares of versions with so many instances each; they add up to [`PLACES`] if there is any.
-pub fn shares(instances: &[u32]) -> Vec<u32> {
+/// The shares of versions with so many instances each; they add up to [`PLACES`] if there is any. `first`: the part of the
+/// first one, if it is not to be as large as its pool and there are others.
+pub fn shares(first: Option<Share>, instances: &[u32]) -> Vec<u32> {
+    if let (Some(share), Some((1.., others))) = (first, instances.split_first())
+        && others.iter().any(|count| *count > 0)
+    {
+        let first = places(share);
+        return [first].into_iter().chain(divided(PLACES - first, others)).collect();
+    }
+    divided(PLACES, instances)
+}
+
+/// So many places are a part of the clients.
+pub fn places(share: Share) -> u32 {
+    share.of(u64::from(PLACES)) as u32
+}
+
+/// `places` in proportion to the instances.
+fn divided(places: u32, instances: &[u32]) -> Vec<u32> {
     let all: u64 = instances.iter().map(|&count| u64::from(count)).sum();
     let (mut before, mut placed) = (0, 0);
     let part = |count: u32| {
         before += u64::from(count);
-        let end = (u64::from(PLACES) * before).checked_div(all).unwrap_or(0) as u32;
+        let end = (u64::from(places) * before).checked_div(all).unwrap_or(0) as u32;
         let share = end - placed;
         placed = end;
         share
@@ -149,9 +203,9 @@ mod tests {
     }
 
     fn sessions(new: u32, of: u32) -> Sessions {
-        let [new, old] = shares(&[new, of - new])[..] else { panic!("two shares") };
+        let [new, old] = shares(None, &[new, of - new])[..] else { panic!("two shares") };
         let versions = vec![live("v2", new, true), live("v1", old, false)];
-        Sessions { cookie: "tandem".to_owned(), pins: true, idle: Millis::ZERO, versions }
+        Sessions { cookie: "tandem".to_owned(), pins: true, idle: Millis::ZERO, versions, chosen: None }
     }
 
     /// The version, and the cookie that the client has afterwards.
@@ -203,7 +257,7 @@ mod tests {
     fn links_reach_any_version_and_labels_only_known_ones() {
         let mut all = sessions(1, 4);
         all.versions.push(live("v3", 0, false));
-        let asked = |link, label, cookie| place(&all, Asked { link, label, cookie }, 0xffff_ffff);
+        let asked = |link, label, cookie| place(&all, Asked { link, label, cookie, chosen: false }, 0xffff_ffff);
         let old = Placement::Preferred { version: 1, client: Some(0xffff_ffff), tell: true };
         assert_eq!(asked(Some("key0v3"), None, None), Placement::Linked(Some(2)));
         assert_eq!(asked(Some("none"), None, Some("key0v3")), Placement::Linked(None));
@@ -240,8 +294,32 @@ mod tests {
     #[test]
     fn shares_add_up() {
         for counts in [&[1, 2][..], &[0, 3], &[3, 0], &[1, 1, 1], &[7]] {
-            assert_eq!(shares(counts).iter().sum::<u32>(), PLACES, "{counts:?}");
+            for first in [None, Some(Share::percent(5)), Some(Share::NONE)] {
+                assert_eq!(shares(first, counts).iter().sum::<u32>(), PLACES, "{counts:?} {first:?}");
+            }
         }
-        assert_eq!((shares(&[1, 3]), shares(&[0, 0])), (vec![PLACES / 4, 3 * (PLACES / 4)], vec![0, 0]));
+        let by_size = |counts: &[u32]| shares(None, counts);
+        assert_eq!((by_size(&[1, 3]), by_size(&[0, 0])), (vec![PLACES / 4, 3 * (PLACES / 4)], vec![0, 0]));
+    }
+
+    #[test]
+    fn a_canary_has_the_share_that_was_said_and_others_what_is_left() {
+        let half = Some(Share::HALF);
+        assert_eq!(shares(half, &[1, 3, 1]), [PLACES / 2, 3 * (PLACES / 8), PLACES / 8]);
+        assert_eq!(shares(Some(Share::NONE), &[1, 3]), [0, PLACES]);
+        assert_eq!(shares(half, &[0, 3]), [0, PLACES], "nothing of it serves");
+        assert_eq!(shares(half, &[2, 0]), [PLACES, 0], "nothing else serves");
+    }
+
+    #[test]
+    fn who_is_chosen_gets_the_first_version_and_is_told_nothing() {
+        let none = Sessions { pins: false, ..sessions(0, 4) };
+        let asked = Asked { chosen: true, ..Asked::default() };
+        let first = Placement::Preferred { version: 0, client: None, tell: false };
+        assert_eq!(place(&none, asked, 0xffff_ffff), first);
+        let by = |entries: &[(&str, &str)]| entries.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let chosen = Chosen { headers: by(&[("x-canary", "1")]), cookies: by(&[("beta", "*")]) };
+        assert!(chosen.by_header("x-canary", "1") && chosen.by_cookie("beta", "whatever"));
+        assert!(!chosen.by_header("x-canary", "2") && !chosen.by_header("beta", "1") && !chosen.by_cookie("x", "1"));
     }
 }

@@ -1,12 +1,13 @@
 //! A deployment in progress.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Revision, Timestamp, VersionLabel};
 use crate::contract::Comparison;
-use crate::traffic::Counts;
+use crate::traffic::{Answers, Counts};
 use crate::workflow::{Reason, Request, Stray};
 
 /// A deployment in progress, as folded from the journal.
@@ -45,6 +46,32 @@ pub struct Deployment {
     /// How the contract of the new version differs from that of the version before.
     #[serde(default)]
     pub comparison: Option<Comparison>,
+    /// From when on the new version is compared with the old one.
+    #[serde(default)]
+    pub watch: Option<Watch>,
+    /// How far a canary is.
+    #[serde(default)]
+    pub canary: CanaryProgress,
+}
+
+/// From when on versions are compared: what comes after it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The run of the proxy: sums of another one can't be compared with these.
+    pub run: u64,
+    /// The sums at its beginning, by version.
+    pub answers: BTreeMap<VersionLabel, Answers>,
+}
+
+/// How far a canary is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CanaryProgress {
+    /// The step that it is at or goes to, from 0. As many as there are steps: all clients are to follow.
+    pub step: usize,
+    /// Since when the clients of that step are at the new version.
+    pub reached_at: Option<Timestamp>,
+    /// Somebody said that it may go on.
+    pub promoted: bool,
 }
 
 /// A schema that was expanded for a deployment.

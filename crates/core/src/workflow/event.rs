@@ -1,17 +1,17 @@
 //! What the journal holds.
 
-use std::fmt;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeploymentId, Digest, InstanceId, Millis, Revision, Timestamp, VersionKey, VersionLabel};
-use crate::contract::{Break, Comparison, Contract};
+use crate::base::{DeploymentId, Digest, InstanceId, Revision, Timestamp, VersionKey, VersionLabel};
+use crate::contract::{Comparison, Contract};
 use crate::database::{Job, Standing};
 use crate::fleet::{Exit, Findings};
 use crate::spec::Strategy;
-use crate::traffic::{Counts, Gate, Health};
-use crate::workflow::{Action, Kind, Phase, Receipt, Stray};
+use crate::traffic::{Answers, Counts, Gate, Health};
+use crate::workflow::{Action, Finding, Kind, Phase, Reason, Receipt, Stray};
 
 /// An event with its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,41 @@ pub enum Event {
         deployment: DeploymentId,
         /// The phase.
         phase: Phase,
+    },
+    /// Somebody said that it may go on without waiting any longer for what the new version turns out to be.
+    Promoted {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// All steps at once, and not only this one.
+        whole: bool,
+    },
+    /// The new version is watched from now on.
+    Watched {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// The run of the proxy.
+        run: u64,
+        /// The sums by now, by version.
+        answers: BTreeMap<VersionLabel, Answers>,
+    },
+    /// The clients of a canary's step are at the new version.
+    Reached {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// The step, from 0.
+        step: usize,
+    },
+    /// A canary goes on to another step.
+    Stepped {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// The step, from 0.
+        step: usize,
+        /// Why.
+        passed: Passed,
+        /// What was found at the step before.
+        #[serde(default)]
+        findings: Vec<Finding>,
     },
     /// The deployment goes back to the version it came from.
     TurnedBack {
@@ -192,6 +227,18 @@ pub struct Request {
     pub break_contract: bool,
 }
 
+/// Why a canary went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Passed {
+    /// The new version was found good.
+    Good,
+    /// Nobody knows, and that was to be enough.
+    Unclear,
+    /// Somebody said so.
+    Asked,
+}
+
 /// What came of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "done")]
@@ -228,146 +275,6 @@ pub enum Outcome {
         /// The instance.
         instance: InstanceId,
     },
-}
-
-/// Why a deployment goes back. Each kind carries the value, the limit and the sample on which it was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "reason")]
-pub enum Reason {
-    /// Somebody asked for it.
-    Asked,
-    /// The deliverable could not be made ready.
-    NotPrepared {
-        /// Why, for people.
-        error: String,
-    },
-    /// Clients call what the new version does not do any more as it was promised.
-    BreaksContract {
-        /// What that is, a few of it.
-        breaks: Vec<Break>,
-        /// How many more operations there are.
-        more: usize,
-    },
-    /// The schema could not be expanded.
-    NotExpanded {
-        /// Why, for people.
-        error: String,
-    },
-    /// A new instance did not become healthy in time.
-    NotReady {
-        /// The instance.
-        instance: InstanceId,
-        /// How long it was given.
-        within: Millis,
-        /// What its last check met.
-        health: Health,
-    },
-    /// A new instance ended before it was ready.
-    EndedEarly {
-        /// The instance.
-        instance: InstanceId,
-        /// How.
-        exit: Exit,
-    },
-    /// Too many new instances died after they were ready.
-    Crashed {
-        /// The last of them.
-        instance: InstanceId,
-        /// How many died.
-        crashes: u32,
-        /// How many may.
-        limit: u32,
-    },
-    /// A new instance did not tell what its version promises, or nothing that can be used.
-    NoContract {
-        /// The instance.
-        instance: InstanceId,
-        /// Why, for people.
-        error: String,
-    },
-    /// Too few of the new instances that serve are healthy.
-    Unhealthy {
-        /// How many are healthy.
-        healthy: u32,
-        /// Out of so many.
-        of: u32,
-    },
-    /// A new instance uses the database and not as its revision.
-    Strayed(Stray),
-}
-
-impl Reason {
-    /// The instance at which it showed, if it was one.
-    pub fn instance(&self) -> Option<InstanceId> {
-        match self {
-            Reason::NotReady { instance, .. }
-            | Reason::EndedEarly { instance, .. }
-            | Reason::Crashed { instance, .. } => Some(*instance),
-            Reason::Asked
-            | Reason::NotPrepared { .. }
-            | Reason::BreaksContract { .. }
-            | Reason::NoContract { .. }
-            | Reason::NotExpanded { .. }
-            | Reason::Unhealthy { .. }
-            // What it does wrong is said in full.
-            | Reason::Strayed(_) => None,
-        }
-    }
-
-    /// Whether the deliverable was refused before anything of it had requests.
-    pub fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Reason::NotPrepared { .. }
-                | Reason::BreaksContract { .. }
-                | Reason::NoContract { .. }
-                | Reason::NotExpanded { .. }
-        )
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::Asked => f.write_str("somebody asked for it"),
-            Reason::NotPrepared { error } => write!(f, "the deliverable can't be used: {error}"),
-            Reason::BreaksContract { breaks, more } => {
-                f.write_str("it would break clients")?;
-                breaks.iter().try_for_each(|one| write!(f, "; {one}"))?;
-                if *more > 0 {
-                    write!(f, "; and {more} more operations")?;
-                }
-                f.write_str("; deploy it with --break-contract if that is meant")
-            }
-            Reason::NoContract { instance, error } => {
-                write!(f, "the contract of {instance} can't be used: {error}")
-            }
-            Reason::NotExpanded { error } => write!(f, "the schema can't be expanded: {error}"),
-            Reason::NotReady { instance, within, health } => {
-                write!(f, "{instance} was not ready within {within}: {}", last_answer(health))
-            }
-            Reason::EndedEarly { instance, exit: exit @ Exit::NotExecuted(_) } => {
-                write!(f, "{instance} {exit}")
-            }
-            Reason::EndedEarly { instance, exit } => write!(f, "{instance} {exit} before it was ready"),
-            Reason::Crashed { instance, crashes, limit } => {
-                write!(f, "crashes {crashes} > {limit}: {instance} was the last")
-            }
-            Reason::Unhealthy { healthy, of } => {
-                write!(f, "healthy new instances {healthy}/{of} < half")
-            }
-            Reason::Strayed(stray) => stray.fmt(f),
-        }
-    }
-}
-
-/// What the last health check met, for people.
-pub(crate) fn last_answer(health: &Health) -> &str {
-    match health {
-        Health::Unknown => "it was never checked",
-        Health::Up => "it is healthy",
-        Health::Failing { last } | Health::Down { last } => last,
-    }
 }
 
 /// What was found about an instance that does not do what it should.

@@ -3,10 +3,11 @@
 use crate::base::{Generation, InstanceId, Timestamp, VersionLabel};
 use crate::database::{ChangePhase, Job, Standing};
 use crate::fleet::Exit;
+use crate::spec::Strategy;
 use crate::traffic::{Role, Table};
 use crate::workflow::{
-    Action, CrashRecord, Deployment, Direction, Event, Expanded, Gated, Instance, Outcome, Phase, Recorded,
-    Release, Request, Schema, Stage, State, Verdict,
+    Action, CanaryProgress, CrashRecord, Deployment, Direction, Event, Expanded, Gated, Instance, Outcome, Phase, Recorded,
+    Release, Request, Schema, Stage, State, Verdict, Watch,
 };
 
 /// An event that does not fit the state before it. The journal is damaged, or a decision was wrong.
@@ -90,6 +91,10 @@ impl State {
             | Event::Compared { .. }
             | Event::Expanded { .. }
             | Event::Strayed { .. }
+            | Event::Promoted { .. }
+            | Event::Watched { .. }
+            | Event::Reached { .. }
+            | Event::Stepped { .. }
             | Event::Finished { .. } => self.deployment_moved(at, event),
         }
     }
@@ -121,6 +126,8 @@ impl State {
             expanded: None,
             stray: None,
             comparison: None,
+            watch: None,
+            canary: CanaryProgress::default(),
         });
         Ok(())
     }
@@ -136,6 +143,10 @@ impl State {
             | Event::Compared { deployment, .. }
             | Event::Expanded { deployment, .. }
             | Event::Strayed { deployment, .. }
+            | Event::Promoted { deployment, .. }
+            | Event::Watched { deployment, .. }
+            | Event::Reached { deployment, .. }
+            | Event::Stepped { deployment, .. }
             | Event::Finished { deployment, .. } => *deployment,
             Event::Diagnosed(diagnosis) => diagnosis.deployment,
             _ => return illegal("not an event of a deployment"),
@@ -151,7 +162,10 @@ impl State {
             Event::Entered { phase, .. } if *phase <= active.phase => {
                 return illegal(format!("{id} can't enter {phase} from {}", active.phase));
             }
-            Event::Entered { phase, .. } => (active.phase, active.phase_since) = (*phase, at),
+            Event::Entered { phase, .. } => {
+                (active.phase, active.phase_since) = (*phase, at);
+                active.canary.promoted = false;
+            }
             Event::TurnedBack { .. } if active.turned_back().is_some() => {
                 return illegal(format!("{id} goes back already"));
             }
@@ -168,6 +182,12 @@ impl State {
                 active.expanded = Some(Expanded { to: to.clone(), rows: *rows, took });
             }
             Event::Strayed { stray, .. } => active.stray = Some(stray.clone()),
+            Event::Promoted { .. } if active.turned_back().is_some() => {
+                return illegal(format!("{id} is promoted and goes back"));
+            }
+            event @ (Event::Promoted { .. } | Event::Watched { .. } | Event::Reached { .. } | Event::Stepped { .. }) => {
+                return active.watched(at, event);
+            }
             Event::Finished { receipt, .. } => {
                 if receipt.verdict == Verdict::Settled {
                     self.schema.settled_at = Some(at);
@@ -347,6 +367,39 @@ impl State {
         instance.move_to(Stage::Stopping, at);
         let count = self.crashes.get(version).map_or(0, |record| record.count).saturating_add(1);
         self.crashes.insert(version.clone(), CrashRecord { count, last: at, instance: id, exit });
+        Ok(())
+    }
+}
+
+impl Deployment {
+    /// The new version is watched, or a canary goes on.
+    fn watched(&mut self, at: Timestamp, event: &Event) -> Result<(), Illegal> {
+        let (id, now) = (self.request.deployment, self.canary);
+        let steps = match &self.request.strategy {
+            Strategy::Canary(canary) => canary.steps.len(),
+            Strategy::Rolling(_) | Strategy::Flip(_) => 0,
+        };
+        match event {
+            Event::Promoted { whole: true, .. } if now.step < steps => {
+                self.canary = CanaryProgress { step: steps, ..CanaryProgress::default() };
+            }
+            Event::Promoted { .. } => self.canary.promoted = true,
+            Event::Watched { run, answers, .. } => {
+                self.watch = Some(Watch { run: *run, answers: answers.clone() });
+            }
+            Event::Reached { step, .. } if *step != now.step || *step >= steps || now.reached_at.is_some() => {
+                return illegal(format!("{id} reached step {step} and was at {} of {steps}", now.step));
+            }
+            // What was seen before its share of the clients came does not count.
+            Event::Reached { .. } => (self.canary.reached_at, self.watch) = (Some(at), None),
+            Event::Stepped { step, .. } if *step != now.step + 1 || now.reached_at.is_none() => {
+                return illegal(format!("{id} steps from {} to {step}", now.step));
+            }
+            Event::Stepped { step, .. } => {
+                self.canary = CanaryProgress { step: *step, ..CanaryProgress::default() };
+            }
+            _ => {}
+        }
         Ok(())
     }
 }

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::base::DeploymentId;
     use crate::spec::{FlipSpec, Strategy};
-    use crate::workflow::{Direction, Kind, Phase, Reason, Request};
+    use crate::workflow::{CanaryProgress, Direction, Kind, Phase, Reason, Request};
 
     fn turned_back(reason: Reason) -> Deployment {
         Deployment {
@@ -169,6 +169,8 @@ mod tests {
             expanded: None,
             stray: None,
             comparison: None,
+            watch: None,
+            canary: CanaryProgress::default(),
         }
     }
 

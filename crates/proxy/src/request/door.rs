@@ -88,7 +88,7 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
     let route = find_route(door, host, target)?;
     let upgrade = found.protocol(method, http10, body);
     let id = found.id.unwrap_or_else(|| RequestId::from_random(door.random));
-    let (session, asset) = wants(door, route, method, target, &found);
+    let (session, asset) = wants(door, route, (method, target), &found, parsed.headers);
     let host_at = write_line(out, method, target, host);
     write_fields(out, parsed.headers, &passed, &found, &id);
     write_own(out, door, host, body, upgrade, &found);
@@ -117,9 +117,9 @@ pub(crate) fn admit(bytes: &[u8], door: &Door<'_>, out: &mut Vec<u8>) -> Result<
 fn wants(
     door: &Door<'_>,
     route: usize,
-    method: &str,
-    target: &str,
+    (method, target): (&str, &str),
     found: &Findings<'_>,
+    fields: &[httparse::Header<'_>],
 ) -> (Outcome, Option<usize>) {
     let Some(route) = door.routes.get(route) else { return (Outcome::Anywhere, None) };
     let safe = matches!(method, "GET" | "HEAD");
@@ -127,7 +127,8 @@ fn wants(
         Outcome::Anywhere
     } else {
         let secure = door.client.secure || door.client.trusted && found.told.is_secure();
-        session::read(&route.sessions, found.session, target, safe, secure, door.random[0] as u32)
+        let named = Fields { chosen: session::is_chosen(&route.sessions, fields), ..found.session };
+        session::read(&route.sessions, named, target, safe, secure, door.random[0] as u32)
     };
     let below = |folder: &String| target.starts_with(folder.as_str());
     let is_asset = safe && route.assets.iter().any(below);

@@ -39,6 +39,19 @@ pub(crate) enum Outcome {
 pub(super) struct Fields<'a> {
     pub(super) cookie: Option<&'a [u8]>,
     pub(super) deployment: Option<&'a [u8]>,
+    /// Whether it is one of those that get the version that comes.
+    pub(super) chosen: bool,
+}
+
+/// Whether a request is one of those that get the version that comes, by any of its fields.
+pub(super) fn is_chosen(sessions: &Sessions, fields: &[httparse::Header<'_>]) -> bool {
+    let Some(chosen) = &sessions.chosen else { return false };
+    fields.iter().any(|field| {
+        let Ok(text) = std::str::from_utf8(field.value) else { return false };
+        let mut cookies = pairs(text).filter(|_| field.name.eq_ignore_ascii_case("cookie"));
+        chosen.by_header(&field.name.to_ascii_lowercase(), text)
+            || cookies.any(|(name, value)| chosen.by_cookie(name, value))
+    })
 }
 
 /// Finds out where a request goes. `safe`: it changes nothing, so its client may be sent to the same place again. `secure`: it
@@ -62,6 +75,7 @@ pub(super) fn read(
         link: parameter(name),
         label: fields.deployment.and_then(text).or_else(|| parameter(LABEL)),
         cookie: fields.cookie.and_then(text).and_then(|cookies| value(cookies, name)),
+        chosen: fields.chosen,
     };
     let session = |at: usize, only, client, cookie| {
         let version = sessions.versions.get(at).map(|live| live.version.clone());
@@ -93,8 +107,13 @@ pub(super) fn read(
 
 /// A cookie's value, out of all that the client sent.
 fn value<'a>(cookies: &'a str, name: &str) -> Option<&'a str> {
-    let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.trim_matches('"'))
+    pairs(cookies).find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// Names and values of cookies.
+fn pairs(cookies: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.map(|(name, value)| (name, value.trim_matches('"')))
 }
 
 /// For as long as the browser is open, for every path, out of reach of scripts, and of clear text if it came without.
@@ -116,7 +135,7 @@ fn without(target: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use tandem_core::base::Millis;
-    use tandem_core::traffic::LiveVersion;
+    use tandem_core::traffic::{Chosen, LiveVersion};
     use tandem_core::traffic::session::PLACES;
 
     use super::*;
@@ -131,13 +150,14 @@ mod tests {
         };
         let versions =
             vec![live("v2", PLACES / 2, true), live("v1", PLACES / 2, false), live("v3", 0, false)];
-        Sessions { cookie: "tandem".to_owned(), pins: true, idle: Millis::ZERO, versions }
+        Sessions { cookie: "tandem".to_owned(), pins: true, idle: Millis::ZERO, versions, chosen: None }
     }
 
     fn at(target: &str, cookie: &str, deployment: &str, safe: bool) -> Outcome {
         let some = |text: &'static str| Some(text.as_bytes()).filter(|text| !text.is_empty());
         let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
-        let fields = Fields { cookie: some(leak(cookie)), deployment: some(leak(deployment)) };
+        let fields =
+            Fields { cookie: some(leak(cookie)), deployment: some(leak(deployment)), chosen: false };
         read(&sessions(), fields, target, safe, false, 0xf000_0001)
     }
 
@@ -161,6 +181,26 @@ mod tests {
         assert_eq!(version(&at("/x?dpl=v2&y", "tandem=secretv1.f0000001", "", true)), ("v2", false, None));
         assert_eq!(version(&at("/", "", "v2", false)), ("v2", false, None));
         assert_eq!(version(&at("/?dpl=v3", "tandem=secretv1.f0000001", "", true)), ("v1", false, None));
+    }
+
+    #[test]
+    fn who_is_chosen_gets_the_version_that_comes() {
+        let mut sessions = sessions();
+        let header = |name, value: &'static str| httparse::Header { name, value: value.as_bytes() };
+        assert!(!is_chosen(&sessions, &[header("X-Canary", "1")]), "nobody is");
+        let one = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
+        sessions.chosen = Some(Chosen { headers: one("x-canary", "1"), cookies: one("beta", "*") });
+        for (name, value, chosen) in [
+            ("X-Canary", "1", true),
+            ("X-Canary", "2", false),
+            ("Cookie", "a=b; beta=x", true),
+            ("Cookie", "beta", false),
+            ("Beta", "x", false),
+        ] {
+            assert_eq!(is_chosen(&sessions, &[header("Host", "a"), header(name, value)]), chosen, "{name}: {value}");
+        }
+        let outcome = read(&sessions, Fields { chosen: true, ..Fields::default() }, "/", true, false, 0xf000_0001);
+        assert_eq!(version(&outcome), ("v2", false, None));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tandem_core::base::{ServiceName, VersionLabel};
-use tandem_core::traffic::Member;
+use tandem_core::traffic::{Answers, Member};
 use tandem_core::traffic::metrics::{
     ConnectionMetrics, InstanceMetrics, InstanceNow, LogMetrics, Metrics, ServiceMetrics,
 };
@@ -25,7 +25,11 @@ const MOST_LEFT: usize = 1000;
 
 /// The meters of all instances. Of one series there is one meter, whatever becomes of the instance.
 #[derive(Debug, Default)]
-pub(super) struct Meters(BTreeMap<(InstanceKey, VersionLabel), Entry>);
+pub(super) struct Meters {
+    entries: BTreeMap<(InstanceKey, VersionLabel), Entry>,
+    /// What was measured of versions by meters that are forgotten, for as long as there are others of the same version.
+    forgotten: BTreeMap<(ServiceName, VersionLabel), Answers>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -39,19 +43,39 @@ impl Meters {
     pub(super) fn of(&mut self, service: &ServiceName, member: &Member, threads: usize) -> Arc<Meter> {
         let key = ((service.clone(), member.instance), member.version.clone());
         let make = || Entry { meter: Arc::new(Meter::new(threads)), left: None };
-        Arc::clone(&self.0.entry(key).or_insert_with(make).meter)
+        Arc::clone(&self.entries.entry(key).or_insert_with(make).meter)
+    }
+
+    /// The answers of a service's versions; their sums never sink.
+    fn answers(&self, service: &ServiceName) -> BTreeMap<VersionLabel, Answers> {
+        let mut answers: BTreeMap<VersionLabel, Answers> = BTreeMap::new();
+        let forgotten = self.forgotten.iter().map(|((name, version), sum)| (name, version, sum.clone()));
+        let known = self.entries.iter().map(|((key, version), entry)| (&key.0, version, entry.meter.answers()));
+        for (_, version, more) in forgotten.chain(known).filter(|(name, ..)| *name == service) {
+            let sum = answers.entry(version.clone()).or_default();
+            *sum = sum.plus(&more);
+        }
+        answers
     }
 
     /// Forgets what left long ago.
     fn forget(&mut self, now: u64, is_there: impl Fn(&InstanceKey, &VersionLabel) -> bool) {
         let mut times = Vec::new();
-        for ((key, version), entry) in &mut self.0 {
+        for ((key, version), entry) in &mut self.entries {
             entry.left = if is_there(key, version) { None } else { Some(entry.left.unwrap_or(now)) };
             times.extend(entry.left);
         }
         times.sort_unstable_by(|a, b| b.cmp(a));
         let oldest = now.saturating_sub(KEPT).max(times.get(MOST_LEFT).map_or(0, |time| time + 1));
-        self.0.retain(|_, entry| entry.left.is_none_or(|left| left >= oldest));
+        let old = |_: &_, entry: &mut Entry| entry.left.is_some_and(|left| left < oldest);
+        for ((key, version), entry) in self.entries.extract_if(.., old) {
+            let sum = self.forgotten.entry((key.0, version)).or_default();
+            *sum = sum.plus(&entry.meter.answers());
+        }
+        let entries = &self.entries;
+        self.forgotten.retain(|(service, version), _| {
+            entries.keys().any(|(key, known)| key.0 == *service && known == version)
+        });
     }
 }
 
@@ -60,6 +84,11 @@ impl Known {
     pub(super) fn forget_meters(&mut self, now: u64) {
         let Known { meters, instances, .. } = self;
         meters.forget(now, |key, version| instances.get(key).is_some_and(|i| i.version == *version));
+    }
+
+    /// The answers of a service's versions.
+    pub(super) fn answers(&self, service: &ServiceName) -> BTreeMap<VersionLabel, Answers> {
+        self.meters.answers(service)
     }
 
     fn services(&self, snapshot: &Snapshot, now: u64) -> BTreeMap<ServiceName, ServiceMetrics> {
@@ -74,7 +103,7 @@ impl Known {
             };
             services.insert(name.clone(), metrics);
         }
-        for ((key, version), entry) in &self.meters.0 {
+        for ((key, version), entry) in &self.meters.entries {
             let (name, id) = key;
             let Some(service) = services.get_mut(name) else { continue };
             let (requests, heads) = entry.meter.read();
@@ -129,6 +158,7 @@ impl Shared {
 mod tests {
     use tandem_core::base::InstanceId;
     use tandem_core::traffic::Role;
+    use tandem_core::traffic::metrics::{Method, StatusClass};
 
     use super::*;
 
@@ -152,7 +182,7 @@ mod tests {
         meters.forget(3_000 + KEPT, |_, _| true);
         meters.forget(4_000 + KEPT, |_, _| false);
         meters.forget(4_001 + 2 * KEPT, |_, _| false);
-        assert!(meters.0.is_empty(), "nobody asks for it any more");
+        assert!(meters.entries.is_empty(), "nobody asks for it any more");
     }
 
     #[test]
@@ -162,8 +192,30 @@ mod tests {
             meters.of(&service, &member(id), 1);
             meters.forget(id, |known, _| known.1.0 == id);
         }
-        assert!(meters.0.len() <= MOST_LEFT + 1, "{}", meters.0.len());
-        let newest = meters.0.keys().map(|((_, id), _)| id.0).max();
+        assert!(meters.entries.len() <= MOST_LEFT + 1, "{}", meters.entries.len());
+        let newest = meters.entries.keys().map(|((_, id), _)| id.0).max();
         assert_eq!(newest, Some(3 * MOST_LEFT as u64 - 1));
+    }
+
+    #[test]
+    fn what_a_version_answered_never_sinks_while_anything_of_it_is_known() {
+        let (mut meters, service) = (Meters::default(), "shop".parse().unwrap());
+        let failed = |meters: &mut Meters, id| {
+            let meter = meters.of(&service, &member(id), 1);
+            meter.shard(0).unwrap().end(Method::Get, StatusClass::ServerError);
+            meter.shard(0).unwrap().answered(3_000);
+        };
+        failed(&mut meters, 1);
+        failed(&mut meters, 2);
+        let sum = |meters: &Meters| meters.answers(&service).into_values().next();
+        assert_eq!(sum(&meters).map(|sum| (sum.all, sum.failed, sum.latencies.count())), Some((2, 2, 2)));
+        let only_two = |key: &InstanceKey, _: &VersionLabel| key.1 == InstanceId(2);
+        meters.forget(1_000, only_two);
+        meters.forget(1_001 + KEPT, only_two);
+        assert_eq!(meters.entries.len(), 1);
+        assert_eq!(sum(&meters).map(|sum| (sum.all, sum.failed, sum.latencies.count())), Some((2, 2, 2)));
+        meters.forget(1_001 + KEPT, |_, _| false);
+        meters.forget(1_002 + 2 * KEPT, |_, _| false);
+        assert_eq!((sum(&meters), meters.forgotten.len()), (None, 0));
     }
 }

@@ -20,7 +20,7 @@ fn live(version: &str, share: u32, holds: bool) -> LiveVersion {
 }
 
 fn sessions(versions: Vec<LiveVersion>) -> Sessions {
-    Sessions { cookie: "tandem".to_owned(), pins: true, idle: Millis(60_000), versions }
+    Sessions { cookie: "tandem".to_owned(), pins: true, idle: Millis(60_000), versions, chosen: None }
 }
 
 /// Two versions that share the clients, the second of them the new one.

@@ -22,7 +22,7 @@ use tandem_core::workflow::Event;
 
 use super::repeat::Repeats;
 use super::{
-    Accepted, ConfigInForce, DeployRequest, DeploymentRecord, PlanRequest, Problem, ProblemCode,
+    Accepted, ConfigInForce, DeployRequest, DeploymentRecord, PlanRequest, Problem, ProblemCode, PromoteRequest,
     RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log, metrics, stream,
 };
 use crate::exposition::Format;
@@ -50,6 +50,7 @@ pub(super) fn router(office: Arc<Office>) -> Router {
         .route("/v1/deployments/{id}/pause", post(pause))
         .route("/v1/deployments/{id}/resume", post(resume))
         .route("/v1/deployments/{id}/abort", post(abort))
+        .route("/v1/deployments/{id}/promote", post(promote))
         .route("/v1/rollback", post(rollback))
         .route("/v1/scale", post(scale))
         .route("/v1/gate", post(gate))
@@ -188,6 +189,11 @@ async fn resume(state: Shared, id: Path<String>) -> Result<Json<Accepted>, Probl
 
 async fn abort(state: Shared, id: Path<String>) -> Result<Json<Accepted>, Problem> {
     change(state, id, |deployment| Command::Abort { deployment }).await
+}
+
+async fn promote(state: Shared, id: Path<String>, Body(body): Body) -> Result<Json<Accepted>, Problem> {
+    let PromoteRequest { whole, step } = parse(&body)?;
+    change(state, id, |deployment| Command::Promote { deployment, whole, step }).await
 }
 
 async fn change(

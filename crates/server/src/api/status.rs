@@ -1,13 +1,13 @@
 //! From the engine's view to the status that people see. Pure; tested through the API.
 
 use tandem_core::base::Timestamp;
-use tandem_core::deploy::{Input, strays};
-use tandem_core::spec::ServiceSpec;
+use tandem_core::deploy::{Input, findings, strays};
+use tandem_core::spec::{ServiceSpec, Strategy};
 use tandem_core::traffic::Gate;
 use tandem_core::workflow::{Deployment, Stage};
 use tandem_engine::View;
 
-use super::{DeploymentRecord, DeploymentStatus, InstanceStatus, MaintenanceStatus, Status, WaitStatus, Why};
+use super::{CanaryStatus, DeploymentRecord, DeploymentStatus, FindingStatus, InstanceStatus, MaintenanceStatus, Status, WaitStatus, Why};
 
 impl Status {
     /// The status that a view amounts to. Whether the configuration has changed is not known here.
@@ -25,7 +25,7 @@ impl Status {
             wanted,
             healthy: known.map(|_| serving.filter(|(id, _)| observed.is_up(**id)).count() as u32),
             instances: instances(view),
-            deployment: state.deployment.as_ref().map(|deployment| under_way(view, deployment, wanted)),
+            deployment: state.deployment.as_ref().map(|deployment| under_way(view, spec, deployment)),
             maintenance: match &state.gate.kind {
                 Gate::Closed(told) => Some(MaintenanceStatus {
                     since: state.gate.since,
@@ -114,7 +114,8 @@ fn instances(view: &View) -> Vec<InstanceStatus> {
     view.state.instances.iter().map(status).collect()
 }
 
-fn under_way(view: &View, deployment: &Deployment, wanted: u32) -> DeploymentStatus {
+fn under_way(view: &View, spec: &ServiceSpec, deployment: &Deployment) -> DeploymentStatus {
+    let input = Input { now: view.at, spec, state: &view.state, observed: &view.observed };
     let goal = deployment.goal();
     let ready = view.state.instances.iter().filter(|(id, instance)| {
         Some(&instance.version) == goal && instance.stage == Stage::Serving && view.observed.is_up(**id)
@@ -131,9 +132,24 @@ fn under_way(view: &View, deployment: &Deployment, wanted: u32) -> DeploymentSta
         paused: deployment.paused,
         turned_back: deployment.turned_back().map(ToString::to_string),
         ready: view.observed.traffic.as_ref().map(|_| ready.count() as u32),
-        wanted,
+        wanted: input.wanted(),
         comparison: deployment.comparison.clone(),
+        canary: canary(deployment),
+        findings: findings(&input, deployment)
+            .into_iter()
+            .map(|finding| FindingStatus { sentence: finding.to_string(), finding })
+            .collect(),
     }
+}
+
+fn canary(deployment: &Deployment) -> Option<CanaryStatus> {
+    let Strategy::Canary(canary) = &deployment.request.strategy else { return None };
+    let progress = &deployment.canary;
+    Some(CanaryStatus {
+        steps: canary.steps.clone(),
+        step: progress.step + 1,
+        reached_at: progress.reached_at,
+    })
 }
 
 impl DeploymentRecord {

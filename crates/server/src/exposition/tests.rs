@@ -122,6 +122,8 @@ fn a_deployment_is_told_by_its_phase() {
         ready: None,
         wanted: 2,
         comparison: None,
+        canary: None,
+        findings: Vec::new(),
     });
     let page = page(&status, None, Format::OpenMetrics);
     for (phase, value) in [("preparing", 0.0), ("shifting", 1.0), ("retiring", 0.0)] {

@@ -2,7 +2,7 @@
 //! always the same.
 
 use tandem_core::base::{Amount, Millis};
-use tandem_core::spec::{FlipSpec, RollingSpec, Strategy};
+use tandem_core::spec::{CanarySpec, FlipSpec, RollingSpec, Strategy};
 use tandem_sim::{Behaviour, CrashAt, Moment, Scenario, run};
 
 /// How many calls of the recovery are tried as the place of a second crash.
@@ -78,4 +78,17 @@ fn a_schema_that_goes_along_survives_a_crash_at_every_call() {
         scenario.behaviours.insert("v2".parse().unwrap(), behaviour);
         everywhere(&scenario);
     }
+}
+
+#[test]
+fn a_canary_survives_a_crash_at_every_call() {
+    let canary = || {
+        let step = |text: &str| text.parse().expect("a step");
+        let steps = vec![step("10% for 500ms"), step("60% for 500ms")];
+        Strategy::Canary(CanarySpec { steps, warm: Millis(500), ..CanarySpec::default() })
+    };
+    let mut scenario = Scenario::plain(2, canary());
+    everywhere(&scenario);
+    scenario.behaviours.insert("v2".parse().unwrap(), Behaviour::DiesAfter(2_000));
+    everywhere(&scenario);
 }

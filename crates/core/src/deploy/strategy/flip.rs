@@ -19,6 +19,9 @@ pub(super) fn moves(pools: &Pools, back: bool) -> Moves {
     if others_serve && !enough {
         moves.serve.clear();
         moves.waits.push(Wait::PoolNotReady { ready, wanted: pools.wanted });
+        if !back {
+            moves.keep_others(pools);
+        }
     } else {
         let serving = pools.others.iter().filter(|c| c.stage == Stage::Serving);
         moves.warm.extend(serving.map(|c| c.id));

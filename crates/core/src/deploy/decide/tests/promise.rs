@@ -102,7 +102,7 @@ fn a_version_that_comes_again_is_compared_again_and_the_way_back_asks_nothing() 
     }
     assert!(story.state.deployment.is_none());
     let strategy = Strategy::Flip(FlipSpec { warm: Millis::ZERO });
-    story.command(&Command::Rollback { to: None, strategy });
+    story.command(&Command::Rollback { to: None, strategy: strategy.clone() });
     for _ in 0..60 {
         assert_eq!(question(&story.spec, &story.state), None);
         story.pass();
