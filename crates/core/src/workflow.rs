@@ -19,8 +19,8 @@ pub use deployment::{CanaryProgress, Deployment, Direction, Expanded, Kind, Phas
 pub use event::{Diagnosis, Event, Outcome, Passed, Recorded, Request};
 pub use finding::{Compared, Finding, Judged};
 pub use fold::Illegal;
-pub(crate) use reason::last_answer;
 pub use reason::Reason;
+pub(crate) use reason::last_answer;
 pub use receipt::{Receipt, Verdict};
 pub use state::{CrashRecord, Gated, Instance, Release, Schema, Stage, State};
 pub use stray::Stray;

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
-use tandem_core::traffic::{Answers, Latencies};
 use tandem_core::traffic::metrics::{
     BOUNDARIES, ConnectionMetrics, Histogram, Method, Requests, StatusClass,
 };
+use tandem_core::traffic::{Answers, Latencies};
 
 /// A sum with one writer.
 #[derive(Debug, Default)]

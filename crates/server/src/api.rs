@@ -19,9 +19,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use crate::message::{
-    Accepted, CanaryStatus, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, FindingStatus, InstanceStatus, JournalEvent,
-    MaintenanceStatus, PlanRequest, Problem, ProblemCode, PromoteRequest, RollbackAccepted, RollbackRequest, Scale, Status,
-    StrategyChoice, VersionLink, WaitStatus, Why,
+    Accepted, CanaryStatus, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, FindingStatus,
+    InstanceStatus, JournalEvent, MaintenanceStatus, PlanRequest, Problem, ProblemCode, PromoteRequest,
+    RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, WaitStatus, Why,
 };
 
 use crate::office::Office;

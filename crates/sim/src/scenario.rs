@@ -148,7 +148,8 @@ impl Scenario {
             9 => Behaviour::Slow,
             _ => Behaviour::Good,
         };
-        let mut commands = vec![(0, deploy("v1", strategy.clone())), (20_000, deploy("v2", strategy.clone()))];
+        let mut commands =
+            vec![(0, deploy("v1", strategy.clone())), (20_000, deploy("v2", strategy.clone()))];
         let mut at = 20_000;
         for _ in 0..random.between(0, 4) {
             at += random.between(1, 12_000);
@@ -172,7 +173,8 @@ impl Scenario {
         if random.chance(600) {
             spec.database.url = Some("postgres://db/shop".to_owned());
         }
-        spec.deploy.guard.unclear = [Unclear::Ask, Unclear::Pass, Unclear::Back][random.between(0, 2) as usize];
+        spec.deploy.guard.unclear =
+            [Unclear::Ask, Unclear::Pass, Unclear::Back][random.between(0, 2) as usize];
         Scenario {
             seed,
             spec,

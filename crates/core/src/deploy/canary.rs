@@ -85,7 +85,8 @@ fn standing<'a>(
     let due = reached_at + step.least;
     let last = due + input.spec.deploy.guard.extend;
     // Without the proxy's word there is nothing to go by.
-    let Some(worst) = findings.iter().max_by_key(|finding| finding.verdict) else {
+    // Of several that are as bad the first one is told.
+    let Some(worst) = findings.iter().rev().max_by_key(|finding| finding.verdict) else {
         return Standing::Young(due.max(input.now + guard::GLANCE));
     };
     match worst.verdict {
@@ -107,7 +108,9 @@ pub(super) fn wait(input: &Input<'_>, deployment: &Deployment) -> Option<Wait> {
     let findings = guard::findings(input, deployment);
     match standing(input, step, reached_at, &findings) {
         Standing::Young(until) => Some(Wait::Step { at, of, share, until: Some(until) }),
-        Standing::Open(finding, until) => Some(Wait::Unclear { at, of, share, finding: finding.clone(), until }),
+        Standing::Open(finding, until) => {
+            Some(Wait::Unclear { at, of, share, finding: finding.clone(), until })
+        }
         Standing::Unclear(finding) if input.spec.deploy.guard.unclear == Unclear::Ask => {
             let (finding, until) = (finding.clone(), patience(input, step, reached_at));
             Some(Wait::Promotion { at, of, share, finding, until })

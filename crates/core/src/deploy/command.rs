@@ -209,7 +209,9 @@ fn promote(
     let (id, paused, back) = under_way(state, deployment)?;
     let Some(active) = state.deployment.as_ref() else { return Err(Refusal::NothingUnderWay) };
     let steps = match &active.request.strategy {
-        Strategy::Canary(canary) if active.phase == Phase::Shifting && active.from.is_some() => canary.steps.len(),
+        Strategy::Canary(canary) if active.phase == Phase::Shifting && active.from.is_some() => {
+            canary.steps.len()
+        }
         Strategy::Canary(_) | Strategy::Rolling(_) | Strategy::Flip(_) => 0,
     };
     let at = active.canary.step;

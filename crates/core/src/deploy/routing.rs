@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::base::{Generation, InstanceId, Share, Timestamp, VersionLabel};
 use crate::contract::Operation;
-use crate::deploy::{Input, canary};
 use crate::deploy::strategy::Moves;
+use crate::deploy::{Input, canary};
 use crate::spec::{AssetSpec, ListenSpec, Pin, ServiceSpec, Strategy};
 use crate::traffic::asset::CONVENTIONS;
 use crate::traffic::session::{places, shares};
-use crate::traffic::{Chosen, Gate, Listener, LiveVersion, Member, Role, Route, RouteContract, Sessions, Table};
+use crate::traffic::{
+    Chosen, Gate, Listener, LiveVersion, Member, Role, Route, RouteContract, Sessions, Table,
+};
 use crate::workflow::{Deployment, Instance, Phase, Stage};
 
 /// The table that ought to be in force after `moves`. None: the one that is in force is right.

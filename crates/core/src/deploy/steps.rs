@@ -24,7 +24,8 @@ pub(super) fn starts(input: &Input<'_>, moves: &Moves, decision: &mut Decision) 
     let mut id = input.state.last_instance;
     let left = input.state.deployment.as_ref().and_then(|deployment| deployment.from.as_ref());
     for (version, number) in [(left, moves.restore), (input.state.goal(), moves.start)] {
-        let Some(version) = version.filter(|version| number > 0 && may_start(input, version, decision)) else {
+        let Some(version) = version.filter(|version| number > 0 && may_start(input, version, decision))
+        else {
             continue;
         };
         for _ in 0..number {

@@ -302,7 +302,9 @@ impl Wait {
                 )
             }
             Wait::PoolNotReady { ready, wanted } => {
-                format!("clients move when all of the new instances that they need are ready: {ready}/{wanted}")
+                format!(
+                    "clients move when all of the new instances that they need are ready: {ready}/{wanted}"
+                )
             }
             Wait::Step { at, of, share, until: Some(_) } => {
                 format!("step {at} of {of}: {share} of the clients are at the new version for another {left}")

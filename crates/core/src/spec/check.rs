@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use super::acme::MOST_NAMES;
 use super::database::DatabaseSpec;
+use super::deploy::StrategyKind;
 use super::field::visit;
 use super::found::Found;
 use super::listen::ListenSpec;
 use super::listen::Speaks;
 use super::problem::{Problem, ProblemCode};
 use super::rule::RuleSpec;
-use super::deploy::StrategyKind;
-use super::service::{ServiceSpec};
+use super::service::ServiceSpec;
 use super::session::Pin;
 use super::tls::{AcmeChallenge, AcmeSpec};
 

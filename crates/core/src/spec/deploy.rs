@@ -130,7 +130,6 @@ impl Default for FlipSpec {
     }
 }
 
-
 /// So many steps a canary may have.
 pub const MOST_STEPS: usize = 20;
 
@@ -151,7 +150,8 @@ pub struct CanarySpec {
 
 impl Default for CanarySpec {
     fn default() -> Self {
-        let step = |percent: u32| CanaryStep { share: Share::percent(percent), least: Millis::from_secs(300) };
+        let step =
+            |percent: u32| CanaryStep { share: Share::percent(percent), least: Millis::from_secs(300) };
         CanarySpec {
             steps: vec![step(10), step(50)],
             headers: BTreeMap::new(),
@@ -251,8 +251,14 @@ mod tests {
 
     #[test]
     fn steps_are_read_and_shown() {
-        for (text, shown) in [("5% for 10m", "5% for 10m"), (" 0.5 % 1h 30m", "0.5% for 1h 30m"), ("50%for 0s", "50% for 0s")] {
-            assert_eq!(text.parse::<CanaryStep>().map(|step| step.to_string()).as_deref(), Ok(shown), "{text}");
+        for (text, shown) in
+            [("5% for 10m", "5% for 10m"), (" 0.5 % 1h 30m", "0.5% for 1h 30m"), ("50%for 0s", "50% for 0s")]
+        {
+            assert_eq!(
+                text.parse::<CanaryStep>().map(|step| step.to_string()).as_deref(),
+                Ok(shown),
+                "{text}"
+            );
         }
         for text in ["", "5%", "10m", "5 for 10m", "101% for 1m", "5% for", "5% for ever"] {
             assert!(text.parse::<CanaryStep>().is_err(), "{text}");

@@ -95,7 +95,10 @@ pub(super) const ANY: &str = "any";
 
 /// How many answers may be failures.
 pub(super) fn errors(text: &str) -> Result<String, Wrong> {
-    limit::<ErrorLimit>(text, "write \"< 1%\", or \"< +1%\" for so much more than the old version's, or \"any\"")
+    limit::<ErrorLimit>(
+        text,
+        "write \"< 1%\", or \"< +1%\" for so much more than the old version's, or \"any\"",
+    )
 }
 
 /// How long answers may take.
@@ -202,10 +205,20 @@ mod tests {
     #[test]
     fn limits_are_read_and_shown() {
         for (text, shown) in [("< 1%", "< 1%"), ("0.5 %", "< 0.5%"), ("<+1%", "< +1%"), ("<= 2%", "< 2%")] {
-            assert_eq!(text.parse::<ErrorLimit>().map(|limit| limit.to_string()).as_deref(), Ok(shown), "{text}");
+            assert_eq!(
+                text.parse::<ErrorLimit>().map(|limit| limit.to_string()).as_deref(),
+                Ok(shown),
+                "{text}"
+            );
         }
-        for (text, shown) in [("< 1.5x", "< 1.5x"), ("2x", "< 2x"), ("<1.05x", "< 1.05x"), ("< 300ms", "< 300ms")] {
-            assert_eq!(text.parse::<LatencyLimit>().map(|limit| limit.to_string()).as_deref(), Ok(shown), "{text}");
+        for (text, shown) in
+            [("< 1.5x", "< 1.5x"), ("2x", "< 2x"), ("<1.05x", "< 1.05x"), ("< 300ms", "< 300ms")]
+        {
+            assert_eq!(
+                text.parse::<LatencyLimit>().map(|limit| limit.to_string()).as_deref(),
+                Ok(shown),
+                "{text}"
+            );
         }
         for text in ["", "<", "1", "> 1%", "101%", "+", "-1%", "+-1%"] {
             assert_eq!(text.parse::<ErrorLimit>(), Err(LimitError), "{text}");

@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(at("/required"), json!(["service", "run", "listen"]));
         assert_eq!(at("/properties/run/properties/instances/maximum"), json!(1000));
         assert_eq!(at("/properties/listen/items/required"), json!(["address"]));
-        assert_eq!(at("/properties/deploy/properties/strategy/enum"), json!(["rolling", "flip"]));
+        assert_eq!(at("/properties/deploy/properties/strategy/enum"), json!(["rolling", "flip", "canary"]));
         assert_eq!(at("/properties/database/properties/home/type"), json!("string"));
         assert_eq!(at("/properties/source"), Value::Null);
     }

@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn each_length_lies_in_its_bucket_and_buckets_are_narrow() {
-        let lengths = (0..40).flat_map(|power| [(1_u64 << power) - 1, 1 << power, (1 << power) + (1 << power) / 3]);
+        let lengths =
+            (0..40).flat_map(|power| [(1_u64 << power) - 1, 1 << power, (1 << power) + (1 << power) / 3]);
         for micros in lengths {
             let bucket = Latencies::bucket(micros);
             assert!(bucket < Latencies::BUCKETS, "{micros}");

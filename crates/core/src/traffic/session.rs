@@ -257,7 +257,8 @@ mod tests {
     fn links_reach_any_version_and_labels_only_known_ones() {
         let mut all = sessions(1, 4);
         all.versions.push(live("v3", 0, false));
-        let asked = |link, label, cookie| place(&all, Asked { link, label, cookie, chosen: false }, 0xffff_ffff);
+        let asked =
+            |link, label, cookie| place(&all, Asked { link, label, cookie, chosen: false }, 0xffff_ffff);
         let old = Placement::Preferred { version: 1, client: Some(0xffff_ffff), tell: true };
         assert_eq!(asked(Some("key0v3"), None, None), Placement::Linked(Some(2)));
         assert_eq!(asked(Some("none"), None, Some("key0v3")), Placement::Linked(None));
@@ -317,9 +318,14 @@ mod tests {
         let asked = Asked { chosen: true, ..Asked::default() };
         let first = Placement::Preferred { version: 0, client: None, tell: false };
         assert_eq!(place(&none, asked, 0xffff_ffff), first);
-        let by = |entries: &[(&str, &str)]| entries.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let by =
+            |entries: &[(&str, &str)]| entries.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
         let chosen = Chosen { headers: by(&[("x-canary", "1")]), cookies: by(&[("beta", "*")]) };
         assert!(chosen.by_header("x-canary", "1") && chosen.by_cookie("beta", "whatever"));
-        assert!(!chosen.by_header("x-canary", "2") && !chosen.by_header("beta", "1") && !chosen.by_cookie("x", "1"));
+        assert!(
+            !chosen.by_header("x-canary", "2")
+                && !chosen.by_header("beta", "1")
+                && !chosen.by_cookie("x", "1")
+        );
     }
 }

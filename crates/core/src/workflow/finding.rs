@@ -87,7 +87,8 @@ impl fmt::Display for Finding {
                 }
             }
             Compared::Latency { quantile, micros, before, limit } => {
-                let shown = |micros: &Option<u64>| micros.map_or_else(|| "more than a minute".to_owned(), time);
+                let shown =
+                    |micros: &Option<u64>| micros.map_or_else(|| "more than a minute".to_owned(), time);
                 write!(f, "p{quantile} {} ({of} answers) {sign} ", shown(micros))?;
                 match limit {
                     LatencyLimit::Time(limit) => write!(f, "{limit}")?,
@@ -131,7 +132,8 @@ mod tests {
     #[test]
     fn findings_show_value_limit_and_sample() {
         let errors = |limit, before| Compared::Errors { failed: 38, before, limit };
-        let latency = |limit, before| Compared::Latency { quantile: 99, micros: Some(312_400), before, limit };
+        let latency =
+            |limit, before| Compared::Latency { quantile: 99, micros: Some(312_400), before, limit };
         let one = Share::percent(1);
         for (what, against, verdict, shown) in [
             (errors(ErrorLimit::Share(one), None), None, Judged::Worse, "errors 1.9% (38/2 004) > 1%"),
@@ -153,7 +155,12 @@ mod tests {
                 Judged::Good,
                 "p99 312ms (2 004 answers) ≤ 400ms",
             ),
-            (Compared::Answers { needed: 9_000 }, None, Judged::Unclear, "2 004 of 9 000 answers, too few to tell"),
+            (
+                Compared::Answers { needed: 9_000 },
+                None,
+                Judged::Unclear,
+                "2 004 of 9 000 answers, too few to tell",
+            ),
         ] {
             let finding = Finding { what, verdict, of: 2_004, against };
             assert_eq!(finding.to_string(), shown);

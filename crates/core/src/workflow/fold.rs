@@ -6,8 +6,8 @@ use crate::fleet::Exit;
 use crate::spec::Strategy;
 use crate::traffic::{Role, Table};
 use crate::workflow::{
-    Action, CanaryProgress, CrashRecord, Deployment, Direction, Event, Expanded, Gated, Instance, Outcome, Phase, Recorded,
-    Release, Request, Schema, Stage, State, Verdict, Watch,
+    Action, CanaryProgress, CrashRecord, Deployment, Direction, Event, Expanded, Gated, Instance, Outcome,
+    Phase, Recorded, Release, Request, Schema, Stage, State, Verdict, Watch,
 };
 
 /// An event that does not fit the state before it. The journal is damaged, or a decision was wrong.
@@ -185,7 +185,10 @@ impl State {
             Event::Promoted { .. } if active.turned_back().is_some() => {
                 return illegal(format!("{id} is promoted and goes back"));
             }
-            event @ (Event::Promoted { .. } | Event::Watched { .. } | Event::Reached { .. } | Event::Stepped { .. }) => {
+            event @ (Event::Promoted { .. }
+            | Event::Watched { .. }
+            | Event::Reached { .. }
+            | Event::Stepped { .. }) => {
                 return active.watched(at, event);
             }
             Event::Finished { receipt, .. } => {
@@ -387,7 +390,9 @@ impl Deployment {
             Event::Watched { run, answers, .. } => {
                 self.watch = Some(Watch { run: *run, answers: answers.clone() });
             }
-            Event::Reached { step, .. } if *step != now.step || *step >= steps || now.reached_at.is_some() => {
+            Event::Reached { step, .. }
+                if *step != now.step || *step >= steps || now.reached_at.is_some() =>
+            {
                 return illegal(format!("{id} reached step {step} and was at {} of {steps}", now.step));
             }
             // What was seen before its share of the clients came does not count.

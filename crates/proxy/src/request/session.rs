@@ -135,8 +135,8 @@ fn without(target: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use tandem_core::base::Millis;
-    use tandem_core::traffic::{Chosen, LiveVersion};
     use tandem_core::traffic::session::PLACES;
+    use tandem_core::traffic::{Chosen, LiveVersion};
 
     use super::*;
 
@@ -156,8 +156,7 @@ mod tests {
     fn at(target: &str, cookie: &str, deployment: &str, safe: bool) -> Outcome {
         let some = |text: &'static str| Some(text.as_bytes()).filter(|text| !text.is_empty());
         let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
-        let fields =
-            Fields { cookie: some(leak(cookie)), deployment: some(leak(deployment)), chosen: false };
+        let fields = Fields { cookie: some(leak(cookie)), deployment: some(leak(deployment)), chosen: false };
         read(&sessions(), fields, target, safe, false, 0xf000_0001)
     }
 
@@ -197,9 +196,14 @@ mod tests {
             ("Cookie", "beta", false),
             ("Beta", "x", false),
         ] {
-            assert_eq!(is_chosen(&sessions, &[header("Host", "a"), header(name, value)]), chosen, "{name}: {value}");
+            assert_eq!(
+                is_chosen(&sessions, &[header("Host", "a"), header(name, value)]),
+                chosen,
+                "{name}: {value}"
+            );
         }
-        let outcome = read(&sessions, Fields { chosen: true, ..Fields::default() }, "/", true, false, 0xf000_0001);
+        let outcome =
+            read(&sessions, Fields { chosen: true, ..Fields::default() }, "/", true, false, 0xf000_0001);
         assert_eq!(version(&outcome), ("v2", false, None));
     }
 

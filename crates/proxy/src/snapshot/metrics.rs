@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tandem_core::base::{ServiceName, VersionLabel};
-use tandem_core::traffic::{Answers, Member};
 use tandem_core::traffic::metrics::{
     ConnectionMetrics, InstanceMetrics, InstanceNow, LogMetrics, Metrics, ServiceMetrics,
 };
+use tandem_core::traffic::{Answers, Member};
 
 use super::{InstanceKey, Known, Shared, Snapshot};
 use crate::counts::Count;
@@ -50,7 +50,8 @@ impl Meters {
     fn answers(&self, service: &ServiceName) -> BTreeMap<VersionLabel, Answers> {
         let mut answers: BTreeMap<VersionLabel, Answers> = BTreeMap::new();
         let forgotten = self.forgotten.iter().map(|((name, version), sum)| (name, version, sum.clone()));
-        let known = self.entries.iter().map(|((key, version), entry)| (&key.0, version, entry.meter.answers()));
+        let known =
+            self.entries.iter().map(|((key, version), entry)| (&key.0, version, entry.meter.answers()));
         for (_, version, more) in forgotten.chain(known).filter(|(name, ..)| *name == service) {
             let sum = answers.entry(version.clone()).or_default();
             *sum = sum.plus(&more);

@@ -107,7 +107,8 @@ mod tests {
         assert!(resolve(StrategyChoice { floor: all, ..rolling }).is_ok());
         assert!(resolve(StrategyChoice { batch: all, ..StrategyChoice::of(StrategyKind::Flip) }).is_err());
         let steps = |steps: &[&str]| Some(steps.iter().map(|step| step.parse().unwrap()).collect());
-        let canary = |said| resolve(StrategyChoice { steps: said, ..StrategyChoice::of(StrategyKind::Canary) });
+        let canary =
+            |said| resolve(StrategyChoice { steps: said, ..StrategyChoice::of(StrategyKind::Canary) });
         assert!(canary(steps(&["50% for 1m", "5% for 1m"])).is_err());
         assert!(matches!(canary(steps(&["5% for 1m"])), Ok(Strategy::Canary(c)) if c.steps.len() == 1));
         let flip = StrategyChoice { steps: steps(&["5% for 1m"]), ..StrategyChoice::of(StrategyKind::Flip) };

@@ -22,8 +22,9 @@ use tandem_core::workflow::Event;
 
 use super::repeat::Repeats;
 use super::{
-    Accepted, ConfigInForce, DeployRequest, DeploymentRecord, PlanRequest, Problem, ProblemCode, PromoteRequest,
-    RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log, metrics, stream,
+    Accepted, ConfigInForce, DeployRequest, DeploymentRecord, PlanRequest, Problem, ProblemCode,
+    PromoteRequest, RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log,
+    metrics, stream,
 };
 use crate::exposition::Format;
 use crate::office::Office;

@@ -7,7 +7,10 @@ use tandem_core::traffic::Gate;
 use tandem_core::workflow::{Deployment, Stage};
 use tandem_engine::View;
 
-use super::{CanaryStatus, DeploymentRecord, DeploymentStatus, FindingStatus, InstanceStatus, MaintenanceStatus, Status, WaitStatus, Why};
+use super::{
+    CanaryStatus, DeploymentRecord, DeploymentStatus, FindingStatus, InstanceStatus, MaintenanceStatus,
+    Status, WaitStatus, Why,
+};
 
 impl Status {
     /// The status that a view amounts to. Whether the configuration has changed is not known here.

@@ -1,5 +1,6 @@
 //! Decisions as readable cases: a small world is described, the decision is read like a story.
 
+mod canary;
 mod contract;
 mod gate;
 mod promise;

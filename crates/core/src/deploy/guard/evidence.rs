@@ -17,21 +17,29 @@ pub(super) fn exceeds(part: u64, whole: u64, limit: f64) -> bool {
     part as f64 > limit * whole as f64 && excludes(part, whole, limit)
 }
 
-/// The rates (0 to 1) between which the one surely lies of which `part` of `whole` is a sample.
-pub(super) fn bounds(part: u64, whole: u64) -> (f64, f64) {
-    if whole == 0 {
-        return (0.0, 1.0);
+/// Whether the rate of a sample surely exceeds that of another one by more than `margin` (0 to 1): whatever the other rate is,
+/// both samples together exclude it. Each is a part of a whole.
+pub(super) fn exceeds_by(new: (u64, u64), old: (u64, u64), margin: f64) -> bool {
+    let rate = |(part, whole): (u64, u64)| part as f64 / whole.max(1) as f64;
+    let (mut low, mut high) = (rate(old), rate(new) - margin);
+    if low >= high {
+        return false;
     }
-    let seen = part as f64 / whole as f64;
-    (edge(part, whole, seen, 0.0), edge(part, whole, seen, 1.0))
+    let against = |rate: f64| quotient(new, rate + margin) + quotient(old, rate);
+    // It is convex, so the least of it is found by thirds.
+    for _ in 0..HALVINGS {
+        let third = (high - low) / 3.0;
+        if against(low + third) < against(high - third) { high -= third } else { low += third }
+    }
+    against(f64::midpoint(low, high)) > SURE
 }
 
-/// The farthest rate from `seen` towards `end` that is not excluded.
-fn edge(part: u64, whole: u64, seen: f64, end: f64) -> f64 {
-    if !excludes(part, whole, end) {
-        return end;
+/// The highest rate (0 to 1) that the one may have of which `part` of `whole` is a sample.
+pub(super) fn at_most(part: u64, whole: u64) -> f64 {
+    let (mut inside, mut outside) = (part as f64 / whole.max(1) as f64, 1.0);
+    if !excludes(part, whole, outside) {
+        return outside;
     }
-    let (mut inside, mut outside) = (seen, end);
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(inside, outside);
         if excludes(part, whole, middle) { outside = middle } else { inside = middle }
@@ -40,10 +48,14 @@ fn edge(part: u64, whole: u64, seen: f64, end: f64) -> f64 {
 }
 
 fn excludes(part: u64, whole: u64, rate: f64) -> bool {
+    quotient((part, whole), rate) > SURE
+}
+
+/// The logarithm of the quotient of both likelihoods of a part of a whole.
+fn quotient((part, whole): (u64, u64), rate: f64) -> f64 {
     let (hits, misses) = (part as f64, whole.saturating_sub(part) as f64);
     let mixture = ln_beta(hits + 0.5, misses + 0.5) - ln_beta(0.5, 0.5);
-    let alone = times_ln(hits, rate) + times_ln(misses, 1.0 - rate);
-    mixture - alone > SURE
+    mixture - times_ln(hits, rate) - times_ln(misses, 1.0 - rate)
 }
 
 /// `n ln x`, and nothing if there are none.
@@ -64,7 +76,8 @@ fn ln_gamma(x: f64) -> f64 {
         x += 1.0;
     }
     let square = x * x;
-    let series = (1.0 / 12.0 - (1.0 / 360.0 - (1.0 / 1260.0 - 1.0 / (1680.0 * square)) / square) / square) / x;
+    let series =
+        (1.0 / 12.0 - (1.0 / 360.0 - (1.0 / 1260.0 - 1.0 / (1680.0 * square)) / square) / square) / x;
     (x - 0.5) * x.ln() - x + 0.5 * std::f64::consts::TAU.ln() + series - lower
 }
 
@@ -87,7 +100,9 @@ mod tests {
     #[test]
     fn the_gamma_function_is_right_where_it_is_known() {
         let half = std::f64::consts::PI.sqrt().ln();
-        for (x, known) in [(1.0, 0.0), (2.0, 0.0), (0.5, half), (5.0, 24_f64.ln()), (11.0, 3_628_800_f64.ln())] {
+        for (x, known) in
+            [(1.0, 0.0), (2.0, 0.0), (0.5, half), (5.0, 24_f64.ln()), (11.0, 3_628_800_f64.ln())]
+        {
             assert!((ln_gamma(x) - known).abs() < 1e-9, "{x}: {} and not {known}", ln_gamma(x));
         }
     }
@@ -100,21 +115,33 @@ mod tests {
 
     #[test]
     fn a_worse_version_is_found_and_the_sooner_the_worse_it_is() {
-        for (rate, within) in [(0.02, 9_000), (0.05, 900), (0.5, 20)] {
+        for (rate, within) in [(0.02, 9_000), (0.05, 900), (0.5, 40)] {
             let slowest = (1..=100).map(|seed| alarm(seed, rate, 0.01, within)).max().flatten();
             assert!((1..=100).all(|seed| alarm(seed, rate, 0.01, within).is_some()), "{rate}: {slowest:?}");
         }
     }
 
     #[test]
-    fn bounds_hold_what_was_seen_and_close_in_on_it() {
-        assert_eq!(bounds(0, 0), (0.0, 1.0));
+    fn the_highest_rate_is_no_lower_than_what_was_seen_and_closes_in_on_it() {
+        assert_eq!(at_most(0, 0), 1.0);
         for (part, whole) in [(0, 10), (10, 10), (1, 100), (30, 1_000), (3_000, 100_000)] {
-            let (low, high) = bounds(part, whole);
-            let seen = part as f64 / whole as f64;
-            assert!(0.0 <= low && low <= seen && seen <= high && high <= 1.0, "{part}/{whole}: {low} {high}");
+            let (seen, high) = (part as f64 / whole as f64, at_most(part, whole));
+            assert!(seen <= high && high <= 1.0, "{part}/{whole}: {high}");
         }
-        let (low, high) = bounds(3_000, 100_000);
-        assert!(low > 0.027 && high < 0.033, "{low} {high}");
+        assert!(at_most(3_000, 100_000) < 0.033);
+    }
+
+    #[test]
+    fn two_versions_are_compared_with_all_that_chance_may_have_done_to_both() {
+        for (new, old, more) in [
+            ((30, 1_000), (30, 1_000), false),
+            ((28, 1_000), (10, 1_000), false),
+            ((70, 1_000), (10, 1_000), true),
+            ((20, 20), (0, 1_000), true),
+            ((20, 20), (0, 0), false),
+            ((0, 0), (0, 1_000), false),
+        ] {
+            assert_eq!(exceeds_by(new, old, 0.01), more, "{new:?} and {old:?}");
+        }
     }
 }

@@ -87,7 +87,23 @@ surge = 0
 floor = "50%"
 bake = "0s"
 flip.warm = "1m"
-guard.crashes = 0
+
+[deploy.canary]
+steps = ["0% for 1m", "2.5% 10m", "50% for 1h"]
+headers = { X-Canary = "1" }
+cookies = { beta = "*" }
+warm = "2m"
+
+[deploy.guard]
+crashes = 0
+errors = "< 2%"
+p50 = "1.25x"
+p95 = "< 300ms"
+p99 = "<2x"
+sample = 50
+extend = "1h"
+unclear = "back"
+patience = "1h"
 
 [timeouts]
 head = "1s"
@@ -330,8 +346,22 @@ bake = "10s"                      # default. How long the new version is watched
 [deploy.flip]
 warm = "30s"                      # default. How long the old pool is kept running after the switch.
 
+[deploy.canary]
+steps = ["10% for 5m", "50% for 5m"]  # default. What part of the clients the new version gets, and for how long at least; all of them follow after the last step.
+headers = {}                      # default. Requests with any of these header fields get the new version from the first step on; *: with any value.
+cookies = {}                      # default. Requests with any of these cookies get the new version from the first step on; *: with any value.
+warm = "30s"                      # default. How long the old pool is kept running after the last step.
+
 [deploy.guard]
 crashes = 1                       # default. So many new instances may die after having been ready.
+errors = "< +1%"                  # default. How many answers of the new version may be failures (5xx, or none); < +1%: so much more than the old version's; any: no limit.
+p50 = "any"                       # default. The same as p99, of half of the answers.
+p95 = "any"                       # default. The same as p99, of 95 % of the answers.
+p99 = "any"                       # default. How long 99 % of the new version's answers may take, to the head; 1.5x: of what the old version takes; any: no limit.
+sample = 200                      # default. canary: a step is passed when so many answers of the new version were counted in it.
+extend = "30m"                    # default. canary: how much longer than it should a step may last until it is clear whether the new version is good.
+unclear = "ask"                   # default. canary: what is done if there was too little traffic by then: ask (wait for `tandem promote`), pass or back.
+patience = "24h"                  # default. canary: how long somebody who is asked may take; then the deployment goes back.
 
 [timeouts]
 head = "10s"                      # default. From the first byte of a request until its head is complete.

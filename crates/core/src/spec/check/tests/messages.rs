@@ -72,7 +72,7 @@ tandem.toml:7:58: `run.ready.timeout` is the number 5, but a length of time in q
 tandem.toml:9:1: unknown key `port` in [[listen]]
   help: did you mean `address`? Known here: address, hosts, paths, speaks, trusted, told
 tandem.toml:11:12: `deploy.strategy` is "rollling", which is not known here
-  help: did you mean "rolling"? Possible are "rolling", "flip"
+  help: did you mean "rolling"? Possible are "rolling", "flip", "canary"
 "###);
 }
 
@@ -90,14 +90,10 @@ tandem.toml:2:1: this is not TOML: duplicate key
 fn later_parts_are_announced() {
     let text = format!(
         "{SMALL}[source]\n\
-         watch = \"*.tar.gz\"\n[deploy]\nstrategy = \"canary\"\nguard.errors = \"< 1%\"\n"
+         watch = \"*.tar.gz\"\n"
     );
     insta::assert_snapshot!(problems(&text), @r###"
 tandem.toml:6:2: `source`: watching for deliverables is not part of this version of Tandem yet
-  help: leave it out for now, or put x- before the key: such keys are ignored
-tandem.toml:9:12: `deploy.strategy` is "canary", which is not part of this version of Tandem yet
-  help: use "rolling" or "flip"
-tandem.toml:10:7: `deploy.guard.errors`: a guard on the share of errors is not part of this version of Tandem yet
   help: leave it out for now, or put x- before the key: such keys are ignored
 "###);
 }
@@ -330,6 +326,12 @@ fn ports_signals_paths_and_words() {
         ("deploy", r#"strategy = "blue-green""#),
         ("deploy", r#"batch = "125%""#),
         ("deploy", "warm = \"10s\""),
+        ("deploy", r#"canary.steps = ["5%", "50% for 1m"]"#),
+        ("deploy", r#"canary.steps = ["50% for 1m", "5% for 1m"]"#),
+        ("deploy", r#"canary.steps = ["0% for 1m"]"#),
+        ("deploy", r#"guard.errors = "1 in 100""#),
+        ("deploy", r#"guard.p99 = "< 0.5x""#),
+        ("deploy", r#"guard.unclear = "wait""#),
     ]), @r###"
 instances = 0
 5:13: `run.instances` is 0, less than 1
@@ -381,7 +383,31 @@ batch = "125%"
 
 warm = "10s"
 7:1: unknown key `warm` in [deploy]
-  help: `warm` belongs in [deploy.flip]. Known here: strategy, batch, surge, floor, bake, flip, guard
+  help: `warm` belongs in [deploy.flip]. Known here: strategy, batch, surge, floor, bake, flip, canary, guard
+
+canary.steps = ["5%", "50% for 1m"]
+7:16: `deploy.canary.steps` holds "5%", which is not a step
+  help: write a share and a length of time, such as "5% for 10m"
+
+canary.steps = ["50% for 1m", "5% for 1m"]
+7:16: `deploy.canary.steps` go from 50% to 5%: each must be larger than the one before
+  help: write for example ["5% for 10m", "50% for 10m"]
+
+canary.steps = ["0% for 1m"]
+7:16: `deploy.canary.steps` begin with 0%, and no `headers` or `cookies` choose anybody
+  help: write for example ["5% for 10m", "50% for 10m"]
+
+guard.errors = "1 in 100"
+7:16: `deploy.guard.errors` is "1 in 100", which is no limit
+  help: write "< 1%", or "< +1%" for so much more than the old version's, or "any"
+
+guard.p99 = "< 0.5x"
+7:13: `deploy.guard.p99` is "< 0.5x", which is no limit
+  help: write "< 300ms", or "< 1.5x" for so many times what the old version takes, or "any"
+
+guard.unclear = "wait"
+7:17: `deploy.guard.unclear` is "wait", another name
+  help: Tandem calls that "ask"
 "###);
 }
 
