@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use tandem_core::base::{DeploymentId, Millis};
-use tandem_core::deploy::Wait;
+use tandem_core::deploy::{StepEnd, Wait};
 use tandem_core::workflow::{Event, Kind, Reason, Receipt, Verdict};
 use tandem_server::api::{DeploymentRecord, JournalEvent, Status};
 use tokio::signal::unix::{SignalKind, signal};
@@ -167,7 +167,8 @@ fn took(message: &Message, seen: &mut Option<u64>, progress: &mut Progress<'_>) 
         "status" => {
             let status: Status = serde_json::from_str(&message.data).ok()?;
             let paused = status.deployment.as_ref().is_some_and(|deployment| deployment.paused);
-            let asked = status.waits.iter().any(|wait| matches!(wait.wait, Wait::Promotion { .. }));
+            let asks = |wait: &Wait| matches!(wait, Wait::Step { until: StepEnd::Promotion { .. }, .. });
+            let asked = status.waits.iter().any(|wait| asks(&wait.wait));
             progress.stands(status);
             match progress.is_live() {
                 false if paused => Some(End::Paused),

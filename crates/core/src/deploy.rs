@@ -32,4 +32,4 @@ pub use forecast::{Forecast, Step, forecast};
 pub use guard::findings;
 pub use promise::{Promise, Question, question};
 pub use strays::{strays, unseen_since};
-pub use wait::Wait;
+pub use wait::{StepEnd, Wait};

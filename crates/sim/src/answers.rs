@@ -17,18 +17,22 @@ const TIMES: (u64, u64) = (10_000, 40_000);
 impl World {
     /// Of those that can take a request, those of the version to which it falls.
     pub(crate) fn fall(&mut self, able: &[InstanceId]) -> Vec<InstanceId> {
-        let place = self.random.between(0, u64::from(PLACES) - 1) as u32;
+        // Some requests say that they want the version that comes.
+        let says = self.random.chance(200);
+        let chosen = self.proxy.table.routes.iter().any(|route| route.sessions.chosen.is_some());
+        let place = if chosen && says { 0 } else { self.random.between(0, u64::from(PLACES) - 1) as u32 };
         let versions = self.proxy.table.routes.iter().flat_map(|route| &route.sessions.versions);
         let mut end = 0;
-        let chosen = versions.map(|live| (&live.version, live.share)).find(|(_, share)| {
-            end += share;
+        let mut versions = versions.map(|live| (&live.version, live.share));
+        let fallen = versions.find(|(_, share)| {
+            end += if chosen && says { PLACES } else { *share };
             place < end
         });
         let of = |id: &&InstanceId| {
-            chosen.is_none_or(|(version, _)| self.processes.get(id).is_some_and(|p| p.version == *version))
+            fallen.is_none_or(|(version, _)| self.processes.get(id).is_some_and(|p| p.version == *version))
         };
-        let fallen: Vec<InstanceId> = able.iter().filter(of).copied().collect();
-        if fallen.is_empty() { able.to_vec() } else { fallen }
+        let of_version: Vec<InstanceId> = able.iter().filter(of).copied().collect();
+        if of_version.is_empty() { able.to_vec() } else { of_version }
     }
 
     /// An instance of a version answers.

@@ -113,7 +113,9 @@ impl World {
             (Job::Expand { to, .. }, Some(change)) if change.to == *to => change.phase,
             (Job::Contract { to }, Some(change)) if change.to == *to => ChangePhase::Contracting,
             (Job::Undo { to }, Some(change)) if change.to == *to => {
-                if self.database.used && !self.is_preparing() {
+                // One that was begun is carried on with, whatever has become of the deployment that it was in the way of.
+                let begun = change.phase == ChangePhase::Undoing;
+                if self.database.used && !begun && !self.is_preparing() {
                     self.broke("undo until contract", format!("{job} though requests were answered with it"));
                 }
                 ChangePhase::Undoing
@@ -170,7 +172,7 @@ impl World {
         }
     }
 
-    /// An instance has answered a request.
+    /// An instance is given requests: nobody can tell any more that none of them wrote.
     pub(crate) fn uses_schema(&mut self, version: &VersionLabel) {
         let revision = self.revision_of(version);
         let change = self.database.standing.change.as_ref();

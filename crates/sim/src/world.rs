@@ -222,6 +222,9 @@ impl World {
         self.check_strays(table);
         self.check_contract(table);
         self.proxy.table = table.clone();
+        let routed =
+            self.serving(table).into_iter().filter_map(|id| Some(self.processes.get(&id)?.version.clone()));
+        routed.collect::<Vec<_>>().iter().for_each(|version| self.uses_schema(version));
         Ok(())
     }
 
@@ -374,7 +377,6 @@ impl World {
             process.asked.get_or_insert(self.now);
             let version = process.version.clone();
             self.answered(&version);
-            self.uses_schema(&version);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use crate::base::{Share, Timestamp};
 use crate::deploy::pools::{Copy, Pools, count};
-use crate::deploy::{Input, Wait, guard, routing, strategy};
+use crate::deploy::{Input, StepEnd, Wait, guard, routing, strategy};
 use crate::spec::{CanarySpec, CanaryStep, Strategy, Unclear};
 use crate::workflow::{Deployment, Event, Finding, Judged, Passed, Phase, Reason};
 
@@ -102,21 +102,19 @@ fn standing<'a>(
 pub(super) fn wait(input: &Input<'_>, deployment: &Deployment) -> Option<Wait> {
     let (step, canary) = (step(deployment)?, spec(deployment)?);
     let (at, of, share) = (deployment.canary.step + 1, canary.steps.len(), step.share);
-    let Some(reached_at) = deployment.canary.reached_at else {
-        return Some(Wait::Step { at, of, share, until: None });
-    };
     let findings = guard::findings(input, deployment);
-    match standing(input, step, reached_at, &findings) {
-        Standing::Young(until) => Some(Wait::Step { at, of, share, until: Some(until) }),
-        Standing::Open(finding, until) => {
-            Some(Wait::Unclear { at, of, share, finding: finding.clone(), until })
-        }
-        Standing::Unclear(finding) if input.spec.deploy.guard.unclear == Unclear::Ask => {
-            let (finding, until) = (finding.clone(), patience(input, step, reached_at));
-            Some(Wait::Promotion { at, of, share, finding, until })
-        }
-        Standing::Good | Standing::Unclear(_) | Standing::Doubtful(_) => None,
-    }
+    let until = match deployment.canary.reached_at {
+        None => StepEnd::Arrival,
+        Some(reached_at) => match standing(input, step, reached_at, &findings) {
+            Standing::Young(until) => StepEnd::Time { until },
+            Standing::Open(finding, until) => StepEnd::Clarity { finding: finding.clone(), until },
+            Standing::Unclear(finding) if input.spec.deploy.guard.unclear == Unclear::Ask => {
+                StepEnd::Promotion { finding: finding.clone(), until: patience(input, step, reached_at) }
+            }
+            Standing::Good | Standing::Unclear(_) | Standing::Doubtful(_) => return None,
+        },
+    };
+    Some(Wait::Step { at, of, share, until })
 }
 
 /// Until when somebody who is asked may answer.

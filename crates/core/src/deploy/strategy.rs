@@ -53,7 +53,8 @@ impl Moves {
         let staying = pools.others.iter().filter(|c| !c.leaves()).copied().collect();
         let alone = Pools { wanted: pools.wanted, goal: staying, others: Vec::new() };
         let kept = rolling::fill(&Limits { surge: 0, ..Limits::all_at_once(pools.wanted) }, &alone);
-        self.restore = kept.start;
+        // Those on their way out count: two pools are what there is room for.
+        self.restore = kept.start.min((2 * pools.wanted).saturating_sub(pools.alive() + self.start));
         self.serve.extend(kept.serve);
         self.drain.extend(kept.drain);
     }

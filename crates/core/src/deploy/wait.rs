@@ -1,12 +1,15 @@
 //! What is waited for, as values that people and programs can read.
 
+mod step;
+
+pub use step::StepEnd;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, Millis, Revision, Share, Timestamp, VersionLabel};
 use crate::database::Job;
 use crate::fleet::Exit;
 use crate::traffic::{Health, InFlight};
-use crate::workflow::Finding;
 
 /// Something that is waited for. Each says what, and until when where there is an end to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,7 +166,7 @@ pub enum Wait {
     ProxyAway,
     /// Somebody paused the deployment.
     Paused,
-    /// The clients of a canary's step come to the new version, or stay there for as long as the step lasts.
+    /// A canary is at a step.
     Step {
         /// The step, from 1.
         at: usize,
@@ -171,34 +174,8 @@ pub enum Wait {
         of: usize,
         /// The part of the clients.
         share: Share,
-        /// When it has lasted long enough. None: they are not there yet.
-        until: Option<Timestamp>,
-    },
-    /// It is not clear yet whether the new version is good.
-    Unclear {
-        /// The canary's step, from 1.
-        at: usize,
-        /// Out of so many.
-        of: usize,
-        /// The part of the clients.
-        share: Share,
-        /// What is not clear.
-        finding: Finding,
-        /// Until then it may become clear.
-        until: Timestamp,
-    },
-    /// Somebody must say whether a canary may go on.
-    Promotion {
-        /// The canary's step, from 1.
-        at: usize,
-        /// Out of so many.
-        of: usize,
-        /// The part of the clients.
-        share: Share,
-        /// What is not clear.
-        finding: Finding,
-        /// When it goes back if nobody does.
-        until: Timestamp,
+        /// What it waits for there.
+        until: StepEnd,
     },
     /// Somebody has new requests wait.
     Held {
@@ -222,10 +199,8 @@ impl Wait {
             | Wait::Kept { until, .. }
             | Wait::Settling { until, .. }
             | Wait::Promise { until, .. }
-            | Wait::Unclear { until, .. }
-            | Wait::Promotion { until, .. }
             | Wait::Backoff { until, .. } => Some(*until),
-            Wait::Step { until, .. } => *until,
+            Wait::Step { until, .. } => until.at(),
             Wait::Preparing { .. }
             | Wait::Schema { .. }
             | Wait::Clients { .. }
@@ -249,14 +224,7 @@ impl Wait {
                 "{instance} is not ready yet ({}); it has {left} left",
                 crate::workflow::last_answer(health)
             ),
-            Wait::Draining { instance, in_flight: Some(f), .. } => format!(
-                "{instance} is draining: {} requests, {} uploads, {} streams, {} WebSockets in flight; \
-                 cut in {left} at the latest",
-                f.requests, f.uploads, f.streams, f.websockets
-            ),
-            Wait::Draining { instance, in_flight: None, .. } => {
-                format!("{instance} is draining, and the proxy has not said yet what is in flight on it")
-            }
+            Wait::Draining { instance, in_flight, .. } => draining(*instance, in_flight.as_ref(), left),
             Wait::Stopping { instance, .. } => {
                 format!("{instance} was asked to stop; it is killed in {left} if it has not ended by then")
             }
@@ -306,20 +274,9 @@ impl Wait {
                     "clients move when all of the new instances that they need are ready: {ready}/{wanted}"
                 )
             }
-            Wait::Step { at, of, share, until: Some(_) } => {
-                format!("step {at} of {of}: {share} of the clients are at the new version for another {left}")
+            Wait::Step { at, of, share, until } => {
+                format!("step {at} of {of} ({share}): {}", until.sentence(now))
             }
-            Wait::Step { at, of, share, until: None } => {
-                format!("step {at} of {of}: {share} of the clients are to come to the new version")
-            }
-            Wait::Unclear { at, of, share, finding, .. } => format!(
-                "step {at} of {of} ({share}) goes on for {left} at most, until it is clear: {finding}; `tandem promote` \
-                 decides it now"
-            ),
-            Wait::Promotion { at, of, share, finding, .. } => format!(
-                "step {at} of {of} ({share}) waits for somebody, because nobody can tell: {finding}; `tandem promote` or \
-                 `tandem abort`; in {left} it goes back"
-            ),
             Wait::Floor { healthy, floor } => {
                 format!("nothing may leave: {healthy} healthy instances serve, the floor is {floor}")
             }
@@ -328,6 +285,16 @@ impl Wait {
             Wait::Paused => "the deployment is paused; `tandem resume` lets it go on".to_owned(),
         }
     }
+}
+
+fn draining(instance: InstanceId, in_flight: Option<&InFlight>, left: Millis) -> String {
+    let Some(f) = in_flight else {
+        return format!("{instance} is draining, and the proxy has not said yet what is in flight on it");
+    };
+    format!(
+        "{instance} is draining: {} requests, {} uploads, {} streams, {} WebSockets in flight; cut in {left} at the latest",
+        f.requests, f.uploads, f.streams, f.websockets
+    )
 }
 
 /// Whole seconds read better than milliseconds.

@@ -82,12 +82,10 @@ fn a_schema_that_goes_along_survives_a_crash_at_every_call() {
 
 #[test]
 fn a_canary_survives_a_crash_at_every_call() {
-    let canary = || {
-        let step = |text: &str| text.parse().expect("a step");
-        let steps = vec![step("10% for 500ms"), step("60% for 500ms")];
-        Strategy::Canary(CanarySpec { steps, warm: Millis(500), ..CanarySpec::default() })
-    };
-    let mut scenario = Scenario::plain(2, canary());
+    let steps = vec!["20% for 200ms".parse().unwrap(), "60% for 200ms".parse().unwrap()];
+    let canary = CanarySpec { steps, warm: Millis(200), ..CanarySpec::default() };
+    let mut scenario = Scenario::plain(2, Strategy::Canary(canary));
+    scenario.spec.deploy.guard.sample = 3;
     everywhere(&scenario);
     scenario.behaviours.insert("v2".parse().unwrap(), Behaviour::DiesAfter(2_000));
     everywhere(&scenario);

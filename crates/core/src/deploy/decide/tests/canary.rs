@@ -89,7 +89,7 @@ fn a_step_lasts_its_time_however_good_the_version_is() {
     assert_eq!(shown(&story), "v2 1/4 5%");
     let wait = waits(&story).join("; ");
     assert!(
-        wait.starts_with("step 1 of 1: 5% of the clients are at the new version for another 5m"),
+        wait.starts_with("step 1 of 1 (5%): its clients are at the new version for another 5m"),
         "{wait}"
     );
 }
@@ -126,7 +126,7 @@ fn with_too_little_traffic_somebody_is_asked_and_patience_ends() {
     course(&mut story, 50, 1, 0);
     let wait = waits(&story).join("; ");
     assert!(
-        wait.contains("step 1 of 2 (5%) waits for somebody") && wait.contains("of 100 answers"),
+        wait.contains("step 1 of 2 (5%): it waits for somebody") && wait.contains("of 100 answers"),
         "{wait}"
     );
     story.command(&Command::Promote { deployment: None, whole: false, step: Some(1) });

@@ -18,7 +18,7 @@ fn said_of(table: &str, line: &str) -> String {
     said.lines().map(|line| line.strip_prefix("tandem.toml:").unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 
-fn said_of_all(lines: &[(&str, &str)]) -> String {
+pub(super) fn said_of_all(lines: &[(&str, &str)]) -> String {
     lines.iter().map(|(table, line)| format!("{line}\n{}\n\n", said_of(table, line))).collect()
 }
 
@@ -326,12 +326,6 @@ fn ports_signals_paths_and_words() {
         ("deploy", r#"strategy = "blue-green""#),
         ("deploy", r#"batch = "125%""#),
         ("deploy", "warm = \"10s\""),
-        ("deploy", r#"canary.steps = ["5%", "50% for 1m"]"#),
-        ("deploy", r#"canary.steps = ["50% for 1m", "5% for 1m"]"#),
-        ("deploy", r#"canary.steps = ["0% for 1m"]"#),
-        ("deploy", r#"guard.errors = "1 in 100""#),
-        ("deploy", r#"guard.p99 = "< 0.5x""#),
-        ("deploy", r#"guard.unclear = "wait""#),
     ]), @r###"
 instances = 0
 5:13: `run.instances` is 0, less than 1
@@ -384,30 +378,6 @@ batch = "125%"
 warm = "10s"
 7:1: unknown key `warm` in [deploy]
   help: `warm` belongs in [deploy.flip]. Known here: strategy, batch, surge, floor, bake, flip, canary, guard
-
-canary.steps = ["5%", "50% for 1m"]
-7:16: `deploy.canary.steps` holds "5%", which is not a step
-  help: write a share and a length of time, such as "5% for 10m"
-
-canary.steps = ["50% for 1m", "5% for 1m"]
-7:16: `deploy.canary.steps` go from 50% to 5%: each must be larger than the one before
-  help: write for example ["5% for 10m", "50% for 10m"]
-
-canary.steps = ["0% for 1m"]
-7:16: `deploy.canary.steps` begin with 0%, and no `headers` or `cookies` choose anybody
-  help: write for example ["5% for 10m", "50% for 10m"]
-
-guard.errors = "1 in 100"
-7:16: `deploy.guard.errors` is "1 in 100", which is no limit
-  help: write "< 1%", or "< +1%" for so much more than the old version's, or "any"
-
-guard.p99 = "< 0.5x"
-7:13: `deploy.guard.p99` is "< 0.5x", which is no limit
-  help: write "< 300ms", or "< 1.5x" for so many times what the old version takes, or "any"
-
-guard.unclear = "wait"
-7:17: `deploy.guard.unclear` is "wait", another name
-  help: Tandem calls that "ask"
 "###);
 }
 
