@@ -98,6 +98,8 @@ impl Engine {
         self.refresh()?;
         let events = accept(&self.view.state, command)?;
         self.record(events.clone())?;
+        // Whoever asked is not to read that somebody is still waited for.
+        self.view.waits = decide(&self.input()).waits;
         Ok(events)
     }
 

@@ -16,6 +16,10 @@ pub(crate) enum Fault {
     Redirect,
     /// Accepts requests and answers none.
     Hang,
+    /// Answers so many of each hundred requests with 500, but health checks.
+    Errors(u64),
+    /// Takes so many milliseconds longer for each answer, but for health checks.
+    Slow(u64),
     /// Exits after so many seconds.
     ExitAfter(u64),
     /// Holds a session on the database at `SHOP_URL`, as if that were written into it, and none with its own URL.
@@ -47,10 +51,13 @@ impl Fault {
             "hang" => Ok(Some(Fault::Hang)),
             "url" => Ok(Some(Fault::Url(Since::Start))),
             "url-late" => Ok(Some(Fault::Url(Since::FirstRequest))),
-            other => match other.strip_prefix("exit-after=").map(str::parse) {
-                Some(Ok(seconds)) => Ok(Some(Fault::ExitAfter(seconds))),
+            other => match other.split_once('=').map(|(what, number)| (what, number.parse())) {
+                Some(("errors", Ok(percent @ 0..=100))) => Ok(Some(Fault::Errors(percent))),
+                Some(("slow", Ok(millis))) => Ok(Some(Fault::Slow(millis))),
+                Some(("exit-after", Ok(seconds))) => Ok(Some(Fault::ExitAfter(seconds))),
                 _ => Err(format!(
-                    "{other:?} is no fault: start, bind, up, redirect, hang, url, url-late or exit-after=SECONDS"
+                    "{other:?} is no fault: start, bind, up, redirect, hang, url, url-late, errors=PERCENT, slow=MILLIS or \
+                     exit-after=SECONDS"
                 )),
             },
         }

@@ -17,6 +17,7 @@ mod streams;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::{Query, Request, State};
@@ -45,6 +46,8 @@ struct Shop {
     /// Only with a fault that opens it.
     astray: Astray,
     fault: Option<Fault>,
+    /// Requests so far, but health checks.
+    asked: AtomicU64,
     /// Becomes true when the shop is to close.
     closing: watch::Receiver<bool>,
 }
@@ -97,7 +100,9 @@ async fn run() -> Result<(), String> {
         astray.open().await;
     }
     let label = version.clone();
-    let shop = Arc::new(Shop { release, version: label, instance, orders, ledger, astray, fault, closing });
+    let asked = AtomicU64::new(0);
+    let shop =
+        Arc::new(Shop { release, version: label, instance, orders, ledger, astray, fault, asked, closing });
     let listener = TcpListener::bind(("127.0.0.1", port))
         .await
         .map_err(|why| format!("can't listen on port {port}: {why}"))?;
@@ -164,7 +169,18 @@ async fn sign(State(shop): Shared, Query(mark): Query<Mark>, request: Request, n
     if shop.fault == Some(Fault::Url(Since::FirstRequest)) && request.uri().path() != "/up" {
         shop.astray.open().await;
     }
-    let mut answer = next.run(request).await;
+    let mut answer = match shop.fault.filter(|_| request.uri().path() != "/up") {
+        Some(Fault::Errors(percent))
+            if shop.asked.fetch_add(1, Ordering::Relaxed) * percent % 100 < percent =>
+        {
+            (StatusCode::INTERNAL_SERVER_ERROR, "out of order, as I was told to be\n").into_response()
+        }
+        Some(Fault::Slow(millis)) => {
+            tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+            next.run(request).await
+        }
+        _ => next.run(request).await,
+    };
     let marks = [
         ("tandem-shop-version", Some(shop.version.as_str())),
         ("tandem-shop-instance", Some(shop.instance.as_str())),

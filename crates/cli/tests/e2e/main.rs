@@ -4,6 +4,7 @@
 //! test has a folder and a port of its own.
 
 mod authority;
+mod canary;
 mod certificates;
 mod command;
 mod contract;
