@@ -75,6 +75,7 @@ impl fmt::Display for Finding {
         let sign = if self.verdict >= Judged::Doubtful { '>' } else { '≤' };
         let of = Grouped(self.of);
         match &self.what {
+            Compared::Answers { .. } if self.verdict == Judged::Good => write!(f, "{of} answers")?,
             Compared::Answers { needed } => write!(f, "{of} of {} answers", Grouped(u64::from(*needed)))?,
             Compared::Errors { failed, before, limit } => {
                 write!(f, "errors {} ({failed}/{of}) {sign} ", part(*failed, self.of))?;
