@@ -29,7 +29,7 @@ pub use decide::decide;
 pub use decision::{Decision, Input, Observed, Preparation};
 pub use diagnosis::likely_cause;
 pub use forecast::{Forecast, Step, forecast};
-pub use guard::findings;
+pub use guard::{findings, judge};
 pub use promise::{Promise, Question, question};
 pub use strays::{strays, unseen_since};
 pub use wait::{StepEnd, Wait};

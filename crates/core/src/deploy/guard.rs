@@ -5,6 +5,8 @@
 mod evidence;
 mod judge;
 
+pub use judge::judge;
+
 use crate::base::Millis;
 use crate::deploy::pools::{Copy, Pools, count};
 use crate::deploy::{Input, canary, schema, strays};
@@ -69,7 +71,7 @@ pub fn findings(input: &Input<'_>, deployment: &Deployment) -> Vec<Finding> {
         lately.or_else(|| sums(from).cloned())
     });
     let new = since(&deployment.request.version).unwrap_or_default();
-    judge::judge(guard, &new, before.as_ref())
+    judge(guard, &new, before.as_ref())
 }
 
 /// The new version is worse than it may be, and not by chance.

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a failing run prints its trace")]
 
 mod crash_everywhere;
+mod guard;
 mod seeds;
 
 use tandem_sim::Outcome;

@@ -8,7 +8,7 @@ use crate::traffic::Answers;
 use crate::workflow::{Compared, Finding, Judged};
 
 /// What is found of the answers of a new version, with those of the version before if there are any.
-pub(super) fn judge(spec: &GuardSpec, new: &Answers, before: Option<&Answers>) -> Vec<Finding> {
+pub fn judge(spec: &GuardSpec, new: &Answers, before: Option<&Answers>) -> Vec<Finding> {
     let judge = Judge { sample: u64::from(spec.sample), new, before };
     let quantiles = [(50, spec.p50), (95, spec.p95), (99, spec.p99)];
     let latencies = quantiles.into_iter().filter_map(|(at, limit)| Some(judge.latency(at, limit?)));
