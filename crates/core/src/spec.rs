@@ -6,6 +6,7 @@
 //! out, nor files or the environment. Tested in `check/tests.rs`.
 
 mod acme;
+mod admin;
 mod balance;
 mod check;
 mod contract;
@@ -30,6 +31,7 @@ mod value;
 mod vocabulary;
 mod word;
 
+pub use admin::AdminSpec;
 pub use balance::{Affinity, BalanceSpec, EjectSpec, NoAffinity, Policy};
 pub use check::{read, read_database};
 pub use contract::ContractSpec;

@@ -71,12 +71,9 @@ pub fn read(tls: &TlsSpec, base: &Path) -> Result<Certificates, CertificateError
     let mut all = Certificates::default();
     all.encryption.oldest = tls.oldest;
     for (chain, key) in &tls.certificates {
-        let (chain, key) = (base.join(chain), base.join(key));
-        let text = text(&chain)?;
-        let face = look(&text).map_err(|why| wrong(&chain, why))?;
+        let chain = base.join(chain);
+        let (certificate, face) = pair(&chain, &base.join(key))?;
         all.remarks.extend(remark(&chain, &face, wall_time()));
-        let certificate = Certificate { names: face.names, chain: text, key: Secret(self::text(&key)?) };
-        usable(&certificate).map_err(|why| wrong(&chain, why))?;
         all.encryption.certificates.push(certificate);
     }
     if let Some(file) = &tls.client_ca {
@@ -85,6 +82,18 @@ pub fn read(tls: &TlsSpec, base: &Path) -> Result<Certificates, CertificateError
         all.encryption.clients = Some(ClientCheck { authorities: authorities(&file)?, required });
     }
     Ok(all)
+}
+
+/// Reads a certificate that can be used, with its key, and what it says of itself.
+///
+/// # Errors
+/// It can't be used.
+pub(crate) fn pair(chain: &Path, key: &Path) -> Result<(Certificate, Face), CertificateError> {
+    let shown = text(chain)?;
+    let face = look(&shown).map_err(|why| wrong(chain, why))?;
+    let certificate = Certificate { names: face.names.clone(), chain: shown, key: Secret(text(key)?) };
+    usable(&certificate).map_err(|why| wrong(chain, why))?;
+    Ok((certificate, face))
 }
 
 /// Reads a file with the certificates of authorities.

@@ -7,6 +7,7 @@ use super::super::show;
 use super::*;
 
 mod acme;
+mod admin;
 mod messages;
 mod rule;
 
@@ -172,6 +173,12 @@ format = "combined"
 sample = "0.5%"
 slow = "2s"
 queries = "shown"
+
+[admin]
+listen = "0.0.0.0:7443"
+hosts = ["Deploy.Example.com"]
+certificate = "admin.pem"
+key = "admin.key"
 "#;
 
 /// The problems of a text as they are printed without a terminal.
@@ -251,6 +258,9 @@ fn every_example_is_good() {
             ("tls.acme.terms", "\"accepted\""),
             ("tls.acme.eab_kid", "\"kid-1\""),
             ("tls.acme.eab_key", "\"abc\""),
+            ("admin.listen", "\"127.0.0.1:7443\""),
+            ("admin.certificate", "\"admin.pem\""),
+            ("admin.key", "\"admin.key\""),
         ] {
             if !line.starts_with(key) {
                 text.push_str(&format!("{key} = {value}\n"));
@@ -422,6 +432,12 @@ format = "json"                   # default. How a line looks: json, or combined
 sample = "100%"                   # default. Which part is logged of the requests that went well and were quick; the others are in any case.
 slow = "1s"                       # default. Requests that took longer than this are logged in any case.
 queries = "hidden"                # default. Whether what follows the ? of a path is logged: hidden or shown.
+
+[admin]
+# listen =                        # default. Where people with a token, and the dashboard, are answered. Not set: only at the Unix sockets.
+hosts = []                        # default. The names under which it is asked for, beside its address; others are refused.
+# certificate =                   # default. The file with its certificate and chain. Needed unless it listens on loopback.
+# key =                           # default. The file with the key of the certificate.
 "###);
     let full = show(FULL).unwrap();
     assert_eq!(
