@@ -233,9 +233,16 @@ fn refused(status: StatusCode, body: &[u8]) -> Failure {
         return Failure::failed(format!("the daemon answered {status}"));
     };
     let exit = match problem.code {
-        ProblemCode::Busy | ProblemCode::Conflict => Exit::Refused,
-        ProblemCode::BadRequest | ProblemCode::NotFound => Exit::Usage,
-        ProblemCode::MethodNotAllowed | ProblemCode::Unavailable | ProblemCode::Internal => Exit::Failed,
+        ProblemCode::Busy | ProblemCode::Conflict | ProblemCode::Forbidden | ProblemCode::Unauthorized => {
+            Exit::Refused
+        }
+        ProblemCode::BadRequest | ProblemCode::NotFound | ProblemCode::TooLarge | ProblemCode::WrongHost => {
+            Exit::Usage
+        }
+        ProblemCode::MethodNotAllowed
+        | ProblemCode::TooMany
+        | ProblemCode::Unavailable
+        | ProblemCode::Internal => Exit::Failed,
     };
     Failure::new(exit, problem.detail)
 }

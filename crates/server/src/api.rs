@@ -19,20 +19,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use crate::message::{
-    Accepted, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, InstanceStatus, JournalEvent,
-    MaintenanceStatus, PlanRequest, Problem, ProblemCode, RollbackAccepted, RollbackRequest, Scale, Status,
-    StrategyChoice, VersionLink, WaitStatus, Why,
+    Accepted, AuditEntry, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, Hold,
+    InstanceStatus, JournalEvent, LoginRequest, MaintenanceStatus, Me, PlanRequest, Problem, ProblemCode,
+    Role, RollbackAccepted, RollbackRequest, Scale, ServiceEntry, Status, StrategyChoice, Ticket,
+    VersionLink, WaitStatus, Why,
 };
+
+pub(crate) use socket::{AdminSocket, Peer};
 
 use crate::office::Office;
 
 /// Listens on the socket.
-pub(crate) fn listen(path: &Path) -> io::Result<socket::AdminSocket> {
-    socket::AdminSocket::bind(path)
+pub(crate) fn listen(path: &Path) -> io::Result<AdminSocket> {
+    AdminSocket::bind(path)
 }
 
 /// Answers until the runtime ends.
-pub(crate) async fn serve(socket: socket::AdminSocket, office: Arc<Office>) {
+pub(crate) async fn serve(socket: AdminSocket, office: Arc<Office>) {
     if let Err(error) = axum::serve(socket, route::router(office)).await {
         tracing::error!(%error, "the admin API ended");
     }

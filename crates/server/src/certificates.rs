@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use tandem_core::base::{Millis, Timestamp};
 use tandem_core::spec::{ClientCertificate, ServiceSpec, Speaks, TlsSpec};
@@ -13,6 +12,8 @@ use tandem_core::traffic::{Certificate, ClientCheck, Encryption, Secret};
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::clock::wall_time;
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -44,12 +45,6 @@ pub(crate) struct Face {
     pub(crate) begins: Timestamp,
     /// The last.
     pub(crate) ends: Timestamp,
-}
-
-/// The time by which certificates live: unlike Tandem's own, it is everybody's.
-pub(crate) fn wall_time() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp(since.map_or(0, |since| since.as_millis() as u64))
 }
 
 /// The files that a configuration names, by absolute path. `base`: where relative ones begin.
