@@ -90,7 +90,7 @@ mod tests {
         let audit = Audit { largest: 1000, ..Audit::of(&StateFolder::at(folder.path())) };
         let entry = |at| AuditEntry {
             at: Timestamp(at),
-            who: Some("ci".to_owned()),
+            who: "ci".to_owned(),
             role: None,
             from: None,
             method: "POST".to_owned(),

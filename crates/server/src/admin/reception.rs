@@ -103,7 +103,7 @@ impl Reception {
             let (who, role) = who.unzip();
             self.audit.note(AuditEntry {
                 at: wall_time(),
-                who,
+                who: who.unwrap_or_else(|| "?".to_owned()),
                 role,
                 from: Some(peer.from.to_canonical().to_string()),
                 method: head.method.to_string(),

@@ -41,7 +41,7 @@ async fn ticket(
     let ticket = ticket.map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
     desk.audit.note(AuditEntry {
         at: now,
-        who: Some(format!("uid:{uid}")),
+        who: format!("uid:{uid}"),
         role: Some(Role::Admin),
         from: None,
         method: "POST".to_owned(),

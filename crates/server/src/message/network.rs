@@ -72,11 +72,13 @@ pub struct Ticket {
 pub struct AuditEntry {
     /// When, by the clock on the wall.
     pub at: Timestamp,
-    /// Who asked. None: nobody knows.
-    pub who: Option<String>,
+    /// Who asked; `?`: nobody knows.
+    pub who: String,
     /// What they may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// From which address. None: at a socket of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// By which method.
     pub method: String,

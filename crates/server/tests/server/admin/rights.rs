@@ -165,7 +165,7 @@ fn who_did_what_is_written_down() {
     assert_eq!(
         told,
         [
-            json!([null, null, "127.0.0.1", "GET", "/v1/services/shop/status", 401]),
+            json!(["?", null, "127.0.0.1", "GET", "/v1/services/shop/status", 401]),
             json!(["viewer", "viewer", "127.0.0.1", "POST", scale, 403]),
             json!(["admin", "admin", "127.0.0.1", "POST", scale, 200]),
         ]
