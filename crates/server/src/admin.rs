@@ -6,7 +6,6 @@
 
 mod answer;
 mod attempts;
-mod audit;
 mod callers;
 mod connection;
 mod dashboard;
@@ -37,6 +36,7 @@ use tokio_rustls::TlsAcceptor;
 pub use token::{NotATokenName, Token, TokenBook, TokenError, TokenName};
 
 use crate::api;
+use crate::audit::Audit;
 use crate::state::{Part, StateError, StateFolder};
 
 /// What `tandem admin` was asked for.
@@ -123,7 +123,7 @@ async fn serve(
     let socket = |name: ServiceName| (name.clone(), place(&name).admin_socket());
     let services: BTreeMap<_, _> = options.services.iter().cloned().map(socket).collect();
     let callers = Arc::new(callers::Callers::of(state));
-    let audit = Arc::new(audit::Audit::of(state));
+    let audit = Arc::new(Audit::of(state));
     let desk = tickets::TicketDesk {
         callers: callers.clone(),
         audit: audit.clone(),

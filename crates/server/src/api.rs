@@ -7,6 +7,7 @@ mod choice;
 mod link;
 mod log;
 pub(crate) mod metrics;
+mod note;
 mod refusal;
 mod repeat;
 mod route;
@@ -25,6 +26,7 @@ pub use crate::message::{
     VersionLink, WaitStatus, Why,
 };
 
+pub(crate) use note::NOTED;
 pub(crate) use socket::{AdminSocket, Peer};
 
 use crate::office::Office;
@@ -36,7 +38,9 @@ pub(crate) fn listen(path: &Path) -> io::Result<AdminSocket> {
 
 /// Answers until the runtime ends.
 pub(crate) async fn serve(socket: AdminSocket, office: Arc<Office>) {
-    if let Err(error) = axum::serve(socket, route::router(office)).await {
+    let router = note::noted(route::router(office.clone()), office);
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    if let Err(error) = axum::serve(socket, service).await {
         tracing::error!(%error, "the admin API ended");
     }
 }

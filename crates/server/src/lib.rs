@@ -11,6 +11,7 @@ mod acme;
 mod adapter;
 pub mod admin;
 pub mod api;
+mod audit;
 pub mod certificates;
 pub mod clock;
 pub mod config;

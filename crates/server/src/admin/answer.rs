@@ -27,30 +27,22 @@ pub(super) struct Refusal {
     problem: Problem,
     /// When it may be sent again.
     again: Option<Duration>,
-    /// Whether it was written down before.
-    pub(super) is_known: bool,
 }
 
 impl Refusal {
     pub(super) fn new(code: ProblemCode, detail: impl Into<String>) -> Refusal {
-        Refusal { problem: Problem::new(code, detail), again: None, is_known: false }
+        Refusal { problem: Problem::new(code, detail), again: None }
     }
 
     #[must_use]
     pub(super) fn again(self, after: Duration) -> Refusal {
         Refusal { again: Some(after), ..self }
     }
-
-    /// One of which the audit tells already.
-    #[must_use]
-    pub(super) fn known(self, is_known: bool) -> Refusal {
-        Refusal { is_known, ..self }
-    }
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Refusal {
-        Refusal { problem, again: None, is_known: false }
+        Refusal { problem, again: None }
     }
 }
 

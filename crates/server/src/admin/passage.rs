@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::{LengthLimitError, Limited};
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;
@@ -20,7 +20,7 @@ use tokio::net::UnixStream;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::answer::Refusal;
-use crate::api::ProblemCode;
+use crate::api::{NOTED, ProblemCode};
 
 /// The largest body that is passed on, in bytes: services read no larger ones.
 const LARGEST: usize = 512 * 1024;
@@ -86,7 +86,9 @@ async fn send(socket: &Path, asked: Asked) -> Result<Response<Incoming>, Refusal
     *request.method_mut() = asked.method;
     *request.uri_mut() = asked.path.parse().map_err(|error| away(&error))?;
     *request.headers_mut() = chosen(&asked.fields, ASKED);
-    request.headers_mut().insert(header::HOST, http::HeaderValue::from_static("tandem"));
+    request.headers_mut().insert(header::HOST, HeaderValue::from_static("tandem"));
+    // It is written down here, by name.
+    request.headers_mut().insert(NOTED, HeaderValue::from_static("1"));
     sender.send_request(request).await.map_err(|error| match was_too_large(&error) {
         true => too_large(),
         false => away(&error),

@@ -5,7 +5,7 @@
 mod login;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,8 +18,7 @@ use hyper::body::Incoming;
 use tandem_core::base::ServiceName;
 
 use super::answer::{Refusal, finish, json};
-use super::attempts::{Attempts, TooOften};
-use super::audit::Audit;
+use super::attempts::Attempts;
 use super::callers::{Caller, Callers, Credential};
 use super::dashboard::Dashboard;
 use super::digest::Digest;
@@ -29,6 +28,7 @@ use super::permission::{self, HERE, OF_A_SERVICE, Row, Unfit};
 use super::places::Places;
 use super::session;
 use crate::api::ProblemCode;
+use crate::audit::Audit;
 use crate::clock::wall_time;
 use crate::message::{AuditEntry, Me, Role, ServiceEntry};
 
@@ -38,6 +38,14 @@ const CALLS: usize = 256;
 const CALLS_OF_ONE: usize = 32;
 /// When one who has too many under way may try again.
 const LATER: Duration = Duration::from_secs(1);
+/// So many wrong attempts there may be from one address within a minute.
+const ATTEMPTS: u32 = 10;
+/// So many refusals are written down within a minute: from one address …
+const REFUSALS: u32 = 20;
+/// … and in all. Otherwise strangers would push out of the audit what was done.
+const REFUSALS_OF_ALL: u32 = 200;
+/// Stands for all addresses.
+const ALL: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// So many lines of the audit are told, unless it is said how many.
 const LINES: usize = 100;
 /// The most that are told.
@@ -59,6 +67,8 @@ pub(super) struct Reception {
     is_secure: bool,
     callers: Arc<Callers>,
     attempts: Attempts,
+    refusals: Attempts,
+    refusals_of_all: Attempts,
     calls: Places<String>,
     audit: Arc<Audit>,
     dashboard: Dashboard,
@@ -80,7 +90,9 @@ impl Reception {
             hosts,
             is_secure,
             callers,
-            attempts: Attempts::default(),
+            attempts: Attempts::new(ATTEMPTS),
+            refusals: Attempts::new(REFUSALS),
+            refusals_of_all: Attempts::new(REFUSALS_OF_ALL),
             calls: Places::new(CALLS, CALLS_OF_ONE),
             audit,
             dashboard: Dashboard::built(),
@@ -91,15 +103,12 @@ impl Reception {
     pub(super) async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         let (head, body) = request.into_parts();
         let mut who = None;
-        let (mut answer, is_known) = match self.admit(&head, body, peer, &mut who).await {
-            Ok(answer) => (answer, false),
-            Err(refusal) => {
-                let is_known = refusal.is_known;
-                (refusal.into_response(), is_known)
-            }
-        };
+        let admitted = self.admit(&head, body, peer, &mut who).await;
+        let mut answer = admitted.unwrap_or_else(IntoResponse::into_response);
         let is_refused = matches!(answer.status().as_u16(), 401 | 403 | 421 | 429);
-        if (is_refused || permission::is_unsafe(&head.method)) && !is_known {
+        let is_done = who.is_some() && permission::is_unsafe(&head.method) && !is_refused;
+        let is_tried = is_refused || permission::is_unsafe(&head.method);
+        if is_done || is_tried && self.is_told(peer) {
             let (who, role) = who.unzip();
             self.audit.note(AuditEntry {
                 at: wall_time(),
@@ -113,6 +122,17 @@ impl Reception {
         }
         finish(answer.headers_mut());
         answer
+    }
+
+    /// Whether a refusal is written down.
+    fn is_told(&self, peer: Peer) -> bool {
+        let now = Instant::now();
+        let counts = [(&self.refusals, peer.from), (&self.refusals_of_all, ALL)];
+        let has_room = counts.iter().all(|(counts, address)| counts.check(*address, now).is_ok());
+        if has_room {
+            counts.iter().for_each(|(counts, address)| counts.count(*address, now));
+        }
+        has_room
     }
 
     async fn admit(
@@ -193,15 +213,14 @@ impl Reception {
 
     /// Whether somebody may try to show who they are.
     fn may_try(&self, peer: Peer) -> Result<(), Refusal> {
-        self.attempts.check(peer.from, Instant::now()).map_err(|TooOften { left, is_first }| {
-            let refusal = Refusal::new(ProblemCode::TooMany, "too many wrong attempts from this address");
-            refusal.again(left).known(!is_first)
+        self.attempts.check(peer.from, Instant::now()).map_err(|left| {
+            Refusal::new(ProblemCode::TooMany, "too many wrong attempts from this address").again(left)
         })
     }
 
     /// The refusal of one who tried in vain.
     fn wrong(&self, peer: Peer, detail: &str) -> Refusal {
-        self.attempts.failed(peer.from, Instant::now());
+        self.attempts.count(peer.from, Instant::now());
         Refusal::new(ProblemCode::Unauthorized, detail)
     }
 

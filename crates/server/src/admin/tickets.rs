@@ -9,9 +9,9 @@ use axum::extract::{ConnectInfo, State};
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::audit::Audit;
 use super::callers::{Callers, TICKET};
 use crate::api::{AdminSocket, Peer, Problem, ProblemCode};
+use crate::audit::Audit;
 use crate::clock::wall_time;
 use crate::message::{AuditEntry, Role, Ticket};
 

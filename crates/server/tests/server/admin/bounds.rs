@@ -35,9 +35,9 @@ fn whoever_fails_too_often_waits_and_sessions_go_on() {
         assert_eq!(entrance.ask_status("GET /v1/me", "Cookie: tandem=over\r\n"), 401);
     }
     assert_eq!(entrance.ask_status("GET /v1/me", &session), 200);
-    // A thousand attempts would not push out what was done.
-    let refused = entrance.audit(&session).iter().filter(|entry| entry["status"] == 429).count();
-    assert_eq!(refused, 1);
+    // A thousand refusals would not push out of the audit what was done.
+    let refused = |entry: &&serde_json::Value| matches!(entry["status"].as_u64(), Some(401 | 429));
+    assert_eq!(entrance.audit(&session).iter().filter(refused).count(), 20);
 }
 
 #[test]

@@ -143,6 +143,9 @@ fn a_token_that_is_over_or_revoked_is_refused_at_once() {
 fn who_did_what_is_written_down() {
     let entrance = Entrance::open();
     let (admin, viewer) = (entrance.token(Role::Admin), entrance.token(Role::Viewer));
+    let uid = format!("uid:{}", rustix::process::geteuid().as_raw());
+    entrance.daemon.ask("POST /v1/scale", "", &json!({"instances": 3}));
+    entrance.daemon.ask("GET /v1/status", "", &json!(null));
     entrance.ask("POST /v1/services/shop/scale?x=secret", &admin, "{\"instances\":3}");
     entrance.ask("POST /v1/services/shop/scale", &viewer, "{\"instances\":4}");
     entrance.ask("GET /v1/services/shop/status", &viewer, "");
@@ -168,6 +171,7 @@ fn who_did_what_is_written_down() {
             json!(["?", null, "127.0.0.1", "GET", "/v1/services/shop/status", 401]),
             json!(["viewer", "viewer", "127.0.0.1", "POST", scale, 403]),
             json!(["admin", "admin", "127.0.0.1", "POST", scale, 200]),
+            json!([uid, null, null, "POST", scale, 200]),
         ]
     );
     assert_eq!(entrance.ask("GET /v1/audit?limit=1", &admin, "").1.as_array().unwrap().len(), 1);

@@ -1,6 +1,7 @@
 //! Who did what: a line for each call that may change something, and for each refusal, in a file that is kept short.
 //!
-//! Tested in place and in `tests/server/admin`.
+//! The process that answers the network and the controllers write to the same file, each whole lines at its end; where both put
+//! it aside at once, one place is lost. Tested in place, in `tests/server/admin` and in `tests/server/api.rs`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -19,7 +20,7 @@ const ASIDE: usize = 4;
 const LONGEST: usize = 256;
 
 /// The file.
-pub(super) struct Audit {
+pub(crate) struct Audit {
     state: StateFolder,
     largest: u64,
     /// One line at a time.
@@ -27,12 +28,12 @@ pub(super) struct Audit {
 }
 
 impl Audit {
-    pub(super) fn of(state: &StateFolder) -> Audit {
+    pub(crate) fn of(state: &StateFolder) -> Audit {
         Audit { state: state.clone(), largest: LARGEST, turn: Mutex::default() }
     }
 
     /// Writes a line. One that can't be written is told in the log.
-    pub(super) fn note(&self, mut entry: AuditEntry) {
+    pub(crate) fn note(&self, mut entry: AuditEntry) {
         entry.path = cut(&entry.path);
         entry.method = cut(&entry.method);
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,7 +43,7 @@ impl Audit {
     }
 
     /// The last `most` lines, the newest first.
-    pub(super) fn newest(&self, most: usize) -> Vec<AuditEntry> {
+    pub(crate) fn newest(&self, most: usize) -> Vec<AuditEntry> {
         let mut found = Vec::new();
         for number in 0..=ASIDE {
             let Ok(text) = fs::read_to_string(self.state.audit(number)) else { break };
