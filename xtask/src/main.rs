@@ -1,4 +1,4 @@
-//! The commands for everybody who works on Tandem: `cargo xtask test`, `demo`, `tidy`, `bench`, `trial`.
+//! The commands for everybody who works on Tandem: `cargo xtask test`, `demo`, `tidy`, `bench`, `trial`, `web`.
 //!
 //! One file per command. Knows the packages only from outside, by their commands and files.
 //! Tested in place; `cargo xtask test` runs the whole.
@@ -15,6 +15,7 @@ mod machine;
 mod suite;
 mod tidy;
 mod trial;
+mod web;
 
 /// Commands for working on Tandem.
 #[derive(Parser)]
@@ -39,6 +40,8 @@ enum Command {
     /// Try the promises many times over, and show the figures.
     #[command(subcommand)]
     Trial(trial::Trial),
+    /// Build the dashboard, which the next build of the program takes in.
+    Web,
     /// Run the whole suite: format, house rules, lints, documentation, tests.
     Test,
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&root(), &options),
         Command::Bench(bench) => bench::run(&root(), &bench),
         Command::Trial(trial) => trial::run(&root(), &trial),
+        Command::Web => web::run(&root()),
         Command::Test => suite::run(&root()),
     };
     match done {

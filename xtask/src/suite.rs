@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{machine, tidy};
+use crate::{machine, tidy, web};
 
 type Step = (&'static str, fn(&Path) -> Result<(), String>);
 
@@ -14,6 +14,7 @@ const STEPS: &[Step] = &[
     ("setup", |_| machine::ensure_rust().and_then(|()| machine::ensure(machine::SUITE))),
     ("format", |root| cargo(root, &["fmt", "--all", "--check"])),
     ("tidy", tidy::run),
+    ("dashboard", web::run_if_there),
     ("lint", |root| cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("documentation", documentation),
     ("tests", tests),

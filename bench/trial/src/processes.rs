@@ -14,6 +14,8 @@ pub enum Kind {
     Proxy,
     /// `tandem controller`
     Controller,
+    /// `tandem admin`, where the configuration wants it.
+    Admin,
     /// `tandem keeper`
     Keeper,
     /// The app.
@@ -21,7 +23,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// Those that each Tandem has.
     pub const ALL: [Kind; 5] =
         [Kind::Supervisor, Kind::Proxy, Kind::Controller, Kind::Keeper, Kind::Instance];
 
@@ -31,6 +33,7 @@ impl Kind {
             Kind::Supervisor => "supervisor",
             Kind::Proxy => "proxy",
             Kind::Controller => "controller",
+            Kind::Admin => "admin",
             Kind::Keeper => "keeper",
             Kind::Instance => "instance",
         }
@@ -87,6 +90,7 @@ fn kind(arguments: &[String]) -> Kind {
         ("up", Kind::Supervisor),
         ("proxy", Kind::Proxy),
         ("controller", Kind::Controller),
+        ("admin", Kind::Admin),
         ("keeper", Kind::Keeper),
     ];
     let verb = |word: &String| verbs.iter().find(|(name, _)| name == word).map(|(_, kind)| *kind);

@@ -3,6 +3,7 @@
 //! Knows words, not what they do. Tested in `tests/cli`: the help of each verb, and what is refused.
 
 pub(crate) mod schema;
+pub(crate) mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -140,6 +141,13 @@ pub(crate) enum Verb {
     Reload,
     /// Change the database's schema while two versions of the app use it
     Schema(schema::Schema),
+    /// Say who may ask over the network
+    Token(token::Token),
+    /// Print a link that opens the dashboard
+    #[command(
+        after_help = "Example:\n  xdg-open $(tandem dashboard)\n\nThe link is good for one login, within a minute."
+    )]
+    Dashboard,
     /// Show the configuration, or describe it for editors
     #[command(subcommand)]
     Config(Config),
@@ -164,6 +172,27 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "DIR")]
         front: PathBuf,
     },
+    /// The way in from the network; started by `tandem up`
+    #[command(hide = true)]
+    Admin(Admin),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Admin {
+    /// What can be asked about
+    pub(crate) services: Vec<ServiceName>,
+    /// Each has a state folder of its own
+    #[arg(long)]
+    pub(crate) shared: bool,
+    /// A name under which it is asked for
+    #[arg(long = "host", value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
+    /// The certificate and its chain
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its key
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tandem_server::api::{Problem, ProblemCode};
+use tandem_server::state::StateFolder;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -55,6 +56,16 @@ impl Client {
                 Err(place::which(&names))
             }
         }
+    }
+
+    /// The way in from the network, at its socket for tickets.
+    ///
+    /// # Errors
+    /// Neither a configuration nor a state folder is found.
+    pub(crate) fn entrance(global: &Global) -> Result<Client, Failure> {
+        let place = Place::front(global)?;
+        let socket = StateFolder::at(&place.state).ticket_socket();
+        Ok(Client { socket, name: shown(&place.config) })
     }
 
     /// The daemons of all services that the command line may mean.
@@ -233,9 +244,16 @@ fn refused(status: StatusCode, body: &[u8]) -> Failure {
         return Failure::failed(format!("the daemon answered {status}"));
     };
     let exit = match problem.code {
-        ProblemCode::Busy | ProblemCode::Conflict => Exit::Refused,
-        ProblemCode::BadRequest | ProblemCode::NotFound => Exit::Usage,
-        ProblemCode::MethodNotAllowed | ProblemCode::Unavailable | ProblemCode::Internal => Exit::Failed,
+        ProblemCode::Busy | ProblemCode::Conflict | ProblemCode::Forbidden | ProblemCode::Unauthorized => {
+            Exit::Refused
+        }
+        ProblemCode::BadRequest | ProblemCode::NotFound | ProblemCode::TooLarge | ProblemCode::WrongHost => {
+            Exit::Usage
+        }
+        ProblemCode::MethodNotAllowed
+        | ProblemCode::TooMany
+        | ProblemCode::Unavailable
+        | ProblemCode::Internal => Exit::Failed,
     };
     Failure::new(exit, problem.detail)
 }

@@ -3,6 +3,9 @@
 //! Tested in place.
 
 use anstyle::Style;
+use jiff::Timestamp as Moment;
+use jiff::tz::TimeZone;
+use tandem_core::base::Timestamp;
 
 use crate::terminal::{BAD, CARE, GOOD, STRONG, clean};
 
@@ -21,6 +24,15 @@ pub(crate) fn number(value: Option<impl ToString>) -> Cell {
 /// Text from wherever.
 pub(crate) fn text(text: &str) -> Cell {
     Cell { text: clean(text).into_owned(), style: Style::new(), right: false }
+}
+
+/// The time by the clock on the wall here.
+pub(crate) fn local(at: Timestamp) -> String {
+    let moment = i64::try_from(at.0).ok().and_then(|millis| Moment::from_millisecond(millis).ok());
+    moment.map_or_else(
+        || at.0.to_string(),
+        |moment| moment.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
 }
 
 /// Good news.

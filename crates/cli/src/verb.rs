@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod config;
 mod daemon;
+mod dashboard;
 mod deploy;
 mod gate;
 mod history;
@@ -17,6 +18,7 @@ mod scale;
 mod schema;
 mod status;
 mod steer;
+mod token;
 mod top;
 mod watch;
 mod why;
@@ -65,9 +67,12 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::Hold(hold) => wait_for(gate::hold(hold, global, terminal)),
         Verb::Schema(what) => schema::run(what, global, terminal),
         Verb::Reload => reload::run(global, terminal),
+        Verb::Token(token) => token::run(&token.verb, global, terminal),
+        Verb::Dashboard => wait_for(dashboard::run(global, terminal)),
         Verb::Up => daemon::up(global, terminal),
         Verb::Proxy { services } => daemon::proxy(services.clone(), global),
         Verb::Controller { front } => daemon::controller(front.clone(), global),
+        Verb::Admin(admin) => daemon::admin(admin, global),
     }
 }
 

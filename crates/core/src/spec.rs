@@ -6,6 +6,7 @@
 //! out, nor files or the environment. Tested in `check/tests.rs`.
 
 mod acme;
+mod admin;
 mod balance;
 mod check;
 mod contract;
@@ -32,6 +33,7 @@ mod value;
 mod vocabulary;
 mod word;
 
+pub use admin::AdminSpec;
 pub use balance::{Affinity, BalanceSpec, EjectSpec, NoAffinity, Policy};
 pub use check::{read, read_database};
 pub use contract::ContractSpec;

@@ -7,6 +7,7 @@ mod choice;
 mod link;
 mod log;
 pub(crate) mod metrics;
+mod note;
 mod refusal;
 mod repeat;
 mod route;
@@ -19,21 +20,27 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use crate::message::{
-    Accepted, CanaryStatus, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus, FindingStatus,
-    InstanceStatus, JournalEvent, MaintenanceStatus, PlanRequest, Problem, ProblemCode, PromoteRequest,
-    RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, WaitStatus, Why,
+    Accepted, AuditEntry, CanaryStatus, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus,
+    FindingStatus, Hold, InstanceStatus, JournalEvent, LoginRequest, MaintenanceStatus, Me, PlanRequest,
+    Problem, ProblemCode, PromoteRequest, Role, RollbackAccepted, RollbackRequest, Scale, ServiceEntry,
+    Status, StrategyChoice, Ticket, VersionLink, WaitStatus, Why,
 };
+
+pub(crate) use note::NOTED;
+pub(crate) use socket::{AdminSocket, Peer};
 
 use crate::office::Office;
 
 /// Listens on the socket.
-pub(crate) fn listen(path: &Path) -> io::Result<socket::AdminSocket> {
-    socket::AdminSocket::bind(path)
+pub(crate) fn listen(path: &Path) -> io::Result<AdminSocket> {
+    AdminSocket::bind(path)
 }
 
 /// Answers until the runtime ends.
-pub(crate) async fn serve(socket: socket::AdminSocket, office: Arc<Office>) {
-    if let Err(error) = axum::serve(socket, route::router(office)).await {
+pub(crate) async fn serve(socket: AdminSocket, office: Arc<Office>) {
+    let router = note::noted(route::router(office.clone()), office);
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    if let Err(error) = axum::serve(socket, service).await {
         tracing::error!(%error, "the admin API ended");
     }
 }

@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use tandem_core::base::{Millis, Timestamp};
 use tandem_core::spec::{ClientCertificate, ServiceSpec, Speaks, TlsSpec};
@@ -13,6 +12,8 @@ use tandem_core::traffic::{Certificate, ClientCheck, Encryption, Secret};
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::clock::wall_time;
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -46,12 +47,6 @@ pub(crate) struct Face {
     pub(crate) ends: Timestamp,
 }
 
-/// The time by which certificates live: unlike Tandem's own, it is everybody's.
-pub(crate) fn wall_time() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp(since.map_or(0, |since| since.as_millis() as u64))
-}
-
 /// The files that a configuration names, by absolute path. `base`: where relative ones begin.
 pub(crate) fn files(tls: &TlsSpec, base: &Path) -> Vec<PathBuf> {
     let pairs = tls.certificates.iter().flat_map(|(chain, key)| [chain, key]);
@@ -71,12 +66,9 @@ pub fn read(tls: &TlsSpec, base: &Path) -> Result<Certificates, CertificateError
     let mut all = Certificates::default();
     all.encryption.oldest = tls.oldest;
     for (chain, key) in &tls.certificates {
-        let (chain, key) = (base.join(chain), base.join(key));
-        let text = text(&chain)?;
-        let face = look(&text).map_err(|why| wrong(&chain, why))?;
+        let chain = base.join(chain);
+        let (certificate, face) = pair(&chain, &base.join(key))?;
         all.remarks.extend(remark(&chain, &face, wall_time()));
-        let certificate = Certificate { names: face.names, chain: text, key: Secret(self::text(&key)?) };
-        usable(&certificate).map_err(|why| wrong(&chain, why))?;
         all.encryption.certificates.push(certificate);
     }
     if let Some(file) = &tls.client_ca {
@@ -85,6 +77,18 @@ pub fn read(tls: &TlsSpec, base: &Path) -> Result<Certificates, CertificateError
         all.encryption.clients = Some(ClientCheck { authorities: authorities(&file)?, required });
     }
     Ok(all)
+}
+
+/// Reads a certificate that can be used, with its key, and what it says of itself.
+///
+/// # Errors
+/// It can't be used.
+pub(crate) fn pair(chain: &Path, key: &Path) -> Result<(Certificate, Face), CertificateError> {
+    let shown = text(chain)?;
+    let face = look(&shown).map_err(|why| wrong(chain, why))?;
+    let certificate = Certificate { names: face.names.clone(), chain: shown, key: Secret(text(key)?) };
+    usable(&certificate).map_err(|why| wrong(chain, why))?;
+    Ok((certificate, face))
 }
 
 /// Reads a file with the certificates of authorities.

@@ -46,6 +46,12 @@ impl Clock {
     }
 }
 
+/// The time by which certificates and tokens live: unlike Tandem's own, it is everybody's.
+pub fn wall_time() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Timestamp(since.map_or(0, |since| since.as_millis() as u64))
+}
+
 fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map_or_else(|_| String::new(), |id| id.trim().to_owned())

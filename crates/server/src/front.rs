@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use tandem_core::base::{Millis, ServiceName};
 use tandem_core::deploy::routing::bare;
-use tandem_core::spec::{self, LogSpec};
+use tandem_core::spec::{self, AdminSpec, FrontSpec, LogSpec};
 use tandem_core::traffic::matching::{HostIndex, join};
 
+use crate::certificates;
 use crate::config::{self, Config, ConfigError};
 use crate::state::StateFolder;
 
@@ -23,6 +24,8 @@ pub struct Front {
     pub services: Vec<Service>,
     /// The log of all their requests.
     pub log: LogSpec,
+    /// Where people are answered over the network, about all of them; its files by absolute path.
+    pub admin: AdminSpec,
     /// Whether there may be several: each then has a state folder below that of the front.
     pub is_shared: bool,
 }
@@ -50,20 +53,35 @@ impl Service {
 /// # Errors
 /// It has problems.
 pub fn members(path: &Path, text: &str) -> Result<Vec<PathBuf>, ConfigError> {
-    read(path, text).map(|(members, _)| members)
+    read(path, text).map(|front| places(path, &front))
 }
 
-fn read(path: &Path, text: &str) -> Result<(Vec<PathBuf>, LogSpec), ConfigError> {
-    let spec = spec::read_front(text).map_err(|problems| {
+fn read(path: &Path, text: &str) -> Result<FrontSpec, ConfigError> {
+    spec::read_front(text).map_err(|problems| {
         let (path, text) = (path.to_owned(), text.to_owned());
         ConfigError::Problems { path, text, problems }
-    })?;
+    })
+}
+
+/// The configurations that a front names.
+fn places(path: &Path, front: &FrontSpec) -> Vec<PathBuf> {
     let base = path.parent().unwrap_or(Path::new("."));
     let place = |name: &String| {
         let place = base.join(name);
         if place.extension().is_some_and(|end| end == "toml") { place } else { place.join(NAME) }
     };
-    Ok((spec.services.iter().map(place).collect(), spec.log))
+    front.services.iter().map(place).collect()
+}
+
+/// The same with its files by absolute path; relative ones begin in the folder of the configuration.
+fn placed(admin: &AdminSpec, path: &Path) -> AdminSpec {
+    let base = path.parent().unwrap_or(Path::new("."));
+    let absolute = |file: &String| base.join(file).to_string_lossy().into_owned();
+    AdminSpec {
+        certificate: admin.certificate.as_ref().map(absolute),
+        key: admin.key.as_ref().map(absolute),
+        ..admin.clone()
+    }
 }
 
 impl Front {
@@ -76,17 +94,18 @@ impl Front {
         if !spec::is_front(&text) {
             let config = config::of(path, text)?;
             let log = config.spec.monitoring.log.clone();
+            let admin = placed(&config.spec.admin, path);
             let service = Service { path: path.to_owned(), config, state: state.clone() };
-            return Ok(Front { services: vec![service], log, is_shared: false });
+            return Ok(Front { services: vec![service], log, admin, is_shared: false });
         }
-        let (members, log) = read(path, &text)?;
+        let spec = read(path, &text)?;
         let mut services = Vec::new();
-        for path in members {
+        for path in places(path, &spec) {
             let config = config::load(&path)?;
             let state = state.service(&config.spec.service);
             services.push(Service { path, config, state });
         }
-        let front = Front { services, log, is_shared: true };
+        let front = Front { services, log: spec.log, admin: placed(&spec.admin, path), is_shared: true };
         front.check(path)?;
         Ok(front)
     }
@@ -94,7 +113,7 @@ impl Front {
     /// Whether the services can be behind one proxy.
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
         let specs: Vec<_> = self.services.iter().map(|service| &service.config.spec).collect();
-        let mut why = spec::disagreement(&specs);
+        let mut why = spec::disagreement(&specs, &self.admin);
         let tables = specs.iter().map(|spec| (spec.service.clone(), bare(spec))).collect();
         let matched = join(&tables).and_then(|table| HostIndex::build(&table.routes));
         // Where names are double or addresses differ that is said already.
@@ -113,6 +132,9 @@ impl Front {
             config::environment(&config.spec)?;
             config::database(&config.spec)?;
             config::certificates(&config.spec, path)?;
+        }
+        if let (Some(chain), Some(key)) = (&self.admin.certificate, &self.admin.key) {
+            certificates::pair(Path::new(chain), Path::new(key))?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Wiring: the only place where everything meets.
 //!
-//! `supervisor` is what `tandem up` does, `controller` the process that decides, `api` how people talk to it, `exposition`
+//! `supervisor` is what `tandem up` does, `controller` the process that decides, `api` how people talk to it, `admin` how they do so over
+//! the network, `exposition`
 //! what Prometheus is told, `store` its memory. Nothing here decides what a deployment does next: that is `tandem-core`,
 //! driven by `tandem-engine`.
 //!
@@ -8,7 +9,9 @@
 
 mod acme;
 mod adapter;
+pub mod admin;
 pub mod api;
+mod audit;
 pub mod certificates;
 pub mod clock;
 pub mod config;

@@ -3,6 +3,8 @@
 //! Times are milliseconds since 1970 on Tandem's own clock. Fields may be added; a reader ignores those that it does
 //! not know.
 
+mod network;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -16,6 +18,8 @@ use tandem_core::deploy::Wait;
 use tandem_core::spec::{CanaryStep, StrategyKind};
 use tandem_core::traffic::{Counts, Health, InFlight, SessionReport};
 use tandem_core::workflow::{Diagnosis, Finding, Kind, Phase, Receipt, Recorded, Stage};
+
+pub use network::{AuditEntry, Hold, LoginRequest, Me, Role, ServiceEntry, Ticket};
 
 /// `GET /v1/status`: how things stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -369,6 +373,16 @@ pub enum ProblemCode {
     NotFound,
     /// The path is known, the method is not.
     MethodNotAllowed,
+    /// Over the network: it does not say who asks, or not rightly.
+    Unauthorized,
+    /// Over the network: whoever asks may not do that.
+    Forbidden,
+    /// Over the network: it asks for a host that is not ours.
+    WrongHost,
+    /// Over the network: too much, or too often. `Retry-After` tells when to try again.
+    TooMany,
+    /// The body is too large.
+    TooLarge,
     /// A deployment is under way. The detail names it and tells since when.
     Busy,
     /// The request does not fit how things stand.

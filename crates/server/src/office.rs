@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::adapter::certificates::CertificateKeeper;
 use crate::adapter::contract::ContractKeeper;
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::feed::Feed;
@@ -46,6 +47,8 @@ pub(crate) struct Office {
     /// The configuration as the team edits it.
     pub(crate) path: PathBuf,
     pub(crate) store: Mutex<Store>,
+    /// Who did what.
+    pub(crate) audit: Audit,
 }
 
 /// Why a command was not taken.

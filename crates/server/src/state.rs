@@ -97,6 +97,10 @@ pub enum Part {
     Supervisor,
     /// The process that decides.
     Controller,
+    /// The process that answers the network.
+    Admin,
+    /// Whoever changes tokens.
+    Tokens,
 }
 
 impl Part {
@@ -104,13 +108,18 @@ impl Part {
         match self {
             Part::Supervisor => "supervisor.lock",
             Part::Controller => "controller.lock",
+            Part::Admin => "admin.lock",
+            Part::Tokens => "tokens.lock",
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Which process that is, with its article.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Part::Supervisor => "a `tandem up`",
             Part::Controller => "a `tandem controller`",
+            Part::Admin => "a `tandem admin`",
+            Part::Tokens => "a `tandem token`",
         }
     }
 }
@@ -176,6 +185,21 @@ impl StateFolder {
     /// The socket of the admin API.
     pub fn admin_socket(&self) -> PathBuf {
         self.path.join("admin.sock")
+    }
+
+    /// The socket at which tickets for the dashboard are had.
+    pub fn ticket_socket(&self) -> PathBuf {
+        self.front.join("tickets.sock")
+    }
+
+    /// Tokens for the network, by digests.
+    pub fn tokens(&self) -> PathBuf {
+        self.front.join("tokens.json")
+    }
+
+    /// Who did what: the file that is written to, and by numbers from 1 those put aside before.
+    pub fn audit(&self, number: usize) -> PathBuf {
+        self.front.join(if number == 0 { "audit.jsonl".to_owned() } else { format!("audit.{number}.jsonl") })
     }
 
     /// The socket by which the proxy is told tables.

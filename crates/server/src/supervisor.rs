@@ -1,4 +1,5 @@
-//! What `tandem up` does: it holds the listening sockets, and keeps the proxy and the controller of each service running.
+//! What `tandem up` does: it holds the listening sockets, and keeps the proxy, the controller of each service and the way in
+//! from the network running.
 //!
 //! Small on purpose: it outlives the parts that can fail. It decides nothing about a service and must not know
 //! requests or deployments. If it is killed, the proxy and the controllers go on; the next one takes them over.
@@ -6,6 +7,7 @@
 
 mod dismissal;
 mod end;
+mod entrance;
 mod listener;
 mod reload;
 mod restart;
@@ -46,7 +48,7 @@ pub struct SupervisorOptions {
     pub config: PathBuf,
     /// The state folder, created if need be.
     pub state: PathBuf,
-    /// The program that has the verbs `proxy` and `controller`: this one.
+    /// The program that has the verbs `proxy`, `controller` and `admin`: this one.
     pub program: PathBuf,
     /// Where the program lies, and another version of it may lie later.
     pub place: PathBuf,
@@ -123,12 +125,14 @@ pub fn run(options: SupervisorOptions) -> Result<ExitCode, SupervisorError> {
         listeners: Vec::new(),
         signals,
         proxy: Post::vacant(),
+        door: Vec::new(),
+        entrance: Post::vacant(),
         dismissed: Vec::new(),
     };
     let is_outdated = supervisor.take_sockets(lock.after_crash)?;
     for Service { config, state, .. } in &supervisor.front.services {
         write_file(&state.config(), config.text.as_bytes())?;
-        supervisor.end_orphaned_controller(state);
+        supervisor.end_orphan(state, Part::Controller);
     }
     supervisor.succeed(is_outdated);
     let result = supervisor.serve();
@@ -217,6 +221,10 @@ struct Supervisor {
     listeners: Listeners,
     signals: Signals,
     proxy: Post,
+    /// The socket for people from the network, if there is one.
+    door: Listeners,
+    /// Who answers there.
+    entrance: Post,
     /// One per service.
     controllers: Vec<Desk>,
     /// Of services that are being stopped, since they left the configuration.
@@ -228,7 +236,7 @@ impl Supervisor {
         if self.proxy.holder.is_none() {
             self.proxy.holder = Some(self.start_proxy()?);
         }
-        if let Err(error) = self.begin_controllers() {
+        if let Err(error) = self.begin_entrance().and_then(|()| self.begin_controllers()) {
             // A proxy that served before us goes on serving.
             self.abandon();
             return Err(error);
@@ -256,6 +264,7 @@ impl Supervisor {
                 }
             }
             self.renew_controllers();
+            self.renew_entrance();
             self.forget_dismissed();
         }
     }
@@ -287,7 +296,8 @@ impl Supervisor {
         let ending = self.dismissed.iter().filter_map(|desk| desk.post.holder.as_ref());
         handles.extend(ending.map(Watched::handle));
         let posts = self.controllers.iter().map(|desk| &desk.post);
-        for post in posts.chain([&self.proxy]) {
+        let entrance = self.front.admin.listen.map(|_| &self.entrance);
+        for post in posts.chain([&self.proxy]).chain(entrance) {
             match &post.holder {
                 Some(holder) => handles.push(holder.handle()),
                 None => due = Some(due.map_or(post.due, |at| at.min(post.due))),

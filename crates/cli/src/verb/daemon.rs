@@ -1,10 +1,11 @@
-//! `tandem up`, and the processes that it starts: `proxy` and `controller`.
+//! `tandem up`, and the processes that it starts: `proxy`, `controller` and `admin`.
 //!
 //! They log to stderr instead of talking to the terminal; what they do is in `tandem-server`.
 
 use std::path::PathBuf;
 
 use tandem_core::base::ServiceName;
+use tandem_server::admin::{self, AdminOptions};
 use tandem_server::config::ConfigError;
 use tandem_server::controller::{self, ControllerOptions};
 use tandem_server::data_plane::{self, DataPlaneOptions};
@@ -12,7 +13,7 @@ use tandem_server::logging;
 use tandem_server::state::StateError;
 use tandem_server::supervisor::{self, SupervisorError, SupervisorOptions};
 
-use crate::args::Global;
+use crate::args::{Admin, Global};
 use crate::failure::{Exit, Failure};
 use crate::place::Place;
 use crate::problems;
@@ -53,6 +54,19 @@ pub(super) fn controller(front: PathBuf, global: &Global) -> Ending {
     logging::start();
     let (config, state) = (named(global.config.as_ref())?, named(global.state.as_ref())?);
     controller::run(ControllerOptions { config, state, front }).map(|_| Exit::Done).map_err(logged)
+}
+
+/// `tandem admin`.
+pub(super) fn admin(admin: &Admin, global: &Global) -> Ending {
+    logging::start();
+    let options = AdminOptions {
+        state: named(global.state.as_ref())?,
+        services: admin.services.clone(),
+        is_shared: admin.shared,
+        hosts: admin.hosts.clone(),
+        certificate: admin.certificate.clone().zip(admin.key.clone()),
+    };
+    admin::run(options).map(|()| Exit::Done).map_err(logged)
 }
 
 /// What `tandem up` names to the parts that it starts.

@@ -1,14 +1,11 @@
 //! `tandem history`: the deployments, the newest first.
 
-use jiff::Timestamp as Moment;
-use jiff::tz::TimeZone;
-use tandem_core::base::Timestamp;
 use tandem_core::workflow::{Kind, Verdict};
 use tandem_server::api::DeploymentRecord;
 
 use crate::args::Global;
 use crate::client::Client;
-use crate::columns::{Cell, Columns, bad, care, good, number, text};
+use crate::columns::{Cell, Columns, bad, care, good, local, number, text};
 use crate::failure::Exit;
 use crate::terminal::Terminal;
 use crate::verb::Ending;
@@ -59,13 +56,4 @@ fn row(record: &DeploymentRecord) -> Vec<Cell> {
         number(receipt.map(|receipt| receipt.mixed_state.rough())),
         result,
     ]
-}
-
-/// The time by the clock on the wall here.
-fn local(at: Timestamp) -> String {
-    let moment = i64::try_from(at.0).ok().and_then(|millis| Moment::from_millisecond(millis).ok());
-    moment.map_or_else(
-        || at.0.to_string(),
-        |moment| moment.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    )
 }

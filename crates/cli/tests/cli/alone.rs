@@ -192,6 +192,10 @@ fn a_wrong_command_line_is_refused_before_anything_happens() {
         &["deploy", ".", "--strategy", "canary"],
         &["deploy", ".", "--version", "../etc"],
         &["watch", "seven"],
+        &["token", "create", "ci"],
+        &["token", "create", "a/b", "--role", "viewer"],
+        &["token", "create", "ci", "--role", "root"],
+        &["admin", "--certificate", "a.pem"],
         &[],
     ] {
         let output = tandem(folder.path(), words).output().unwrap();
@@ -306,6 +310,8 @@ Commands:
   hold         Have new requests wait for a moment; those that have begun go on
   reload       Take the configuration and the program as they lie there now, without an interruption
   schema       Change the database's schema while two versions of the app use it
+  token        Say who may ask over the network
+  dashboard    Print a link that opens the dashboard
   config       Show the configuration, or describe it for editors
   completions  Print a completion script for a shell
 
@@ -329,6 +335,57 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 rolled back by itself,
 4 waits for a person, 5 refused, 6 no daemon, 124 timed out, 130 interrupted
+"###);
+}
+
+#[test]
+fn tokens_are_made_told_once_and_taken_out_of_force() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("tandem.toml"), SMALL).unwrap();
+    let words =
+        ["token", "create", "ci", "--role", "deployer", "-s", "shop", "-s", "blog", "--expires", "90d"];
+    let made = tandem(folder.path(), &words).output().unwrap();
+    let secret = String::from_utf8(made.stdout).unwrap();
+    assert!(secret.starts_with("tdm_") && secret.trim().len() == 47, "{secret}");
+    let listed = tandem(folder.path(), &["token", "list", "--json"]).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let token = &listed[0];
+    assert_eq!((&token["name"], &token["role"]), (&"ci".into(), &"deployer".into()), "{listed}");
+    assert_eq!(token["services"], serde_json::json!(["shop", "blog"]));
+    let days = (token["expires"].as_u64().unwrap() - token["created"].as_u64().unwrap()) / 86_400_000;
+    assert_eq!(days, 90);
+    assert!(!listed.to_string().contains(secret.trim()) && token["digest"].is_null(), "{listed}");
+    insta::assert_snapshot!(ran(folder.path(), &["token", "create", "ci", "--role", "viewer"]), @r###"
+exit 5
+--- stdout
+--- stderr
+error: there is a token ci already: revoke it first, or choose another name
+"###);
+    insta::assert_snapshot!(ran(folder.path(), &["token", "create", "x", "--role", "viewer", "--expires", "5"]), @r###"
+exit 2
+--- stdout
+--- stderr
+error: --expires "5" is not a length of time up to ten years
+  help: write for example 90d or 12h
+"###);
+    insta::assert_snapshot!(ran(folder.path(), &["token", "revoke", "ci"]), @r###"
+exit 0
+--- stdout
+--- stderr
+✔ ci is not good for anything any more
+"###);
+    insta::assert_snapshot!(ran(folder.path(), &["token", "revoke", "ci"]), @r###"
+exit 2
+--- stdout
+--- stderr
+error: there is no token ci: see `tandem token list`
+"###);
+    insta::assert_snapshot!(ran(folder.path(), &["dashboard"]), @r###"
+exit 6
+--- stdout
+--- stderr
+error: no daemon is running for tandem.toml
+  help: `tandem up` must run, and its configuration say where: [admin] listen = "127.0.0.1:7443"
 "###);
 }
 

@@ -38,7 +38,9 @@ async fn kill_once(stage: &mut Stage, load: &Load, kind: Kind, label: &str, afte
         .filter(|record| matches!(record.outcome, Outcome::Failed { .. }))
         .collect();
     match kind {
-        Kind::Supervisor | Kind::Controller => assert!(failed.is_empty(), "{kind:?}: {failed:?}"),
+        Kind::Supervisor | Kind::Controller | Kind::Admin => {
+            assert!(failed.is_empty(), "{kind:?}: {failed:?}");
+        }
         // Only what was in flight in it, and no connection refused.
         Kind::Proxy | Kind::Keeper | Kind::Instance => {
             assert!(failed.len() <= 10, "{kind:?}: {failed:?}");

@@ -12,6 +12,7 @@ mod deployments;
 mod failures;
 mod kills;
 mod monitoring;
+mod network;
 mod pooler;
 mod reload;
 mod schema;

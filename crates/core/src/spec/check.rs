@@ -18,6 +18,7 @@ use super::service::ServiceSpec;
 use super::session::Pin;
 use super::tls::{AcmeChallenge, AcmeSpec};
 
+pub(super) mod admin;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -76,6 +77,7 @@ pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
     sessions_can_stay(&spec, &mut found);
     https_has_certificates(&spec, &mut found);
     authorities_can_be_asked(&spec, &mut found);
+    admin::network_is_safe(&spec.admin, &mut found);
     if found.problems.is_empty() {
         return Ok(Checked { spec, found });
     }
@@ -128,6 +130,11 @@ fn addresses_differ(spec: &ServiceSpec, found: &mut Found) {
     if metrics.is_some_and(|address| seen.contains_key(&address)) {
         let message = "`metrics.listen` is an address at which requests arrive".to_owned();
         contradiction(found, "metrics.listen", message, "give metrics a port of their own");
+    }
+    let admin = spec.admin.listen;
+    if admin.is_some_and(|address| seen.contains_key(&address) || metrics == Some(address)) {
+        let message = "`admin.listen` is an address at which requests arrive, or metrics are told".to_owned();
+        contradiction(found, "admin.listen", message, "give it a port of its own");
     }
 }
 

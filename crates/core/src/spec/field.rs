@@ -12,7 +12,8 @@ use std::net::SocketAddr;
 use crate::base::{Amount, Millis, Network, ServiceName, Share};
 
 use super::acme::ACCEPTED;
-use super::balance::{Affinity, Policy};
+use super::admin::AdminSpec;
+use super::balance::{Affinity, BalanceSpec, Policy};
 use super::contract::ContractSpec;
 use super::database::{Access, DatabaseSpec, Names, Naming};
 use super::deploy::StrategyKind;
@@ -71,16 +72,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("timeouts.idle", &mut timeouts.idle);
     each("timeouts.pool_idle", &mut timeouts.pool_idle);
     each("timeouts.hold", &mut timeouts.hold);
-    let balance = &mut spec.balance;
-    each("balance.policy", &mut balance.policy);
-    each("balance.by", &mut balance.by);
-    each("balance.slow_start", &mut balance.slow_start);
-    each("balance.concurrent", &mut balance.concurrent);
-    each("balance.eject.errors", &mut balance.eject.errors);
-    each("balance.eject.requests", &mut balance.eject.requests);
-    each("balance.eject.within", &mut balance.eject.within);
-    each("balance.eject.rest", &mut balance.eject.rest);
-    each("balance.eject.most", &mut balance.eject.most);
+    visit_balance(&mut spec.balance, each);
     let limits = &mut spec.limits;
     each("limits.head", &mut Bytes(&mut limits.head));
     each("limits.fields", &mut limits.fields);
@@ -98,6 +90,26 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     visit_database(&mut spec.database, each);
     visit_contract(&mut spec.contract, each);
     visit_monitoring(&mut spec.monitoring, each);
+    visit_admin(&mut spec.admin, each);
+}
+
+fn visit_admin(admin: &mut AdminSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
+    each("admin.listen", &mut admin.listen);
+    each("admin.hosts", &mut admin.hosts);
+    each("admin.certificate", &mut admin.certificate);
+    each("admin.key", &mut admin.key);
+}
+
+fn visit_balance(balance: &mut BalanceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
+    each("balance.policy", &mut balance.policy);
+    each("balance.by", &mut balance.by);
+    each("balance.slow_start", &mut balance.slow_start);
+    each("balance.concurrent", &mut balance.concurrent);
+    each("balance.eject.errors", &mut balance.eject.errors);
+    each("balance.eject.requests", &mut balance.eject.requests);
+    each("balance.eject.within", &mut balance.eject.within);
+    each("balance.eject.rest", &mut balance.eject.rest);
+    each("balance.eject.most", &mut balance.eject.most);
 }
 
 fn visit_monitoring(monitoring: &mut MonitoringSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::base::ServiceName;
 
+use super::admin::AdminSpec;
+use super::check::admin::network_is_safe;
 use super::check::fill;
 use super::found::Found;
 use super::monitoring::LogSpec;
@@ -24,6 +26,8 @@ pub struct FrontSpec {
     pub services: Vec<String>,
     /// The log of all their requests.
     pub log: LogSpec,
+    /// Where people are answered over the network.
+    pub admin: AdminSpec,
 }
 
 /// Whether a configuration is one of several services, by its first look; it need not be a good one.
@@ -47,6 +51,7 @@ pub fn read_front(text: &str) -> Result<FrontSpec, Vec<Problem>> {
     let mut found = Found::read_front(text);
     let mut draft = ServiceSpec::draft();
     fill(&mut draft, &found);
+    network_is_safe(&draft.admin, &mut found);
     if matches!(found.value("services"), Some(Value::Words(services)) if !(1..=MOST).contains(&services.len()))
     {
         let message = format!("`services` must name 1 to {MOST} services");
@@ -61,12 +66,12 @@ pub fn read_front(text: &str) -> Result<FrontSpec, Vec<Problem>> {
         Some(Value::Words(services)) => services.clone(),
         _ => Vec::new(),
     };
-    Ok(FrontSpec { services, log: draft.monitoring.log })
+    Ok(FrontSpec { services, log: draft.monitoring.log, admin: draft.admin })
 }
 
 /// Why services can't be behind one proxy, if they can't: all of it, one sentence each. That two claim the same hosts and
-/// paths is seen where they are matched.
-pub fn disagreement(services: &[&ServiceSpec]) -> Vec<String> {
+/// paths is seen where they are matched. `admin`: where people are answered about all of them.
+pub fn disagreement(services: &[&ServiceSpec], admin: &AdminSpec) -> Vec<String> {
     let mut found = Vec::new();
     let mut names = BTreeMap::new();
     let mut addresses = BTreeMap::new();
@@ -98,6 +103,11 @@ pub fn disagreement(services: &[&ServiceSpec]) -> Vec<String> {
         if spec.monitoring.log != LogSpec::default() {
             found.push(format!("{name} has a [log] of its own: move it to the file that names the services"));
         }
+        if spec.admin != AdminSpec::default() {
+            found.push(format!(
+                "{name} has an [admin] of its own: move it to the file that names the services"
+            ));
+        }
     }
     if let Some((first, rest)) = services.split_first() {
         for other in rest {
@@ -110,6 +120,11 @@ pub fn disagreement(services: &[&ServiceSpec]) -> Vec<String> {
                 ));
             }
         }
+    }
+    if let Some(address) = admin.listen
+        && let Some(name) = addresses.get(&address).map(|(name, _)| name).or(metrics.get(&address))
+    {
+        found.push(format!("{name} has {address} already: give [admin] a port of its own"));
     }
     for (address, name) in metrics {
         if addresses.contains_key(&address) {
@@ -153,7 +168,9 @@ mod tests {
 
     #[test]
     fn services_share_what_the_proxy_has_once() {
-        let told = |other: ServiceSpec| disagreement(&[&service("web", ""), &other]).join("; ");
+        let told = |other: ServiceSpec| {
+            disagreement(&[&service("web", ""), &other], &AdminSpec::default()).join("; ")
+        };
         assert_eq!(told(service("api", "")), "");
         assert!(told(service("web", "")).contains("two services are called web"));
         let mut other = service("api", "");
@@ -165,6 +182,12 @@ mod tests {
         assert!(told(service("api", "[log]\naccess = \"-\"\n")).contains("a [log] of its own"));
         let metrics = "[metrics]\nlisten = \"127.0.0.1:9\"\n";
         let both = [&service("web", metrics), &service("api", metrics)];
-        assert!(disagreement(&both).join("").contains("both tell metrics"));
+        assert!(disagreement(&both, &AdminSpec::default()).join("").contains("both tell metrics"));
+        assert!(
+            told(service("api", "[admin]\nlisten = \"127.0.0.1:9\"\n")).contains("an [admin] of its own")
+        );
+        let taken = AdminSpec { listen: Some("127.0.0.1:8080".parse().unwrap()), ..AdminSpec::default() };
+        let said = disagreement(&[&service("web", "")], &taken).join("");
+        assert!(said.contains("web has 127.0.0.1:8080 already"), "{said}");
     }
 }

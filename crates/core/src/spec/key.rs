@@ -3,6 +3,7 @@
 //! Knows the shape of the file and the ranges of its values; not the defaults (`service` has those) and not what
 //! values mean together (`check`). Tested by `check/tests.rs`: every key is read into a field and shown again.
 
+mod admin;
 mod balance;
 mod data;
 mod deploy;
@@ -119,6 +120,7 @@ pub(super) static FRONT: &[Key] = &[
     )
     .required(),
     key("log", Kind::Table(monitoring::LOG), "", "The log of requests, of all services together."),
+    key("admin", Kind::Table(admin::ADMIN), "", "Where people are answered over the network."),
 ];
 
 /// The whole file of a service.
@@ -164,6 +166,8 @@ pub(super) static FILE: &[Key] =
             .also(&["ssl", "https"]),
         key("metrics", Kind::Table(monitoring::METRICS), "", "Where metrics are told.").also(&["prometheus"]),
         key("log", Kind::Table(monitoring::LOG), "", "The log of requests.").also(&["logs", "logging"]),
+        key("admin", Kind::Table(admin::ADMIN), "", "Where people are answered over the network.")
+            .also(&["api", "dashboard"]),
         not_yet("source", "watching for deliverables"),
     ];
 

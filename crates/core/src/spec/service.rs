@@ -1,5 +1,5 @@
 //! The checked configuration. A value of these types is known to make sense; only `spec::check` builds one from text.
-//! Every default of Tandem stands in this file, in `balance`, `contract`, `database` or `session`, in a `Default` or a constructor.
+//! Every default of Tandem stands in this file, in `admin`, `balance`, `contract`, `database` or `session`, in a `Default` or a constructor.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, ServiceName};
 
+use super::admin::AdminSpec;
 use super::balance::BalanceSpec;
 use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
@@ -58,6 +59,9 @@ pub struct ServiceSpec {
     pub tls: TlsSpec,
     /// Where it can be seen what goes on.
     pub monitoring: MonitoringSpec,
+    /// Where people are answered over the network.
+    #[serde(default)]
+    pub admin: AdminSpec,
 }
 
 impl ServiceSpec {
@@ -87,6 +91,7 @@ impl ServiceSpec {
             contract: ContractSpec::default(),
             tls: TlsSpec::default(),
             monitoring: MonitoringSpec::default(),
+            admin: AdminSpec::default(),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::acme::book::{Book, Entry};
 use crate::acme::order::{self, Pair};
 use crate::acme::trouble::{Cause, Trouble};
 use crate::acme::{Authority, Known};
-use crate::certificates::wall_time;
+use crate::clock::wall_time;
 use crate::state::StateFolder;
 
 /// How long having one certificate may take.

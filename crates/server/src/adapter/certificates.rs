@@ -17,7 +17,8 @@ use tokio::sync::watch;
 
 use crate::acme::order::Responder;
 use crate::acme::trouble::Cause;
-use crate::certificates::{self, Certificates, wall_time};
+use crate::certificates::{self, Certificates};
+use crate::clock::wall_time;
 use crate::state::StateFolder;
 
 /// How often files are looked at.

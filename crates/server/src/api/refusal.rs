@@ -9,11 +9,18 @@ use crate::office::CommandError;
 
 impl Problem {
     /// A problem of the given kind; `detail` is for people.
-    pub(super) fn new(code: ProblemCode, detail: impl Into<String>) -> Problem {
+    pub(crate) fn new(code: ProblemCode, detail: impl Into<String>) -> Problem {
         let (status, title) = match code {
             ProblemCode::BadRequest => (StatusCode::BAD_REQUEST, "the request can't be understood"),
             ProblemCode::NotFound => (StatusCode::NOT_FOUND, "there is no such thing"),
             ProblemCode::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "not by this method"),
+            ProblemCode::Unauthorized => (StatusCode::UNAUTHORIZED, "who asks is not known"),
+            ProblemCode::Forbidden => (StatusCode::FORBIDDEN, "this is not allowed"),
+            ProblemCode::WrongHost => {
+                (StatusCode::MISDIRECTED_REQUEST, "this is not the host that was asked for")
+            }
+            ProblemCode::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too much at once, or too often"),
+            ProblemCode::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the request is too large"),
             ProblemCode::Busy => (StatusCode::CONFLICT, "a deployment is under way"),
             ProblemCode::Conflict => (StatusCode::CONFLICT, "it does not fit how things stand"),
             ProblemCode::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "not now"),

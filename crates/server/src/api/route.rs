@@ -22,7 +22,7 @@ use tandem_core::workflow::Event;
 
 use super::repeat::Repeats;
 use super::{
-    Accepted, ConfigInForce, DeployRequest, DeploymentRecord, PlanRequest, Problem, ProblemCode,
+    Accepted, ConfigInForce, DeployRequest, DeploymentRecord, Hold, PlanRequest, Problem, ProblemCode,
     PromoteRequest, RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log,
     metrics, stream,
 };
@@ -55,6 +55,7 @@ pub(super) fn router(office: Arc<Office>) -> Router {
         .route("/v1/rollback", post(rollback))
         .route("/v1/scale", post(scale))
         .route("/v1/gate", post(gate))
+        .route("/v1/hold", post(hold))
         .route("/v1/plan", post(plan))
         .route("/v1/metrics", get(page))
         .route("/v1/traffic", get(traffic))
@@ -215,6 +216,22 @@ async fn scale(State(office): Shared, Body(body): Body) -> Result<Json<Scale>, P
 
 async fn gate(State(office): Shared, Body(body): Body) -> Result<Json<Gate>, Problem> {
     let gate: Gate = parse(&body)?;
+    put(&office, gate).await.map(Json)
+}
+
+/// The same for those who may not end a maintenance.
+async fn hold(State(office): Shared, Body(body): Body) -> Result<Json<Hold>, Problem> {
+    let request: Hold = parse(&body)?;
+    if office.status().maintenance.is_some() {
+        let why = "the service is under maintenance, and nobody waits: `tandem maintenance off` ends it";
+        return Err(Problem::new(ProblemCode::Conflict, why));
+    }
+    put(&office, request.longest.map_or(Gate::Open, |longest| Gate::Held { longest })).await?;
+    Ok(Json(request))
+}
+
+/// Has a gate in force.
+async fn put(office: &Office, gate: Gate) -> Result<Gate, Problem> {
     office.command(Command::Gate { gate: gate.clone() }).await?;
     let mut passes = office.passes();
     // Whoever asked goes on when it is so.
@@ -229,7 +246,7 @@ async fn gate(State(office): Shared, Body(body): Body) -> Result<Json<Gate>, Pro
             return Err(Problem::new(ProblemCode::Unavailable, why));
         }
     }
-    Ok(Json(gate))
+    Ok(gate)
 }
 
 async fn plan(State(office): Shared, Body(body): Body) -> Result<Json<Forecast>, Problem> {

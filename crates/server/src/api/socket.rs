@@ -6,12 +6,22 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use axum::serve::Listener;
-use tokio::net::unix::SocketAddr;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::net::{UnixListener, UnixStream};
 
 /// After a failure to accept (no file descriptors left …), the next attempt.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// The user at the other end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) u32);
+
+impl Connected<IncomingStream<'_, AdminSocket>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, AdminSocket>) -> Peer {
+        *stream.remote_addr()
+    }
+}
 
 /// Accepts connections of those who may ask.
 pub(crate) struct AdminSocket {
@@ -31,20 +41,24 @@ impl AdminSocket {
         Ok(AdminSocket { listener, owner: rustix::process::geteuid().as_raw() })
     }
 
-    fn may_ask(&self, stream: &UnixStream) -> bool {
-        stream.peer_cred().is_ok_and(|peer| peer.uid() == self.owner || peer.uid() == 0)
+    /// Who is at the other end, if they may ask.
+    fn peer(&self, stream: &UnixStream) -> Option<Peer> {
+        let uid = stream.peer_cred().ok()?.uid();
+        (uid == self.owner || uid == 0).then_some(Peer(uid))
     }
 }
 
 impl Listener for AdminSocket {
     type Io = UnixStream;
-    type Addr = SocketAddr;
+    type Addr = Peer;
 
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+    async fn accept(&mut self) -> (UnixStream, Peer) {
         loop {
             match self.listener.accept().await {
-                Ok((stream, address)) if self.may_ask(&stream) => return (stream, address),
-                Ok(_) => tracing::warn!("somebody else than the owner tried to use the admin API"),
+                Ok((stream, _)) => match self.peer(&stream) {
+                    Some(peer) => return (stream, peer),
+                    None => tracing::warn!("somebody else than the owner tried to use the admin API"),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "the admin API can't accept a connection");
                     tokio::time::sleep(AFTER_FAILURE).await;
@@ -53,7 +67,7 @@ impl Listener for AdminSocket {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    fn local_addr(&self) -> io::Result<Peer> {
+        Ok(Peer(self.owner))
     }
 }

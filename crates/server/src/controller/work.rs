@@ -21,6 +21,7 @@ use crate::adapter::database::{DatabasePort, SchemaKeeper};
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
 use crate::adapter::traffic::{ProxyTraffic, Reports};
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::feed::Feed;
@@ -140,6 +141,7 @@ impl Work {
             state: self.state.clone(),
             path: path.to_owned(),
             store: Mutex::new(Store::open(&self.state.database())?),
+            audit: Audit::of(&self.state),
         })
     }
 

@@ -6,6 +6,7 @@ use std::fs;
 use super::{Desk, Supervisor};
 use crate::config;
 use crate::front::Service;
+use crate::state::Part;
 
 impl Supervisor {
     /// Begins to stop what runs of services that are not in the configuration any more: the new proxy has nothing for them, and
@@ -15,7 +16,7 @@ impl Supervisor {
             let path = state.config();
             let Ok(config) = config::load(&path) else { continue };
             tracing::info!("{} is not in the configuration any more: it is stopped", config.spec.service);
-            self.end_orphaned_controller(&state);
+            self.end_orphan(&state, Part::Controller);
             let mut desk = Desk::vacant(Service { path, config, state });
             match self.start_controller(&mut desk).and_then(|()| desk.ready(&self.signals)) {
                 Ok(()) => {

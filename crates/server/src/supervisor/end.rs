@@ -24,6 +24,7 @@ impl Supervisor {
             "ending: requests in flight may finish for up to {} s; once more Ctrl-C or SIGTERM ends it at once",
             drain.as_secs()
         );
+        self.end_entrance();
         // Without our copies the port is closed when the proxy closes its own.
         self.listeners.clear();
         let mut hurried = false;
@@ -78,8 +79,9 @@ impl Supervisor {
 
     /// Gives up what was started here, and leaves what served before.
     pub(super) fn abandon(&mut self) {
-        for mut controller in self.controllers.iter_mut().filter_map(|desk| desk.post.holder.take()) {
-            kill(&mut controller);
+        let controllers = self.controllers.iter_mut().map(|desk| &mut desk.post);
+        for mut begun in controllers.chain([&mut self.entrance]).filter_map(|post| post.holder.take()) {
+            kill(&mut begun);
         }
         if let Some(mut proxy) = self.proxy.holder.take()
             && proxy.is_child()
@@ -96,6 +98,12 @@ impl Desk {
             let _ = line.write_all(STOP_ALL);
         }
     }
+}
+
+/// Waits a moment for the end of a process that was told to end, and makes sure of it.
+pub(super) fn await_or_kill(process: &mut Watched) {
+    let _ = wait_for(&[process.handle()], Some(Instant::now() + MARGIN));
+    kill(process);
 }
 
 /// Makes sure that a process has ended.

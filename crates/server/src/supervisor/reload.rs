@@ -97,7 +97,11 @@ impl Supervisor {
         front.resolve().map_err(|error| told(&error))?;
         check_owner(&self.state, &front).map_err(|error| told(&error))?;
         let held = |address: &SocketAddr| self.listeners.iter().any(|(held, _)| held == address);
-        let new: Vec<_> = front.addresses().into_iter().filter(|address| !held(address)).collect();
+        // Its own port will be free by then.
+        let freed = |address: &SocketAddr| self.door.iter().any(|(door, _)| door.port() == address.port());
+        let admin = front.admin.listen.filter(|address| !freed(address));
+        let new: Vec<_> =
+            front.addresses().into_iter().filter(|address| !held(address)).chain(admin).collect();
         listen(&new, 1).map_err(|error| told(&error))?;
         checked_by(&self.options.place, &self.options.config)
     }
@@ -105,7 +109,7 @@ impl Supervisor {
     /// If this program took over from another, or the proxy that is there was started for something else: gives it a
     /// successor. One that can't be had is told, and the proxy that is there serves on.
     pub(super) fn succeed(&mut self, is_outdated: bool) {
-        if std::env::var_os(SUCCEEDS).is_none() && !is_outdated {
+        if !is_successor() && !is_outdated {
             return;
         }
         let Some(old) = self.proxy.holder.take() else { return };
@@ -135,6 +139,11 @@ impl Supervisor {
         let watched = |socket: &Path| Watched::adopt(Client::connect(socket).ok()?.process().ok()?.0).ok();
         self.state.leaving_proxies().iter().filter_map(|socket| watched(socket)).collect()
     }
+}
+
+/// Whether this program took over from another one.
+pub(super) fn is_successor() -> bool {
+    std::env::var_os(SUCCEEDS).is_some()
 }
 
 /// Takes the mark off what is started from here: it is for one program only.

@@ -20,9 +20,6 @@ const HALF_STARTED: Duration = Duration::from_secs(5);
 /// How often it is looked for meanwhile.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How long an orphaned controller may take to end before it is killed. It can be killed at any time.
-const CONTROLLER_ENDS: Duration = Duration::from_secs(5);
-
 impl Supervisor {
     /// Gets the listening sockets: from a proxy that serves on without a supervisor, or new ones. Whether that proxy was
     /// started for other addresses or services.
@@ -69,17 +66,17 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Ends the controller of a killed predecessor: there may be one only, and ours knows the present configuration.
-    pub(super) fn end_orphaned_controller(&self, state: &StateFolder) {
-        let Some(pid) = state.holder(Part::Controller) else { return };
+    /// Ends a part of a killed predecessor, or of the program from before a reload: there may be one only, and ours knows
+    /// the present configuration. It can be killed at any time.
+    pub(super) fn end_orphan(&self, state: &StateFolder, part: Part) {
+        let Some(pid) = state.holder(part) else { return };
         let Ok(mut orphan) = Watched::adopt(pid) else { return };
         // It holds the lock after its pidfd was opened, so the pidfd is its own.
-        if state.holder(Part::Controller) != Some(pid) {
+        if state.holder(part) != Some(pid) {
             return;
         }
-        tracing::info!(pid, "ending the controller that was left behind");
+        tracing::info!(pid, "ending {} that was left behind", part.name());
         orphan.signal(Signal::TERM);
-        let _ = wait_for(&[orphan.handle()], Some(Instant::now() + CONTROLLER_ENDS));
-        end::kill(&mut orphan);
+        end::await_or_kill(&mut orphan);
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    fn start() -> Daemon {
+    pub(crate) fn start() -> Daemon {
         Daemon::start_with("")
     }
 
@@ -63,14 +63,24 @@ impl Daemon {
     }
 
     fn restart(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.kill();
         self.child = Daemon::child(&self.folder);
         self.await_ready();
     }
 
+    /// Its state folder.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     fn socket(&self) -> PathBuf {
-        self.folder.path().join("state/admin.sock")
+        self.state().join("admin.sock")
     }
 
     /// A request, with more header lines if need be; the status, the type and what follows the head.

@@ -40,7 +40,7 @@ fn stand_in() {
                 }
             }
         }
-        [part @ ("proxy" | "controller"), "--state", state, ..] => {
+        [part @ ("proxy" | "controller" | "admin"), "--state", state, ..] => {
             work(part, &StateFolder::at(Path::new(state)));
         }
         other => panic!("unknown stand-in {other:?}"),
@@ -50,8 +50,13 @@ fn stand_in() {
 /// Notes that it is there, says that it is ready, and waits to be told what to do.
 fn work(part: &str, state: &StateFolder) {
     let mut line = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
-    let listeners = (part == "proxy").then(|| handover::receive(&line).unwrap());
-    let _lock = (part == "controller").then(|| state.lock(Part::Controller).unwrap());
+    let listeners = (part != "controller").then(|| handover::receive(&line).unwrap());
+    let lock = match part {
+        "controller" => Some(Part::Controller),
+        "admin" => Some(Part::Admin),
+        _ => None,
+    };
+    let _lock = lock.map(|part| state.lock(part).unwrap());
     let sockets = listeners.iter().flatten().map(|(_, sockets)| sockets.len()).sum::<usize>();
     let note = format!("{} {sockets}\n", std::process::id());
     fs::OpenOptions::new()
@@ -79,11 +84,19 @@ struct Ground {
 
 impl Ground {
     fn new() -> Ground {
+        Ground::with(|_| String::new())
+    }
+
+    /// With more in its configuration, which may name a free address.
+    fn with(more: impl FnOnce(SocketAddr) -> String) -> Ground {
         let temp = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let (first, second) = (free(), free());
+        let [address, other] = [first, second].map(|listener| listener.local_addr().unwrap());
         let config = format!(
             "service = \"shop\"\n[run]\ncommand = [\"x\"]\nstop = {{ drain = \"1s\", grace = \"1s\" }}\n\
-             [[listen]]\naddress = \"{address}\"\n"
+             [[listen]]\naddress = \"{address}\"\n{}",
+            more(other)
         );
         fs::write(temp.path().join("tandem.toml"), config).unwrap();
         let exe = std::env::current_exe().unwrap();
@@ -187,6 +200,51 @@ fn what_dies_is_started_again_with_the_same_sockets() {
     wait_until("the end of both", || (!lives(proxies[1].0) && !lives(controllers[1].0)).then_some(()));
     assert_eq!(fs::read(ground.state().join("controller.told")).unwrap(), b"stop all\n");
     assert!(TcpStream::connect(ground.address).is_err());
+}
+
+#[test]
+fn the_way_in_from_the_network_is_kept_and_not_left_behind() {
+    let mut at = None;
+    let ground = Ground::with(|free| {
+        at = Some(free);
+        format!("[admin]\nlisten = \"{free}\"\nhosts = [\"deploy.example.com\"]\n")
+    });
+    let (up, at) = (ground.up(), at.unwrap());
+    let (first, sockets) = ground.notes("admin", 1)[0];
+    assert_eq!(sockets, 1);
+    ground.notes("controller", 1);
+    kill(first);
+    // The queue is there while it is started again.
+    TcpStream::connect(at).unwrap();
+    let second = ground.notes("admin", 2)[1].0;
+
+    // A killed supervisor leaves it, and the next one takes its place.
+    wait_until("its lock", || StateFolder::at(&ground.state()).holder(Part::Admin).map(drop));
+    up.signal(Signal::KILL);
+    up.wait();
+    assert!(lives(second));
+    kill(ground.notes("proxy", 1)[0].0);
+    wait_until("the end of the proxy", || TcpListener::bind(ground.address).ok().map(drop));
+    let up = ground.up();
+    let third = ground.notes("admin", 3)[2].0;
+    assert!(!lives(second) && lives(third));
+    up.signal(Signal::TERM);
+    assert!(up.output().status.success());
+    assert!(!lives(third) && TcpStream::connect(at).is_err());
+}
+
+#[test]
+fn a_way_in_that_can_t_be_had_is_told() {
+    let mut holder = None;
+    let ground = Ground::with(|free| {
+        holder = Some(TcpListener::bind(free).unwrap());
+        format!("[admin]\nlisten = \"{free}\"\n")
+    });
+    let at = holder.as_ref().unwrap().local_addr().unwrap();
+    let output = ground.up().output();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains(&format!("can't listen on {at}")), "{said}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::super::show;
 use super::*;
 
 mod acme;
+mod admin;
 mod deploy;
 mod messages;
 mod rule;
@@ -190,6 +191,12 @@ format = "combined"
 sample = "0.5%"
 slow = "2s"
 queries = "shown"
+
+[admin]
+listen = "0.0.0.0:7443"
+hosts = ["Deploy.Example.com"]
+certificate = "admin.pem"
+key = "admin.key"
 "#;
 
 /// The problems of a text as they are printed without a terminal.
@@ -269,6 +276,9 @@ fn every_example_is_good() {
             ("tls.acme.terms", "\"accepted\""),
             ("tls.acme.eab_kid", "\"kid-1\""),
             ("tls.acme.eab_key", "\"abc\""),
+            ("admin.listen", "\"127.0.0.1:7443\""),
+            ("admin.certificate", "\"admin.pem\""),
+            ("admin.key", "\"admin.key\""),
         ] {
             if !line.starts_with(key) {
                 text.push_str(&format!("{key} = {value}\n"));

@@ -164,6 +164,12 @@ format = "json"                   # default. How a line looks: json, or combined
 sample = "100%"                   # default. Which part is logged of the requests that went well and were quick; the others are in any case.
 slow = "1s"                       # default. Requests that took longer than this are logged in any case.
 queries = "hidden"                # default. Whether what follows the ? of a path is logged: hidden or shown.
+
+[admin]
+# listen =                        # default. Where people with a token, and the dashboard, are answered. Not set: only at the Unix sockets.
+hosts = []                        # default. The names under which it is asked for, beside its address; others are refused.
+# certificate =                   # default. The file with its certificate and chain. Needed unless it listens on loopback.
+# key =                           # default. The file with the key of the certificate.
 "###);
     let full = show(FULL).unwrap();
     assert_eq!(
