@@ -22,7 +22,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const [version, ...words] = line.split(" ");
   if (version === "end") break;
   if (version === "restart") {
-    await shown.restart();
+    shown.kill();
+    await shown.up();
     continue;
   }
   const release = { sick: words.includes("sick"), slow: words.includes("slow") ? 40 : 5 };

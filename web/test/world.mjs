@@ -21,7 +21,7 @@ const MIGRATIONS = {
     "ALTER TABLE orders ALTER COLUMN note SET NOT NULL;\n",
 };
 
-const config = ({ port, keep, instances }) => `# The service of the browser tests.
+const config = ({ port, keep, bake, instances, admin }) => `# The service of the browser tests.
 service = "shop"
 
 [run]
@@ -40,39 +40,20 @@ keep       = "${keep}"
 
 [deploy]
 strategy = "rolling"
-`;
+bake     = "${bake}"
+${admin ? `\n[admin]\nlisten = "${admin}"\n` : ""}`;
 
-/** Starts one. `stop` ends every process of it, whatever happened. */
-export async function world({ keep = "20s", instances = 4 } = {}) {
+/** Starts one; with `admin`, an address, `tandem admin` listens there. `stop` ends every process of it, whatever happened. */
+export async function world({ keep = "20s", bake = "10s", instances = 4, admin = null } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "tandem-web-"));
   const database = await postgres(folder);
   const port = await freePort();
-  writeFileSync(join(folder, "tandem.toml"), config({ port, keep, instances }));
-  const here = { cwd: folder, env: { ...process.env, DATABASE_URL: database.url, NO_COLOR: "1" } };
+  writeFileSync(join(folder, "tandem.toml"), config({ port, keep, bake, instances, admin }));
   const loads = [];
   // A test that fails leaves nothing behind either.
   process.once("exit", () => endAll(folder));
 
-  /** Runs a verb; `code` is its exit code. */
-  const tandem = (...args) =>
-    new Promise((done) => {
-      execFile(TANDEM, args, here, (error, stdout, stderr) => done({ code: error?.code ?? 0, stdout, stderr }));
-    });
-  const status = async () => {
-    const { code, stdout } = await tandem("status", "--json");
-    return code === 0 ? JSON.parse(stdout) : null;
-  };
-  const up = async () => {
-    const daemon = spawn(TANDEM, ["up"], { ...here, stdio: ["ignore", "ignore", "pipe"] });
-    let log = "";
-    daemon.stderr.on("data", (text) => {
-      log = (log + text).slice(-10_000);
-    });
-    await until("tandem answers", async () => {
-      if (daemon.exitCode !== null) throw new Error(`tandem up ended: ${log}`);
-      return status();
-    });
-  };
+  const { tandem, status, up } = verbs(folder, database.url);
   const stop = async () => {
     for (const load of loads) load.stop();
     await database.stop();
@@ -95,21 +76,12 @@ export async function world({ keep = "20s", instances = 4 } = {}) {
     status,
     stop,
     /** Makes a deliverable; `release` is how it behaves, `revision` how many of the migrations it brings. */
-    deliverable: (version, release = {}, revision = 1) => {
-      const path = join(folder, "build", version);
-      mkdirSync(join(path, "migrations"), { recursive: true });
-      cpSync(SERVICE, join(path, "service.mjs"));
-      writeFileSync(join(path, "release.json"), JSON.stringify(release));
-      for (const [name, sql] of Object.entries(MIGRATIONS).slice(0, revision)) {
-        writeFileSync(join(path, "migrations", name), sql);
-      }
-      return path;
-    },
-    /** Kills all of Tandem but keepers and instances, and starts it anew. */
-    restart: async () => {
-      const own = processesOf(folder).filter(({ command }) => / (up|controller|proxy)\b/.test(command));
+    deliverable: (version, release, revision) => deliverable(folder, version, release, revision),
+    up,
+    /** Kills all of Tandem but keepers and instances, until `up`. */
+    kill: () => {
+      const own = processesOf(folder).filter(({ command }) => / (up|controller|proxy|admin)\b/.test(command));
       for (const { pid } of own) kill(pid);
-      await up();
     },
     /** So many requests a second, until `stop`. */
     load: (rate) => {
@@ -118,6 +90,43 @@ export async function world({ keep = "20s", instances = 4 } = {}) {
       return begun;
     },
   };
+}
+
+/** What can be asked of the program in a folder. */
+function verbs(folder, url) {
+  const here = { cwd: folder, env: { ...process.env, DATABASE_URL: url, NO_COLOR: "1" } };
+  /** Runs a verb; `code` is its exit code. */
+  const tandem = (...args) =>
+    new Promise((done) => {
+      execFile(TANDEM, args, here, (error, stdout, stderr) => done({ code: error?.code ?? 0, stdout, stderr }));
+    });
+  const status = async () => {
+    const { code, stdout } = await tandem("status", "--json");
+    return code === 0 ? JSON.parse(stdout) : null;
+  };
+  const up = async () => {
+    const daemon = spawn(TANDEM, ["up"], { ...here, stdio: ["ignore", "ignore", "pipe"] });
+    let log = "";
+    daemon.stderr.on("data", (text) => {
+      log = (log + text).slice(-10_000);
+    });
+    await until("tandem answers", async () => {
+      if (daemon.exitCode !== null) throw new Error(`tandem up ended: ${log}`);
+      return status();
+    });
+  };
+  return { tandem, status, up };
+}
+
+function deliverable(folder, version, release = {}, revision = 1) {
+  const path = join(folder, "build", version);
+  mkdirSync(join(path, "migrations"), { recursive: true });
+  cpSync(SERVICE, join(path, "service.mjs"));
+  writeFileSync(join(path, "release.json"), JSON.stringify(release));
+  for (const [name, sql] of Object.entries(MIGRATIONS).slice(0, revision)) {
+    writeFileSync(join(path, "migrations", name), sql);
+  }
+  return path;
 }
 
 function load(port, rate) {

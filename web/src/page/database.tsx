@@ -194,7 +194,7 @@ function Sessions({ database }: { database: Observed }) {
           pg_stat_activity
         </Notice>
       )}
-      <div class="scrolls" tabIndex={0} role="region" aria-label="database sessions">
+      <div class="scrolls" tabIndex={0} role="region" aria-label="sessions, one a line">
         <table>
           <thead>
             <tr>

@@ -8,7 +8,7 @@ import { address } from "../route";
 import { Hold, Maintenance, Scale } from "../view/deeds";
 import { useSeconds, useService } from "../view/live";
 import { Log } from "../view/log";
-import { Figure, Notices, Panel, Tag, Waits } from "../view/parts";
+import { Figure, Level, Notices, Panel, Tag, Waits } from "../view/parts";
 import { clean } from "../view/text";
 import { clock, count, length, rate, share } from "../view/units";
 import { Signs, Squares, Version } from "../view/version";
@@ -20,7 +20,9 @@ export function Now({ services, me }: { services: readonly string[]; me: Me }) {
     <div class="page now">
       <h1 class="hidden">Now</h1>
       {services.map((name) => (
-        <Card key={name} name={name} me={me} />
+        <Level.Provider key={name} value="h3">
+          <Card name={name} me={me} />
+        </Level.Provider>
       ))}
     </div>
   );

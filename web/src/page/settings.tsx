@@ -79,7 +79,7 @@ function Audit() {
       {problem && <Notice tone="care">{problem}</Notice>}
       {value && value.length === 0 && <p class="empty">nobody changed anything yet</p>}
       {value && value.length > 0 && (
-        <div class="scrolls tall" tabIndex={0} role="region" aria-label="audit">
+        <div class="scrolls tall" tabIndex={0} role="region" aria-label="calls, one a line">
           <table>
             <thead>
               <tr>

@@ -16,7 +16,7 @@ export function Log({ service, instance }: { service: Service; instance: Instanc
   return (
     <section class="picked" aria-label={`instance i${instance.instance}`}>
       <header>
-        <h4>i{instance.instance}</h4>
+        <strong>i{instance.instance}</strong>
         <Version name={instance.version} looks={service.looks} />
         <span class="quiet">{describe(instance, service.now()).join(" · ")}</span>
         <button type="button" class="plain" onClick={again}>

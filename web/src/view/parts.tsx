@@ -1,6 +1,7 @@
 // Small parts of pages: a figure with its name, a tag, a panel, what is waited for.
 
-import type { ComponentChildren } from "preact";
+import { type ComponentChildren, createContext } from "preact";
+import { useContext } from "preact/hooks";
 import type { Status, Wait } from "../api/message";
 import { clean } from "./text";
 import { later } from "./units";
@@ -8,7 +9,15 @@ import { later } from "./units";
 export type Tone = "plain" | "good" | "care" | "bad";
 
 /** A sign beside each colour. */
-export const SIGN: Record<Tone, string> = { plain: "·", good: "✔", care: "!", bad: "✘" };
+const SIGNS: Record<Tone, string> = { plain: "·", good: "✔", care: "!", bad: "✘" };
+
+function Sign({ tone }: { tone: Tone }) {
+  return (
+    <span class="sign" aria-hidden="true">
+      {SIGNS[tone]}
+    </span>
+  );
+}
 
 /** A number that is read from afar. */
 export function Figure({ name, value, tone }: { name: string; value: ComponentChildren; tone?: Tone }) {
@@ -17,7 +26,7 @@ export function Figure({ name, value, tone }: { name: string; value: ComponentCh
       <dt>{name}</dt>
       <dd>
         {value}
-        {tone && tone !== "plain" && <span class="sign">{SIGN[tone]}</span>}
+        {tone && tone !== "plain" && <Sign tone={tone} />}
       </dd>
     </div>
   );
@@ -26,11 +35,14 @@ export function Figure({ name, value, tone }: { name: string; value: ComponentCh
 export function Tag({ tone, children }: { tone: Tone; children: ComponentChildren }) {
   return (
     <span class={`tag ${tone}`}>
-      {tone !== "plain" && <span class="sign">{SIGN[tone]}</span>}
+      {tone !== "plain" && <Sign tone={tone} />}
       {children}
     </span>
   );
 }
+
+/** The level of the headings of panels: below that of the page, or of a service on it. */
+export const Level = createContext<"h2" | "h3">("h2");
 
 /** A part of a page with a heading. */
 export function Panel(props: {
@@ -39,10 +51,11 @@ export function Panel(props: {
   class?: string;
   children: ComponentChildren;
 }) {
+  const Heading = useContext(Level);
   return (
     <section class={`panel ${props.class ?? ""}`} aria-label={props.title}>
       <header>
-        <h3>{props.title}</h3>
+        <Heading>{props.title}</Heading>
         {props.aside}
       </header>
       {props.children}
@@ -92,9 +105,7 @@ export function Notices({ status }: { status: Status }) {
 export function Notice({ tone, children }: { tone: Tone; children: ComponentChildren }) {
   return (
     <p class={`note ${tone}`}>
-      <span class="sign" aria-hidden="true">
-        {SIGN[tone]}
-      </span>
+      <Sign tone={tone} />
       <span>{children}</span>
     </p>
   );
