@@ -38,8 +38,17 @@ export async function witness(browser, options = {}) {
     },
     /** Fails if something is wider than the screen. */
     fits: async () => {
-      const [wide, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-      assert.ok(wide <= screen, `${page.url()} is ${wide} pixels wide on a screen of ${screen}`);
+      const [wide, screen, widest] = await page.evaluate(() => {
+        const beyond = [...document.querySelectorAll("body *")].filter(
+          (one) => one.getBoundingClientRect().right > innerWidth,
+        );
+        return [
+          document.documentElement.scrollWidth,
+          innerWidth,
+          beyond.map((one) => `${one.tagName}.${one.className}`),
+        ];
+      });
+      assert.ok(wide <= screen, `${page.url()} is ${wide} pixels wide on a screen of ${screen}: ${widest.join(", ")}`);
     },
   };
 }

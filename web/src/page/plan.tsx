@@ -145,6 +145,9 @@ function Ways({ weighed, chosen, choose, status, asked, me }: WaysProps) {
           </tbody>
         </table>
       </div>
+      {may(me, "deployer") && !(asked.source && asked.version) && (
+        <p class="quiet">Name a deliverable and a version above to deploy by one of these.</p>
+      )}
       {ordered
         .filter((one) => one.way.name === chosen)
         .map((one) => (

@@ -43,7 +43,10 @@ export function Rows({ count, label, heads, row, detail, name }: Props) {
   const [open, toggle] = useState<number | null>(null);
   const [below, measure] = useState(0);
   const [at, go] = useState(0);
-  useLayoutEffect(() => measure(opened.current?.offsetHeight ?? 0));
+  useLayoutEffect(() => {
+    // An open row that is scrolled away keeps its place.
+    if (opened.current) measure(opened.current.offsetHeight);
+  });
   const [first, end] = drawn(count, view.top, view.height, open, below);
   const topOf = (index: number) => index * ROW + (open !== null && index > open ? below : 0);
   const move = (event: KeyboardEvent) => {
