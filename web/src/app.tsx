@@ -114,7 +114,7 @@ function Inside({ me, services, left }: { me: Me; services: string[]; left: () =
 function Shown({ here, name, services, me }: { here: Route; name: string; services: string[]; me: Me }) {
   switch (here.page) {
     case "now":
-      return <Now services={services} me={me} />;
+      return <Now services={services} name={name} me={me} />;
     case "deployment":
       return <DeploymentPage key={name} name={name} id={here.deployment} me={me} />;
     case "plan":

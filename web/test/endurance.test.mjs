@@ -149,6 +149,27 @@ test("two hundred instances are two hundred squares and one stop of the Tab key"
   await seen.close();
 });
 
+test("of many services one is shown in full: a browser has only six connections", async () => {
+  const names = Array.from({ length: 12 }, (_, at) => `service-${at}`);
+  const statuses = names.map((name, at) => [`/v1/services/${name}/status`, status({ service: name, healthy: at % 5 })]);
+  const services = names.map((name) => ({ name }));
+  const seen = await answered({ "/v1/services": services, ...Object.fromEntries(statuses) });
+  const streams = new Set();
+  seen.page.on("request", (request) => {
+    const { pathname } = new URL(request.url());
+    if (pathname.endsWith("/events")) streams.add(pathname);
+  });
+  await seen.page.goto(files.url);
+  await seen.page
+    .getByRole("row", { name: /service-11/ })
+    .getByText("1/4 healthy")
+    .waitFor(WITHIN);
+  assert.deepEqual([...streams], ["/v1/services/service-0/events"]);
+  await seen.accessible();
+  seen.calm();
+  await seen.close();
+});
+
 test("texts from outside are only ever text", async () => {
   const harmful = {
     current: `v1${HARM}`,

@@ -87,7 +87,7 @@ function options(width: number, current: { current: Props }): uPlot.Options {
       {
         ...axis,
         grid: { show: false },
-        size: 24,
+        size: 20,
         space: 96,
         values: (plot, ticks) => ticks.map((at) => (plot.valToPos(at, "x") < EDGE ? "" : clock(at * 1000))),
       },

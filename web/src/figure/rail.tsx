@@ -4,16 +4,14 @@ import { length } from "../view/units";
 
 export interface Stop {
   name: string;
-  /** When it was begun. None: not yet. */
-  at: number | null;
-  /** When it was left. */
-  end: number | null;
+  /** How long it took, up to now if it is on. None: that is not known, or it was never begun. */
+  took: number | null;
   state: "passed" | "on" | "to come" | "left out" | "bad";
 }
 
 const SIGNS: Record<Stop["state"], string> = { passed: "✔", on: "●", "to come": "○", "left out": "–", bad: "✘" };
 
-export function Rail({ stops, now, label }: { stops: readonly Stop[]; now: number; label: string }) {
+export function Rail({ stops, label }: { stops: readonly Stop[]; label: string }) {
   return (
     <ol class="rail" aria-label={label}>
       {stops.map((stop) => (
@@ -26,7 +24,7 @@ export function Rail({ stops, now, label }: { stops: readonly Stop[]; now: numbe
             {SIGNS[stop.state]}
           </span>
           <span class="name">{stop.name}</span>
-          <span class="took">{stop.at === null ? stop.state : length((stop.end ?? now) - stop.at)}</span>
+          <span class="took">{stop.took === null ? stop.state : length(stop.took)}</span>
         </li>
       ))}
     </ol>

@@ -52,8 +52,12 @@ export function Sides({ course, old, looks, wanted, now }: Props) {
         {course.turnedBack && (
           <g class="back">
             <line x1={x(course.turnedBack.at)} x2={x(course.turnedBack.at)} y1={0} y2={2 * HALF + 12} />
-            <text x={x(course.turnedBack.at) + 4} y={10}>
-              ↩ turned back
+            <text
+              x={x(course.turnedBack.at) + (x(course.turnedBack.at) > width - 90 ? -6 : 6)}
+              y={10}
+              text-anchor={x(course.turnedBack.at) > width - 90 ? "end" : "start"}
+            >
+              turned back
             </text>
           </g>
         )}

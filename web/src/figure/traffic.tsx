@@ -46,8 +46,9 @@ export function Ribbon({ service }: Props) {
       series={() => ({
         series: versions.map((version, at) => {
           const look = service.looks.of(version);
-          const line = { stroke: colour(`version-${look}`), width: 1.25, points: { show: false } };
-          return at === 0 ? { ...line, fill: pattern(look, uPlot.pxRatio) } : line;
+          // No line above: it would run on where the version had nothing.
+          const edge = { width: 0, points: { show: false } };
+          return at === 0 ? { ...edge, fill: pattern(look, uPlot.pxRatio) } : edge;
         }) as uPlot.Series[],
         bands: versions.slice(1).map((version, at) => ({
           series: [at + 2, at + 1] as [number, number],

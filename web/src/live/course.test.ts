@@ -59,6 +59,8 @@ test("going back begins with shifting again", () => {
     ["shifting", 200],
     ["shifting", 500],
   ]);
+  expect(course.spent("shifting", 700)).toBe(500);
+  expect(course.spent("expanding", 700)).toBeNull();
   expect(course.turnedBack).toEqual({ at: 500, reason: "somebody asked for it" });
 });
 

@@ -68,6 +68,13 @@ export class Course {
     }
   }
 
+  /** How long it was in a phase, up to `now` if it is there still. None: it never was. */
+  spent(phase: Phase, now: number): number | null {
+    const until = (at: number) => this.phases[at + 1]?.at ?? this.finishedAt ?? now;
+    const spans = this.phases.flatMap((one, at) => (one.phase === phase ? [until(at) - one.at] : []));
+    return spans.length === 0 ? null : spans.reduce((all, one) => all + one, 0);
+  }
+
   private begin(e: JournalEvent["recorded"]): void {
     this.version = e.version;
     this.strategy = Object.keys(e.strategy)[0] as StrategyName;

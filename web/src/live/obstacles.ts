@@ -27,7 +27,9 @@ export function obstacles(status: Status, now: number): Obstacle[] {
     { met: database.old_clients === 0, text: `${plural(database.old_clients, "database session")} of ${old} open` },
     kept?.until
       ? { met: false, text: `kept for going back, another ${left(kept.until, now)}` }
-      : { met: !status.deployment, text: "the time for going back" },
+      : status.deployment
+        ? { met: false, text: `the time for going back begins when d${status.deployment.id} is over` }
+        : { met: true, text: "the time for going back is over" },
   ];
   if (database.operator) conditions.push({ met: false, text: `${database.operator} is at work on the schema` });
   if (foreign) conditions.push({ met: false, text: foreign.sentence });

@@ -54,7 +54,7 @@ function Known({ service, status, database }: { service: Service; status: Status
         </Notice>
       )}
       {standing.change || database.work.work === "running" ? (
-        <Rail stops={phases(database)} now={service.now()} label="phases of the change" />
+        <Rail stops={phases(database)} label="phases of the change" />
       ) : (
         <p class="quiet">No change is under way: every version uses the plain tables.</p>
       )}
@@ -88,12 +88,11 @@ function phases({ standing, work }: Observed): Stop[] {
   if (phase === "contracting" || running === "contract") on = 3;
   if (running === "expand" || phase === "expanding") on = filling ? 1 : 0;
   if (phase === "undoing" || running === "undo") {
-    return [{ name: "undo", at: null, end: null, state: "on" }];
+    return [{ name: "undo", took: null, state: "on" }];
   }
   return order.map((name, at) => ({
     name,
-    at: null,
-    end: null,
+    took: null,
     state: on < 0 ? "to come" : at < on ? "passed" : at === on ? "on" : "to come",
   }));
 }

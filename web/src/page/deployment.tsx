@@ -116,10 +116,8 @@ function One({ service, status, id, record, me }: Props) {
         )}
       </header>
       {live && <Notices status={status} />}
-      {(live?.turned_back ?? record?.turned_back) && (
-        <Notice tone="bad">goes back: {clean(live?.turned_back ?? record?.turned_back ?? "")}</Notice>
-      )}
-      <Rail stops={stops(course, live?.phase ?? null)} now={now} label="phases" />
+      {live?.turned_back && <Notice tone="bad">goes back: {clean(live.turned_back)}</Notice>}
+      <Rail stops={stops(course, live?.phase ?? null, now)} label="phases" />
       {live && <Waits waits={status.waits} at={status.at} now={now} />}
       <Queue status={status} />
       {live?.comparison && <Contract comparison={live.comparison} />}
@@ -153,29 +151,19 @@ function Stands({ live }: { live: NonNullable<Status["deployment"]> }) {
 const PHASES: Phase[] = ["preparing", "expanding", "shifting", "baking", "retiring"];
 
 /** The phases of a course. One that was passed over was not needed. */
-function stops(course: Course, phase: Phase | null): Stop[] {
-  const over = course.finishedAt !== null;
+function stops(course: Course, phase: Phase | null, now: number): Stop[] {
+  const { finishedAt, receipt } = course;
+  const over = finishedAt !== null;
   const reached = Math.max(-1, ...course.phases.map((one) => PHASES.indexOf(one.phase)));
   const all = PHASES.map((name, at): Stop => {
-    const begun = course.phases.findLast((one) => one.phase === name);
-    const next = begun && course.phases[course.phases.indexOf(begun) + 1];
-    const end = next?.at ?? course.finishedAt;
-    if (!begun) return { name, at: null, end: null, state: at < reached || over ? "left out" : "to come" };
-    return { name, at: begun.at, end, state: !over && phase === name ? "on" : "passed" };
+    const took = course.spent(name, now);
+    if (took === null) return { name, took, state: at < reached || over ? "left out" : "to come" };
+    return { name, took, state: !over && phase === name ? "on" : "passed" };
   });
-  const settled = course.receipt?.verdict === "settled";
-  const name =
-    course.receipt && !settled
-      ? course.receipt.verdict.replace("_", " ")
-      : course.turnedBack
-        ? "turned back"
-        : "settled";
-  const last: Stop = { name, at: null, end: null, state: over ? (settled ? "passed" : "bad") : "to come" };
-  if (over && course.finishedAt !== null) {
-    last.at = course.requestedAt;
-    last.end = course.finishedAt;
-  }
-  return [...all, last];
+  const good = receipt?.verdict === "settled" || (!over && !course.turnedBack);
+  const name = good ? "settled" : (receipt?.verdict.replace("_", " ") ?? "turned back");
+  const took = over ? finishedAt - course.requestedAt : null;
+  return [...all, { name, took, state: !over ? "to come" : good ? "passed" : "bad" }];
 }
 
 function Queue({ status }: { status: Status }) {

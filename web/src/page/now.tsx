@@ -12,14 +12,20 @@ import { Figure, Level, Notices, Panel, Tag, Waits } from "../view/parts";
 import { clean } from "../view/text";
 import { clock, count, length, rate, share } from "../view/units";
 import { Signs, Squares, Version } from "../view/version";
+import { Overview } from "./overview";
 
 const LATELY = 7;
 
-export function Now({ services, me }: { services: readonly string[]; me: Me }) {
+/** So many services are shown in full: each has a stream, and a browser has six connections to one host. */
+const IN_FULL = 3;
+
+export function Now({ services, name, me }: { services: readonly string[]; name: string; me: Me }) {
+  const full = services.length > IN_FULL ? [name] : services;
   return (
     <div class="page now">
       <h1 class="hidden">Now</h1>
-      {services.map((name) => (
+      {services.length > IN_FULL && <Overview services={services} />}
+      {full.map((name) => (
         <Level.Provider key={name} value="h3">
           <Card name={name} me={me} />
         </Level.Provider>

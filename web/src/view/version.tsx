@@ -91,7 +91,7 @@ export function Signs({ instances }: { instances: readonly Instance[] }) {
         .sort((a, b) => order.indexOf(a) - order.indexOf(b))
         .map((one) => (
           <li key={one}>
-            <span class={`square small look-0 is-${one}`} aria-hidden="true">
+            <span class={`square small is-${one}`} aria-hidden="true">
               {SIGNS[one]}
             </span>
             {one}
