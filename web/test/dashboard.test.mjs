@@ -18,7 +18,8 @@ let chromium;
 let url;
 let token;
 let seen;
-let bridged;
+/** Bridges that are closed at the end. */
+const bridges = [];
 
 let failed = null;
 
@@ -35,8 +36,7 @@ function test(name, run) {
 runner.before(async () => {
   const given = process.env.DASHBOARD;
   tandem = await world({ bake: "12s", keep: "5m", admin: given ? new URL(given).host : null });
-  bridged = given ? null : await bridge({ state: tandem.state, token: "letmein" });
-  url = given ?? bridged.url;
+  url = given ?? (await across({ token: "letmein" }));
   token = given ? await create("browser", "admin") : "letmein";
   const first = await tandem.tandem("deploy", tandem.deliverable("v1"));
   assert.equal(first.code, 0, first.stderr);
@@ -47,9 +47,16 @@ runner.before(async () => {
 
 runner.after(async () => {
   await chromium?.close();
-  await bridged?.close();
+  for (const one of bridges) await one.close();
   await tandem?.stop();
 });
+
+/** A bridge to the world, and its address. */
+async function across(more) {
+  const one = await bridge({ state: tandem.state, ...more });
+  bridges.push(one);
+  return one.url;
+}
 
 async function create(name, role) {
   const { stdout, stderr } = await tandem.tandem("token", "create", name, "--role", role);
@@ -70,8 +77,8 @@ async function act(name, says, yes) {
   await dialog.waitFor({ state: "detached", ...WITHIN });
 }
 
-async function logIn(page) {
-  await page.getByLabel("Token").fill(token);
+async function logIn(page, by = token) {
+  await page.getByLabel("Token").fill(by);
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("navigation").waitFor(WITHIN);
 }
@@ -84,6 +91,16 @@ test("nobody comes in without a token", async () => {
   await seen.accessible();
   await logIn(seen.page);
   await shown("4/4 healthy");
+});
+
+test("a link with a ticket comes in, and leaves no ticket in the address", async () => {
+  const printed = process.env.DASHBOARD ? (await tandem.tandem("dashboard")).stdout : `${url}/#ticket=letmein`;
+  const other = await witness(chromium);
+  await other.page.goto(printed.match(/http\S+#ticket=\S+/)?.[0] ?? assert.fail(printed));
+  await other.page.getByText("4/4 healthy").waitFor(WITHIN);
+  assert.doesNotMatch(other.page.url(), /ticket/);
+  other.calm();
+  await other.close();
 });
 
 test("now: figures are counted, and a square shows what its instance wrote, as text", async () => {
@@ -252,21 +269,17 @@ test("dark, and as narrow as a phone: every page fits and is accessible", async 
 });
 
 test("whoever may only look is offered nothing else", async () => {
-  const viewing = process.env.DASHBOARD ? null : await bridge({ state: tandem.state, role: "viewer" });
+  const at = process.env.DASHBOARD ?? (await across({ role: "viewer" }));
   const other = await witness(chromium);
-  await other.page.goto(viewing?.url ?? url);
-  if (!viewing) {
-    token = await create("onlooker", "viewer");
-    await logIn(other.page);
-  }
+  await other.page.goto(at);
+  if (process.env.DASHBOARD) await logIn(other.page, await create("onlooker", "viewer"));
   await other.page.getByText("healthy").waitFor(WITHIN);
   assert.equal(await other.page.locator(".act").count(), 0);
-  await other.page.goto(`${viewing?.url ?? url}/#/shop/settings`);
+  await other.page.goto(`${at}/#/shop/settings`);
   await other.page.getByText("instances = 4").waitFor(WITHIN);
   assert.equal(await other.page.getByText("Audit").count(), 0);
   other.calm();
   await other.close();
-  await viewing?.close();
 });
 
 test("the keyboard is enough, and logging out shows the door again", async () => {

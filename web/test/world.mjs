@@ -51,7 +51,10 @@ export async function world({ keep = "20s", bake = "10s", instances = 4, admin =
   writeFileSync(join(folder, "tandem.toml"), config({ port, keep, bake, instances, admin }));
   const loads = [];
   // A test that fails leaves nothing behind either.
-  process.once("exit", () => endAll(folder));
+  process.once("exit", () => {
+    endAll(folder);
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   const { tandem, status, up } = verbs(folder, database.url);
   const stop = async () => {

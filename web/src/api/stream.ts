@@ -32,13 +32,15 @@ export class Stream {
   private last: string | null = null;
   private failures = 0;
   private running: AbortController | null = null;
+  /** The connection of which there was a sign of life. */
+  private alive: AbortController | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly path: string,
     private readonly listener: Listener,
-    /** Whether the server ends the stream when all is told. */
-    private readonly ends = false,
+    /** Whether all is told: then the end of the stream is no loss. */
+    private readonly complete: () => boolean = () => false,
   ) {}
 
   /** Begins, or goes on after the last event that was seen. */
@@ -49,7 +51,7 @@ export class Stream {
     this.running = running;
     this.listener.connection({ state: "connecting" });
     this.run(running).then(
-      () => this.over(running, this.ends ? null : "the connection was closed"),
+      () => this.over(running, this.complete() ? null : "the connection was closed"),
       (error: unknown) => this.over(running, error instanceof Problem ? error.message : "the connection broke"),
     );
   }
@@ -88,7 +90,7 @@ export class Stream {
         if (!part || part.done || running.signal.aborted) return;
         clearTimeout(silent);
         silent = setTimeout(() => running.abort(), SILENCE);
-        if (this.failures > 0 || part.value) this.heard();
+        this.heard();
         for (const message of reader.take(part.value)) this.tell(message);
       }
     } finally {
@@ -96,12 +98,10 @@ export class Stream {
     }
   }
 
-  private opened: AbortController | null = null;
-
   /** The first sign of life of a connection. */
   private heard(): void {
-    if (this.opened === this.running) return;
-    this.opened = this.running;
+    if (this.alive === this.running) return;
+    this.alive = this.running;
     this.failures = 0;
     this.listener.connection({ state: "open", since: Date.now() });
   }

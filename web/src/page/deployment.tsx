@@ -61,7 +61,7 @@ function useCourse(name: string, id: number): Course {
         },
         connection: () => {},
       },
-      true,
+      () => course.finishedAt !== null,
     );
     const seen = () => (document.hidden ? stream.stop() : stream.start());
     document.addEventListener("visibilitychange", seen);

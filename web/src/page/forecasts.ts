@@ -52,7 +52,7 @@ export function usePace(name: string): Paced {
             if (seen) set({ pace: { ...seen, bake, warm }, from: last.id });
           },
         },
-        true,
+        () => events.some(({ recorded }) => recorded.event === "finished"),
       );
       stream.start();
     };
