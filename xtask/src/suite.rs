@@ -14,7 +14,7 @@ const STEPS: &[Step] = &[
     ("setup", |_| machine::ensure_rust().and_then(|()| machine::ensure(machine::SUITE))),
     ("format", |root| cargo(root, &["fmt", "--all", "--check"])),
     ("tidy", tidy::run),
-    ("dashboard", web::run_if_there),
+    ("dashboard", web::check),
     ("lint", |root| cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("documentation", documentation),
     ("tests", tests),

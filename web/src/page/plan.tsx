@@ -1,0 +1,203 @@
+// *Plan*: what a deployment would cost, before anyone commits to it: ways to deploy as a picture, time against instances,
+// and the deployment itself by the one that was chosen.
+
+import { useState } from "preact/hooks";
+import { post, serviceAt } from "../api/client";
+import type { Forecast, Me, Status } from "../api/message";
+import { Tradeoff } from "../figure/tradeoff";
+import { type Weighed, weigh } from "../live/tradeoff";
+import { address } from "../route";
+import { Act } from "../view/act";
+import { Contract } from "../view/contract";
+import { may } from "../view/deeds";
+import { useService } from "../view/live";
+import { Notice, Panel, Tag } from "../view/parts";
+import { clean } from "../view/text";
+import { length } from "../view/units";
+import { type Paced, useForecasts, usePace, type Wanted } from "./forecasts";
+
+export function Plan({ name, me }: { name: string; me: Me }) {
+  const { status } = useService(name);
+  const [asked, ask] = useState<Wanted>({ source: "", version: "" });
+  const pace = usePace(name);
+  const wanted = status?.wanted ?? 0;
+  const busy = status?.deployment ?? null;
+  const forecasts = useForecasts(name, wanted, asked, busy?.id ?? null);
+  const [chosen, choose] = useState<string | null>(null);
+  if (!status) return <p class="empty">one moment …</p>;
+  const weighed = weigh(forecasts.all, pace.pace);
+  const contract = forecasts.all[0]?.[1].contract;
+  return (
+    <div class="page plan">
+      <header class="top">
+        <h1>Plan</h1>
+        <p class="quiet">what the next deployment of {name} would cost, by the ways in which it can be done</p>
+      </header>
+      <Deliverable ask={ask} />
+      {busy && <Notice tone="care">d{busy.id} is under way; another one can be planned when it is over</Notice>}
+      {forecasts.problem && !busy && <Notice tone="bad">{clean(forecasts.problem)}</Notice>}
+      {weighed.length > 0 && (
+        <>
+          <Panel title="Time from the request, against instances at the peak" aside={<Measured pace={pace} />}>
+            <Tradeoff weighed={weighed} chosen={chosen} />
+          </Panel>
+          <Ways weighed={weighed} chosen={chosen} choose={choose} status={status} asked={asked} me={me} />
+        </>
+      )}
+      {contract && <Contract comparison={contract} />}
+    </div>
+  );
+}
+
+function Deliverable({ ask }: { ask: (wanted: Wanted) => void }) {
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget as HTMLFormElement);
+    ask({ source: String(form.get("source") ?? "").trim(), version: String(form.get("version") ?? "").trim() });
+  };
+  return (
+    <form class="deliverable" onSubmit={submit}>
+      <label class="field wide">
+        Deliverable: the absolute path of a folder or archive on Tandem's machine
+        <input
+          name="source"
+          type="text"
+          placeholder="/srv/shop/build/v42.tar.gz"
+          autocomplete="off"
+          spellcheck={false}
+        />
+      </label>
+      <label class="field">
+        Version
+        <input name="version" type="text" placeholder="v42" maxLength={64} autocomplete="off" spellcheck={false} />
+      </label>
+      <button type="submit" class="act strong">
+        Plan it
+      </button>
+    </form>
+  );
+}
+
+function Measured({ pace }: { pace: Paced }) {
+  const { ready, leave } = pace.pace;
+  return (
+    <span class="quiet">
+      {pace.from === null ? "nothing was measured yet; reckoned with " : `as measured in d${pace.from}: `}
+      ready after {length(ready)}, gone after {length(leave)}
+    </span>
+  );
+}
+
+interface WaysProps {
+  weighed: Weighed[];
+  chosen: string | null;
+  choose: (name: string | null) => void;
+  status: Status;
+  asked: Wanted;
+  me: Me;
+}
+
+function Ways({ weighed, chosen, choose, status, asked, me }: WaysProps) {
+  const ordered = [...weighed].sort((a, b) => Number(b.unbeaten) - Number(a.unbeaten) || a.served - b.served);
+  return (
+    <Panel title="Ways">
+      <div class="scrolls" tabIndex={0} role="region" aria-label="ways to deploy">
+        <table class="ways">
+          <thead>
+            <tr>
+              <th scope="col">way</th>
+              <th scope="col">all requests new after</th>
+              <th scope="col">both serve</th>
+              <th scope="col">both run</th>
+              <th scope="col">peak</th>
+              <th scope="col">lowest</th>
+              <th scope="col">
+                <span class="hidden">what to do</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {ordered.map((one) => (
+              <tr key={one.way.name} class={one.unbeaten ? "" : "beaten"}>
+                <th scope="row">
+                  <button
+                    type="button"
+                    class="opener"
+                    aria-expanded={chosen === one.way.name}
+                    onClick={() => choose(chosen === one.way.name ? null : one.way.name)}
+                  >
+                    {one.way.name}
+                  </button>
+                  {one.unbeaten && <Tag tone="good">unbeaten</Tag>}
+                </th>
+                <td>{length(one.served)}</td>
+                <td>{length(one.served - one.mixed)}</td>
+                <td>{length(one.ends - one.begins)}</td>
+                <td>{one.forecast.peak}</td>
+                <td>
+                  {one.forecast.lowest_capacity}/{one.forecast.wanted}
+                </td>
+                <td>
+                  <Deploy one={one} status={status} asked={asked} me={me} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {may(me, "deployer") && !(asked.source && asked.version) && (
+        <p class="quiet">Name a deliverable and a version above to deploy by one of these.</p>
+      )}
+      {ordered
+        .filter((one) => one.way.name === chosen)
+        .map((one) => (
+          <Steps key={one.way.name} forecast={one.forecast} />
+        ))}
+    </Panel>
+  );
+}
+
+function Steps({ forecast }: { forecast: Forecast }) {
+  return (
+    <ol class="steps">
+      {forecast.steps.map((step, at) => (
+        <li key={at}>
+          <span>{clean(step.what)}</span>
+          <span class="quiet">
+            {step.new} new, {step.old} old serve; {step.running} run
+          </span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Deploy({ one, status, asked, me }: { one: Weighed; status: Status; asked: Wanted; me: Me }) {
+  if (!may(me, "deployer")) return null;
+  const { service, current } = status;
+  const deploy = async () => {
+    const body = { source: asked.source, version: asked.version, how: one.way.how };
+    const { id } = await post<{ id: number }>(`${serviceAt(service)}/deployments`, body);
+    location.hash = address({ page: "deployment", service, deployment: id });
+  };
+  return (
+    <Act
+      name="Deploy so"
+      title={`Deploy ${clean(asked.version)} by ${one.way.name}?`}
+      says={
+        <>
+          <p>
+            {clean(asked.version)} replaces {current ? clean(current) : "nothing"}: about {length(one.served)} until it
+            has all requests, {one.forecast.peak} instances at the peak, never fewer than {one.forecast.lowest_capacity}{" "}
+            of {one.forecast.wanted} that serve.
+          </p>
+          <p class="quiet">If it does not come up, Tandem goes back by itself.</p>
+        </>
+      }
+      yes={`Deploy ${clean(asked.version)}`}
+      does={deploy}
+      done={`${clean(asked.version)} is being deployed`}
+      not={asked.source && asked.version ? undefined : "name a deliverable and a version above first"}
+    />
+  );
+}
