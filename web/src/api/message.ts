@@ -68,8 +68,10 @@ export interface Deployment {
   ready: number | null;
   wanted: number;
   comparison?: Comparison;
-  /** Only where a step waits for a person. */
-  promotable?: boolean;
+  /** How far a canary is. */
+  canary?: { steps: string[]; step: number; reached_at: Time | null };
+  /** What was found of the new version so far. */
+  findings?: { sentence: string }[];
 }
 
 export interface Break {

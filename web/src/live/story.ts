@@ -142,6 +142,12 @@ function told(e: JournalEvent["recorded"]): [Tone, string] | null {
       return ["care", `i${e.instance} was given requests by a link: the new schema is in use`];
     case "strayed":
       return ["care", stray(e.stray)];
+    case "promoted":
+      return ["plain", `d${e.deployment} is promoted ${e.whole ? "past all its steps" : "and goes on"}`];
+    case "reached":
+      return ["good", `the clients of step ${e.step + 1} are at the new version`];
+    case "stepped":
+      return ["good", `step ${e.step} ${PASSED[e.passed] ?? "is passed"}`];
     case "ready":
       return ["good", `i${e.instance} is ready`];
     case "ended":
@@ -152,6 +158,13 @@ function told(e: JournalEvent["recorded"]): [Tone, string] | null {
       return null;
   }
 }
+
+/** Why a canary goes on. */
+const PASSED: Record<string, string> = {
+  good: "is good",
+  unclear: "may be good or not, which was to be enough",
+  asked: "is passed because somebody said so",
+};
 
 function gated(gate: { gate: string; longest?: string }): [Tone, string] {
   if (gate.gate === "open") return ["plain", "new requests go on"];
@@ -200,11 +213,23 @@ export function reason(reason: { reason: string; [field: string]: unknown }): st
       return `crashes ${reason.crashes} > ${reason.limit}: i${instance} was the last`;
     case "unhealthy":
       return `healthy new instances ${reason.healthy}/${reason.of} < half`;
+    case "worse":
+      return `${found(reason)} beyond the limit`;
+    case "unclear":
+      return `it was not clear in time whether it is good: ${found(reason)}`;
     case "strayed":
       return stray(reason as never);
     default:
       return reason.reason.replaceAll("_", " ");
   }
+}
+
+/** What was compared of a new version, in short: the receipt has it in full. */
+function found(finding: { [field: string]: unknown }): string {
+  const { compared, ...values } = finding.what as { compared: string; [field: string]: unknown };
+  if (compared === "errors") return `errors ${values.failed}/${finding.of}`;
+  if (compared === "latency") return `p${values.quantile} of ${finding.of} answers`;
+  return `${finding.of} of ${values.needed} answers`;
 }
 
 function stray(stray: { instance: number; version: string; revision: string }): string {

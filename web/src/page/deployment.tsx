@@ -120,6 +120,7 @@ function One({ service, status, id, record, me }: Props) {
       <Rail stops={stops(course, live?.phase ?? null, now)} label="phases" />
       {live && <Waits waits={status.waits} at={status.at} now={now} />}
       <Queue status={status} />
+      {live && <Judged live={live} />}
       {live?.comparison && <Contract comparison={live.comparison} />}
       {receipt && over && <Slip receipt={receipt} />}
       {record?.diagnosis && <Findings found={record.diagnosis} />}
@@ -146,6 +147,33 @@ function One({ service, status, id, record, me }: Props) {
 function Stands({ live }: { live: NonNullable<Status["deployment"]> }) {
   if (live.turned_back) return <Tag tone="bad">goes back, {live.phase}</Tag>;
   return live.paused ? <Tag tone="care">paused while {live.phase}</Tag> : <Tag tone="plain">{live.phase}</Tag>;
+}
+
+/** The steps of a canary, and what was found of the new version so far. */
+function Judged({ live }: { live: NonNullable<Status["deployment"]> }) {
+  const { canary, findings = [] } = live;
+  if (!canary && findings.length === 0) return null;
+  return (
+    <Panel title={canary ? "Canary" : "What was found of the new version"}>
+      {canary && (
+        <ol class="plain" aria-label="steps">
+          {canary.steps.map((step, at) => (
+            <li key={step} aria-current={at + 1 === canary.step ? "step" : undefined}>
+              <span aria-hidden="true">{at + 1 < canary.step ? "✔" : at + 1 === canary.step ? "▸" : "·"}</span> {step}
+              {at + 1 === canary.step && canary.reached_at === null && (
+                <span class="quiet">, its clients are to come</span>
+              )}
+            </li>
+          ))}
+        </ol>
+      )}
+      <ul class="plain">
+        {findings.map(({ sentence }) => (
+          <li key={sentence}>{clean(sentence)}</li>
+        ))}
+      </ul>
+    </Panel>
+  );
 }
 
 const PHASES: Phase[] = ["preparing", "expanding", "shifting", "baking", "retiring"];

@@ -26,16 +26,30 @@ export function Steering({ me, status, deployment }: Props & { deployment: Deplo
   const [version, from] = [clean(deployment.version), deployment.from === null ? null : clean(deployment.from)];
   const at = `${serviceAt(status.service)}/deployments/${id}`;
   const goesBack = deployment.turned_back !== null;
+  // A canary at one of its steps, or an old pool that is kept warm.
+  const canary =
+    deployment.canary && deployment.canary.step <= deployment.canary.steps.length ? deployment.canary : null;
+  const promotable =
+    !goesBack && !paused && (deployment.phase === "baking" || (canary && deployment.phase === "shifting"));
   const alive = status.instances.filter((one) => one.version === deployment.version && one.stage !== "ended").length;
   return (
     <div class="acts">
-      {deployment.promotable && (
+      {promotable && (
         <Act
           name="Promote"
           tone="strong"
           title={`Let d${id} take its next step?`}
-          says={<p>The step that waits is taken now, and {version} gets more of the requests.</p>}
-          does={() => post(`${at}/promote`)}
+          says={
+            deployment.phase === "baking" ? (
+              <p>
+                It is not watched any longer: what is left of the version before finishes what it has begun and is
+                stopped.
+              </p>
+            ) : (
+              <p>The step that it is at is taken to be passed, and {version} gets more of the clients.</p>
+            )
+          }
+          does={() => post(`${at}/promote`, canary && deployment.phase === "shifting" ? { step: canary.step } : {})}
           done={`d${id} takes its next step`}
         />
       )}
@@ -201,7 +215,7 @@ export function Maintenance({ me, status }: Props) {
 export function Hold({ me, status }: Props) {
   const [longest, hold] = useState("5s");
   if (!may(me, "deployer") || status.maintenance) return null;
-  const at = `${serviceAt(status.service)}/gate`;
+  const at = `${serviceAt(status.service)}/hold`;
   if (status.waits.some((one) => one.wait.wait === "held")) {
     return (
       <Act
@@ -209,7 +223,7 @@ export function Hold({ me, status }: Props) {
         tone="strong"
         title="Let the requests go on?"
         says={<p>Those that wait go on at once.</p>}
-        does={() => post(at, { gate: "open" })}
+        does={() => post(at, {})}
         done="requests go on"
       />
     );
@@ -232,7 +246,7 @@ export function Hold({ me, status }: Props) {
         </>
       }
       yes={`Hold for ${longest}`}
-      does={() => post(at, { gate: "held", longest })}
+      does={() => post(at, { longest })}
       done={`new requests wait for ${longest} at most`}
     />
   );
