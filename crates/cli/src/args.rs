@@ -109,7 +109,7 @@ pub(crate) enum Verb {
     Resume(Steer),
     /// Turn the deployment under way back to the version that it came from
     Abort(Steer),
-    /// Have a canary go on to its next step, or let go what is kept warm, without waiting any longer
+    /// Have a canary take its next step now, or let the old pool go
     #[command(after_help = PROMOTE_EXAMPLES)]
     Promote(Promote),
     /// List the deployments, the newest first

@@ -42,9 +42,9 @@ exit 2
 --- stdout
 --- stderr
 tandem.toml:8:1: unknown key `btach` in [deploy]
-  help: did you mean `batch`? Known here: strategy, batch, surge, floor, bake, flip, guard
+  help: did you mean `batch`? Known here: strategy, batch, surge, floor, bake, flip, canary, guard
 tandem.toml:9:12: `deploy.strategy` is "filp", which is not known here
-  help: did you mean "flip"? Possible are "rolling", "flip"
+  help: did you mean "flip"? Possible are "rolling", "flip", "canary"
 "###);
     let up = tandem(folder.path(), &["up"]).output().unwrap();
     assert_eq!(
@@ -303,6 +303,7 @@ Commands:
   pause        Let the deployment under way begin nothing new
   resume       Let a paused deployment go on
   abort        Turn the deployment under way back to the version that it came from
+  promote      Have a canary take its next step now, or let the old pool go
   history      List the deployments, the newest first
   logs         Show what an instance wrote, or all of them
   scale        Run another number of instances from now on

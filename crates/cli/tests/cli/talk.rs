@@ -296,11 +296,12 @@ exit 0
 --- stderr
 3 instances are wanted from now on: see `tandem status`
 "###);
-    for verb in ["pause", "resume", "abort"] {
+    for verb in ["pause", "resume", "promote", "abort"] {
         daemon.answers("GET /v1/status", 200, &status(under_way("shifting", false), json!([])));
         let path = match verb {
             "pause" => "POST /v1/deployments/7/pause",
             "resume" => "POST /v1/deployments/7/resume",
+            "promote" => "POST /v1/deployments/7/promote",
             _ => "POST /v1/deployments/7/abort",
         };
         daemon.answers(path, 202, &json!({ "id": 7 }));
@@ -320,7 +321,7 @@ d7  2023-11-14 22:13:20  v2       v1    rolling  12.3s     48210       0   4.0s 
         "from": "v1", "to": "v2", "peak": 3, "lowest_capacity": 2, "wanted": 2,
         "steps": [step("start 1 of v2", 0, 2), step("route to 1, drain 1", 1, 1)],
     });
-    for _ in 0..3 {
+    for _ in 0..4 {
         daemon.answers("POST /v1/plan", 200, &forecast);
     }
     insta::assert_snapshot!(ran(folder, &["plan"]), @r###"
@@ -333,6 +334,7 @@ STEP  WHAT                 NEW  OLD  RUNNING
 
 rolling  2 steps, at most 3 instances at once, capacity never below 2/2
 flip     2 steps, at most 3 instances at once, capacity never below 2/2
+canary   2 steps, at most 3 instances at once, capacity never below 2/2
 --- stderr
 "###);
 }
