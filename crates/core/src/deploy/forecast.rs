@@ -1,6 +1,7 @@
 //! The steps of a deployment before it is begun: the same [`decide()`](super::decide()) in a world where everything
 //! works at once.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -8,14 +9,19 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Timestamp, VersionLabel};
 use crate::contract::{Comparison, Contract};
 use crate::deploy::pools::Pools;
-use crate::deploy::{Command, Input, Observed, Preparation, Promise, Refusal, accept, decide, question};
+use crate::deploy::{
+    Command, Input, Observed, Preparation, Promise, Refusal, Wait, accept, decide, question,
+};
 use crate::fleet::{Exit, ObservedInstance, RunStatus};
 use crate::spec::ServiceSpec;
-use crate::traffic::{Health, InstanceReport, Role, TrafficReport};
-use crate::workflow::{Action, Event, Outcome, State};
+use crate::traffic::{Answers, Health, InstanceReport, Latencies, Role, TrafficReport};
+use crate::workflow::{Action, Event, Outcome, Stage, State};
 
 /// More passes than any deployment of 1000 instances takes.
 const PASSES: usize = 20_000;
+
+/// More answers than any guard needs.
+const PLENTY: u64 = 1_000_000;
 
 /// What a deployment would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,7 +143,21 @@ impl<'a> World<'a> {
         )
     }
 
+    /// Every version that serves has answered well, and often enough to be judged.
+    fn answer(&mut self) {
+        let Some(traffic) = &mut self.observed.traffic else { return };
+        let sums = traffic.answers.entry(self.spec.service.clone()).or_default();
+        let more = Answers { all: PLENTY, failed: 0, latencies: Latencies::of([PLENTY]) };
+        let serving = self.state.instances.values().filter(|instance| instance.stage == Stage::Serving);
+        let versions: BTreeSet<&VersionLabel> = serving.map(|instance| &instance.version).collect();
+        for version in versions {
+            let sum = sums.entry(version.clone()).or_default();
+            *sum = sum.plus(&more);
+        }
+    }
+
     fn pass(&mut self, to: &VersionLabel) -> Option<Step> {
+        self.answer();
         let told = || Promise::Told(Contract::default(), Comparison::default());
         self.observed.promise = question(self.spec, &self.state).map(|asked| (asked.instance, told()));
         let input = Input { now: self.now, spec: self.spec, state: &self.state, observed: &self.observed };
@@ -147,7 +167,9 @@ impl<'a> World<'a> {
         }
         if decision.actions.is_empty() {
             if decision.facts.is_empty() {
-                self.now = decision.wake_at.unwrap_or(self.now).max(self.now + crate::base::Millis(1));
+                // Nothing is seen by looking again before something ends.
+                let end = decision.waits.iter().filter_map(Wait::until).min().or(decision.wake_at);
+                self.now = end.unwrap_or(self.now).max(self.now + crate::base::Millis(1));
             }
             return None;
         }
