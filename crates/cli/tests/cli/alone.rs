@@ -55,7 +55,7 @@ tandem.toml:9:12: `deploy.strategy` is "filp", which is not known here
     insta::assert_snapshot!(ran(folder.path(), &["check", "--json"]), @r###"
 exit 2
 --- stdout
-{"problems":[{"file":"tandem.toml","line":8,"column":1,"code":"unknown-key","message":"unknown key `btach` in [deploy]","help":"did you mean `batch`? Known here: strategy, batch, surge, floor, bake, flip, guard"},{"file":"tandem.toml","line":9,"column":12,"code":"bad-value","message":"`deploy.strategy` is \"filp\", which is not known here","help":"did you mean \"flip\"? Possible are \"rolling\", \"flip\""}]}
+{"problems":[{"file":"tandem.toml","line":8,"column":1,"code":"unknown-key","message":"unknown key `btach` in [deploy]","help":"did you mean `batch`? Known here: strategy, batch, surge, floor, bake, flip, canary, guard"},{"file":"tandem.toml","line":9,"column":12,"code":"bad-value","message":"`deploy.strategy` is \"filp\", which is not known here","help":"did you mean \"flip\"? Possible are \"rolling\", \"flip\", \"canary\""}]}
 --- stderr
 "###);
 }

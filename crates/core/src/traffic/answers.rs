@@ -41,10 +41,22 @@ impl Answers {
 }
 
 /// How often something took how long, in buckets of which each ends an eighth of a power of two after the one before; what
-/// is not there is none.
+/// is not there is none. Written as pairs: numbers as keys are not read back where an event is flattened.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<(u16, u64)>", into = "Vec<(u16, u64)>")]
 pub struct Latencies(BTreeMap<u16, u64>);
+
+impl From<Vec<(u16, u64)>> for Latencies {
+    fn from(pairs: Vec<(u16, u64)>) -> Latencies {
+        Latencies(pairs.into_iter().collect())
+    }
+}
+
+impl From<Latencies> for Vec<(u16, u64)> {
+    fn from(latencies: Latencies) -> Vec<(u16, u64)> {
+        latencies.0.into_iter().collect()
+    }
+}
 
 /// Up to 2 to this power microseconds all is one bucket.
 const FIRST: u32 = 8;

@@ -253,3 +253,13 @@ fn what_a_canary_takes_is_foreseen() {
     let grown: Vec<u32> = [0, 1, 2, 4].into_iter().filter(|serving| new.contains(serving)).collect();
     assert_eq!((grown, new.last()), (vec![0, 1, 2, 4], Some(&4)), "{:?}", foreseen.steps);
 }
+
+#[test]
+fn what_a_watch_began_with_is_read_back_from_the_journal() {
+    let answers = Answers { all: 7, failed: 1, latencies: Latencies::of([3, 0, 4]) };
+    let answers = [(version("v2"), answers)].into();
+    let event = Event::Watched { deployment: crate::base::DeploymentId(1), run: 5, answers };
+    let recorded = crate::workflow::Recorded { at: Timestamp(1), event };
+    let text = serde_json::to_string(&recorded).unwrap();
+    assert_eq!(serde_json::from_str::<crate::workflow::Recorded>(&text).unwrap(), recorded, "{text}");
+}
