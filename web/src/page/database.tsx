@@ -8,7 +8,7 @@ import { progress } from "../live/progress";
 import type { Service } from "../live/service";
 import { stands } from "../live/story";
 import { useSeconds, useService } from "../view/live";
-import { Notice, Panel, Tag } from "../view/parts";
+import { Notice, Panel, Table, Tag } from "../view/parts";
 import { clean } from "../view/text";
 import { count, length, plural, share, span } from "../view/units";
 import { Version } from "../view/version";
@@ -193,31 +193,18 @@ function Sessions({ database }: { database: Observed }) {
           pg_stat_activity
         </Notice>
       )}
-      <div class="scrolls" tabIndex={0} role="region" aria-label="sessions, one a line">
-        <table>
-          <thead>
-            <tr>
-              {["instance", "revision", "pid", "role", "application", "open for"].map((head) => (
-                <th scope="col" key={head}>
-                  {head}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.slice(0, SHOWN).map((one) => (
-              <tr key={one.pid}>
-                <th scope="row">i{one.instance}</th>
-                <td>{one.revision === null ? "neither" : clean(one.revision)}</td>
-                <td>{one.pid}</td>
-                <td>{clean(one.user)}</td>
-                <td>{clean(one.application)}</td>
-                <td>{span(one.age)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label="sessions, one a line" heads={["instance", "revision", "pid", "role", "application", "open for"]}>
+        {rows.slice(0, SHOWN).map((one) => (
+          <tr key={one.pid}>
+            <th scope="row">i{one.instance}</th>
+            <td>{one.revision === null ? "neither" : clean(one.revision)}</td>
+            <td>{one.pid}</td>
+            <td>{clean(one.user)}</td>
+            <td>{clean(one.application)}</td>
+            <td>{span(one.age)}</td>
+          </tr>
+        ))}
+      </Table>
       {rows.length > SHOWN && <p class="quiet">and {count(rows.length - SHOWN)} more</p>}
     </Panel>
   );

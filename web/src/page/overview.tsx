@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { get, serviceAt } from "../api/client";
 import type { Status } from "../api/message";
 import { address } from "../route";
-import { Panel, Tag } from "../view/parts";
+import { Panel, Table, Tag } from "../view/parts";
 import { clean } from "../view/text";
 
 /** From one round to the next. */
@@ -37,24 +37,11 @@ export function Overview({ services }: { services: readonly string[] }) {
   const statuses = useStatuses(services);
   return (
     <Panel title="Services">
-      <div class="scrolls" tabIndex={0} role="region" aria-label="services, one a line">
-        <table>
-          <thead>
-            <tr>
-              {["service", "serves", "instances", "under way"].map((head) => (
-                <th scope="col" key={head}>
-                  {head}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {services.map((name) => (
-              <Line key={name} name={name} status={statuses[name]} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label="services, one a line" heads={["service", "serves", "instances", "under way"]}>
+        {services.map((name) => (
+          <Line key={name} name={name} status={statuses[name]} />
+        ))}
+      </Table>
     </Panel>
   );
 }

@@ -4,7 +4,7 @@ import { get, serviceAt } from "../api/client";
 import type { Audited, ConfigInForce, Me } from "../api/message";
 import { may } from "../view/deeds";
 import { useAnswer, useService } from "../view/live";
-import { Notice, Panel, Tag } from "../view/parts";
+import { Notice, Panel, Table, Tag } from "../view/parts";
 import { clean } from "../view/text";
 import { moment } from "../view/units";
 
@@ -79,33 +79,20 @@ function Audit() {
       {problem && <Notice tone="care">{problem}</Notice>}
       {value && value.length === 0 && <p class="empty">nobody changed anything yet</p>}
       {value && value.length > 0 && (
-        <div class="scrolls tall" tabIndex={0} role="region" aria-label="calls, one a line">
-          <table>
-            <thead>
-              <tr>
-                {["when", "who", "role", "from", "what", "answer"].map((head) => (
-                  <th scope="col" key={head}>
-                    {head}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {value.map((one, at) => (
-                <tr key={at}>
-                  <td>{moment(one.at)}</td>
-                  <th scope="row">{clean(one.who)}</th>
-                  <td>{one.role ?? "–"}</td>
-                  <td>{clean(one.from ?? "–")}</td>
-                  <td class="mono">
-                    {one.method} {clean(one.path)}
-                  </td>
-                  <td>{one.status}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="calls, one a line" heads={["when", "who", "role", "from", "what", "answer"]} tall>
+          {value.map((one, at) => (
+            <tr key={at}>
+              <td>{moment(one.at)}</td>
+              <th scope="row">{clean(one.who)}</th>
+              <td>{one.role ?? "–"}</td>
+              <td>{clean(one.from ?? "–")}</td>
+              <td class="mono">
+                {one.method} {clean(one.path)}
+              </td>
+              <td>{one.status}</td>
+            </tr>
+          ))}
+        </Table>
       )}
     </Panel>
   );

@@ -63,6 +63,33 @@ export function Panel(props: {
   );
 }
 
+interface TableProps {
+  label: string;
+  heads: readonly string[];
+  tall?: boolean;
+  children: ComponentChildren;
+}
+
+/** A table that scrolls within its panel, by keyboard, too. Its children are the rows. */
+export function Table({ label, heads, tall, children }: TableProps) {
+  return (
+    <div class={tall ? "scrolls tall" : "scrolls"} tabIndex={0} role="region" aria-label={label}>
+      <table>
+        <thead>
+          <tr>
+            {heads.map((head) => (
+              <th scope="col" key={head}>
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  );
+}
+
 /** What is waited for, as it was told at `at`, with what is left of each now. */
 export function Waits({ waits, at, now }: { waits: readonly Wait[]; at: number; now: number }) {
   if (waits.length === 0) return null;

@@ -30,7 +30,7 @@ pub(super) fn share(deployment: &Deployment, serving: u32, wanted: u32) -> Optio
     let canary = spec(deployment).filter(|_| deployment.phase == Phase::Shifting)?;
     let progress = &deployment.canary;
     let at = |step: usize| canary.steps.get(step).map(|step| step.share);
-    let before = || progress.step.checked_sub(1).and_then(at).unwrap_or(Share::NONE);
+    let before = || progress.last.and_then(at).unwrap_or(Share::NONE);
     let arrived = |share| progress.reached_at.is_some() || serving >= strategy::needed(share, wanted);
     match at(progress.step) {
         Some(share) if arrived(share) => Some(share),
@@ -84,9 +84,9 @@ fn standing<'a>(
 ) -> Standing<'a> {
     let due = reached_at + step.least;
     let last = due + input.spec.deploy.guard.extend;
-    // Without the proxy's word there is nothing to go by.
     // Of several that are as bad the first one is told.
     let Some(worst) = findings.iter().rev().max_by_key(|finding| finding.verdict) else {
+        // Without the proxy's word there is nothing to go by.
         return Standing::Young(due.max(input.now + guard::GLANCE));
     };
     match worst.verdict {

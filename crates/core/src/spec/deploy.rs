@@ -44,6 +44,14 @@ impl Default for DeploySpec {
 }
 
 impl DeploySpec {
+    /// The strategy of rollbacks that name none. Whoever goes back is in a hurry: a canary would go back in steps.
+    pub fn back(&self) -> StrategyKind {
+        match self.strategy {
+            StrategyKind::Canary => StrategyKind::Flip,
+            other => other,
+        }
+    }
+
     /// The strategy of the given kind with this configuration's parameters.
     pub fn strategy(&self, kind: StrategyKind) -> Strategy {
         match kind {

@@ -70,6 +70,9 @@ pub struct CanaryProgress {
     pub step: usize,
     /// Since when the clients of that step are at the new version.
     pub reached_at: Option<Timestamp>,
+    /// The last step whose clients came: while it goes to another one they stay. None: no clients came yet.
+    #[serde(default)]
+    pub last: Option<usize>,
     /// Somebody said that it may go on.
     pub promoted: bool,
 }

@@ -384,7 +384,7 @@ impl Deployment {
         };
         match event {
             Event::Promoted { whole: true, .. } if now.step < steps => {
-                self.canary = CanaryProgress { step: steps, ..CanaryProgress::default() };
+                self.canary = CanaryProgress { step: steps, last: now.last, ..CanaryProgress::default() };
             }
             Event::Promoted { .. } => self.canary.promoted = true,
             Event::Watched { run, answers, .. } => {
@@ -396,12 +396,15 @@ impl Deployment {
                 return illegal(format!("{id} reached step {step} and was at {} of {steps}", now.step));
             }
             // What was seen before its share of the clients came does not count.
-            Event::Reached { .. } => (self.canary.reached_at, self.watch) = (Some(at), None),
+            Event::Reached { step, .. } => {
+                (self.canary.reached_at, self.canary.last) = (Some(at), Some(*step));
+                self.watch = None;
+            }
             Event::Stepped { step, .. } if *step != now.step + 1 || now.reached_at.is_none() => {
                 return illegal(format!("{id} steps from {} to {step}", now.step));
             }
             Event::Stepped { step, .. } => {
-                self.canary = CanaryProgress { step: *step, ..CanaryProgress::default() };
+                self.canary = CanaryProgress { step: *step, last: now.last, ..CanaryProgress::default() };
             }
             _ => {}
         }

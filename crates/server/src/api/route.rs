@@ -165,7 +165,8 @@ async fn rollback(
     Body(body): Body,
 ) -> Result<(StatusCode, Json<RollbackAccepted>), Problem> {
     let request: RollbackRequest = parse(&body)?;
-    let strategy = choose(&office, &request.how)?;
+    let by = request.how.strategy.unwrap_or(office.config.spec.deploy.back());
+    let strategy = choose(&office, &StrategyChoice { strategy: Some(by), ..request.how })?;
     let to = request.to.clone().or_else(|| office.seen().view.state.previous.clone());
     let id = begun(&office, Command::Rollback { to: request.to, strategy }).await?;
     // Told and not held up: whoever goes back has a reason to.
