@@ -34,6 +34,7 @@ const CALLS: &[(Role, &[&str])] = &[
             "POST /v1/deployments",
             "POST /v1/deployments/{id}/pause",
             "POST /v1/deployments/{id}/resume",
+            "POST /v1/deployments/{id}/promote",
             "POST /v1/deployments/{id}/abort",
             "POST /v1/rollback",
             "POST /v1/hold",
