@@ -7,9 +7,11 @@ pub(crate) mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tandem_core::base::{Amount, DeploymentId, InstanceId, Millis, Network, ServiceName, VersionLabel};
+use tandem_core::deploy::Fault;
 use tandem_core::spec::{CanaryStep, StrategyKind};
 
 const EXAMPLES: &str = "\
@@ -65,7 +67,8 @@ pub(crate) enum Verb {
     /// Replace the running version by another, and wait until that is done
     #[command(after_help = DEPLOY_EXAMPLES)]
     Deploy(Deploy),
-    /// Say what a deployment would do, step by step, without doing it
+    /// Say what a deployment would do, step by step, and what other ways would cost, without doing it
+    #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
     /// Show what runs and what is going on
     Status {
@@ -94,7 +97,9 @@ pub(crate) enum Verb {
         version: Option<VersionLabel>,
     },
     /// Go back to the version from before
-    #[command(after_help = "Examples:\n  tandem rollback\n  tandem rollback --to v41")]
+    #[command(
+        after_help = "Examples:\n  tandem rollback\n  tandem rollback --to v41\n  tandem rollback --plan"
+    )]
     Rollback {
         /// Go back to this version instead
         #[arg(long, value_name = "LABEL")]
@@ -102,6 +107,9 @@ pub(crate) enum Verb {
         /// Return as soon as it has begun
         #[arg(long)]
         detach: bool,
+        /// Say what it would do and cost, without doing it
+        #[arg(long, conflicts_with = "detach")]
+        plan: bool,
     },
     /// Let the deployment under way begin nothing new
     Pause(Steer),
@@ -230,6 +238,13 @@ pub(crate) struct Hold {
     pub(crate) end: bool,
 }
 
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  tandem plan                                 the next deployment, and the ways in which it can be done
+  tandem plan shop-v42.tar.gz                 that one, with its migrations and its contract
+  tandem plan --strategy rolling --batch 2    one way, step by step
+  tandem plan --break i7@3                    and if instance i7 died after step 3";
+
 const MAINTENANCE_EXAMPLES: &str = "\
 Examples:
   tandem maintenance on --message 'Back at noon.' --allow 192.0.2.0/24
@@ -295,6 +310,25 @@ pub(crate) struct Plan {
     pub(crate) version: Option<VersionLabel>,
     #[command(flatten)]
     pub(crate) how: How,
+    /// Show what would be done if an instance died after a step, such as i7@3
+    #[arg(long = "break", value_name = "INSTANCE@STEP")]
+    pub(crate) fault: Option<Break>,
+}
+
+/// An instance that dies in a plan.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Break(pub(crate) Fault);
+
+impl FromStr for Break {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Break, Self::Err> {
+        let wrong = "write an instance and a step of the plan, such as i7@3";
+        let (instance, step) = text.split_once('@').ok_or(wrong)?;
+        let step = step.strip_prefix("step").unwrap_or(step);
+        let fault = instance.parse().ok().zip(step.parse().ok());
+        fault.map(|(instance, step)| Break(Fault { instance, step })).ok_or(wrong)
+    }
 }
 
 /// How a deployment is carried out, where it is not as the configuration says.

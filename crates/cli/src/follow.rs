@@ -246,6 +246,7 @@ mod tests {
                 lowest_capacity: None,
                 wanted: 1,
                 mixed_state,
+                foreseen: None,
             };
             exit_of(&receipt, kind, undo)
         };

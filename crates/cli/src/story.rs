@@ -55,6 +55,9 @@ impl Story {
                 let (id, version) = (request.deployment, &request.version);
                 (Tone::Plain, format!("{id} to {version} by {} begins", request.strategy.kind().name()))
             }
+            Event::Foreseen { figures, .. } => {
+                (Tone::Plain, format!("it is foreseen to take about {}", figures.took.rough()))
+            }
             Event::Paused { deployment } => (Tone::Care, format!("{deployment} is paused")),
             Event::Resumed { deployment } => (Tone::Plain, format!("{deployment} goes on")),
             Event::Entered { phase, .. } => (Tone::Plain, format!("{phase}")),

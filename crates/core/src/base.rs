@@ -6,6 +6,7 @@ mod amount;
 mod grouped;
 mod id;
 mod network;
+mod price;
 mod share;
 mod time;
 
@@ -15,5 +16,6 @@ pub use id::{
     DeploymentId, Digest, Generation, IdError, InstanceId, Revision, ServiceName, VersionKey, VersionLabel,
 };
 pub use network::{Network, NotANetwork};
+pub use price::{Price, PriceError};
 pub use share::{Share, ShareError};
 pub use time::{Millis, ParseMillisError, Timestamp};

@@ -28,7 +28,7 @@ pub use command::{Command, Refusal, accept};
 pub use decide::decide;
 pub use decision::{Decision, Input, Observed, Preparation};
 pub use diagnosis::likely_cause;
-pub use forecast::{Forecast, Step, forecast};
+pub use forecast::{Basis, Estimate, Fault, Forecast, Step, Way, forecast, foreseen, ways};
 pub use guard::{findings, judge};
 pub use promise::{Promise, Question, question};
 pub use strays::{strays, unseen_since};

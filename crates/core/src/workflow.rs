@@ -9,6 +9,7 @@ mod deployment;
 mod event;
 mod finding;
 mod fold;
+mod pace;
 mod reason;
 mod receipt;
 mod state;
@@ -19,8 +20,9 @@ pub use deployment::{CanaryProgress, Deployment, Direction, Expanded, Kind, Phas
 pub use event::{Diagnosis, Event, Outcome, Passed, Recorded, Request};
 pub use finding::{Compared, Finding, Judged};
 pub use fold::Illegal;
+pub use pace::{Judgement, Pace, Recent};
 pub use reason::Reason;
 pub(crate) use reason::last_answer;
-pub use receipt::{Receipt, Verdict};
+pub use receipt::{Figures, Receipt, Verdict};
 pub use state::{CrashRecord, Gated, Instance, Release, Schema, Stage, State};
 pub use stray::Stray;

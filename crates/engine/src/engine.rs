@@ -2,8 +2,8 @@
 
 use tandem_core::base::{InstanceId, Millis, Timestamp};
 use tandem_core::deploy::{
-    Command, Decision, Input, Observed, Refusal, Violation, Wait, accept, check, decide, likely_cause,
-    question, unseen_since,
+    Command, Decision, Input, Observed, Refusal, Violation, Wait, accept, check, decide, foreseen,
+    likely_cause, question, unseen_since,
 };
 use tandem_core::spec::ServiceSpec;
 use tandem_core::workflow::{Action, Diagnosis, Event, Illegal, Outcome, Reason, Recorded, State};
@@ -96,7 +96,8 @@ impl Engine {
     /// It was refused, or could not be recorded.
     pub fn command(&mut self, command: &Command) -> Result<Vec<Event>, EngineError> {
         self.refresh()?;
-        let events = accept(&self.view.state, command)?;
+        let mut events = accept(&self.view.state, command)?;
+        events.extend(foreseen(&self.spec, &self.view.state, self.view.at, command));
         self.record(events.clone())?;
         // Whoever asked is not to read that somebody is still waited for.
         self.view.waits = decide(&self.input()).waits;

@@ -14,7 +14,7 @@ use tandem_core::base::{
 };
 use tandem_core::contract::{Break, Comparison};
 use tandem_core::database::ObservedDatabase;
-use tandem_core::deploy::Wait;
+use tandem_core::deploy::{Fault, Wait};
 use tandem_core::spec::{CanaryStep, StrategyKind};
 use tandem_core::traffic::{Counts, Health, InFlight, SessionReport};
 use tandem_core::workflow::{Diagnosis, Finding, Kind, Phase, Receipt, Recorded, Stage};
@@ -298,6 +298,15 @@ pub struct PlanRequest {
     /// How.
     #[serde(default)]
     pub how: StrategyChoice,
+    /// A rollback, to `version` or to the one from before, and no deployment.
+    #[serde(default)]
+    pub back: bool,
+    /// Whether other ways are to be weighed against it.
+    #[serde(default)]
+    pub ways: bool,
+    /// What is to die on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
 }
 
 /// `GET /v1/deployments`: a list of these, the newest first; `GET /v1/deployments/{id}`: one.

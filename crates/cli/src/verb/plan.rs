@@ -1,43 +1,49 @@
-//! `tandem plan`: what a deployment would do, and what each strategy would cost.
+//! `tandem plan` and `tandem rollback --plan`: what a deployment would do, and what each way of doing it would cost.
 
-use tandem_core::base::VersionLabel;
-use tandem_core::deploy::Forecast;
-use tandem_core::spec::StrategyKind;
-use tandem_server::api::{PlanRequest, StrategyChoice};
+use std::fmt::Write as _;
+
+use tandem_core::base::{Millis, Price, VersionLabel};
+use tandem_core::deploy::{Basis, Estimate, Fault, Forecast};
+use tandem_core::workflow::{Figures, Verdict};
+use tandem_server::api::PlanRequest;
 
 use crate::args::{Global, Plan};
 use crate::client::Client;
-use crate::columns::{Columns, number, text};
+use crate::columns::{Columns, good, number, text};
 use crate::contract;
 use crate::failure::{Exit, Failure};
 use crate::label;
-use crate::terminal::Terminal;
+use crate::terminal::{CARE, Terminal};
 use crate::verb::Ending;
 
 pub(crate) async fn run(plan: &Plan, global: &Global, terminal: &Terminal) -> Ending {
+    let request = PlanRequest {
+        version: version(plan)?,
+        source: plan.path.as_deref().map(super::deploy::source).transpose()?,
+        how: super::deploy::choice(&plan.how),
+        ways: plan.how.strategy.is_none() && plan.fault.is_none(),
+        fault: plan.fault.map(|fault| fault.0),
+        back: false,
+    };
+    tell(&request, global, terminal).await
+}
+
+/// What a rollback would do.
+pub(crate) async fn back(to: Option<&VersionLabel>, global: &Global, terminal: &Terminal) -> Ending {
+    let request = PlanRequest { version: to.cloned(), back: true, ..PlanRequest::default() };
+    tell(&request, global, terminal).await
+}
+
+async fn tell(request: &PlanRequest, global: &Global, terminal: &Terminal) -> Ending {
     let client = Client::find(global)?;
-    let version = version(plan)?;
-    let how = super::deploy::choice(&plan.how);
-    let source = plan.path.as_deref().map(super::deploy::source).transpose()?;
-    let request = PlanRequest { version: version.clone(), source, how };
-    let forecast: Forecast = client.post("/v1/plan", &request).await?;
+    let forecast: Forecast = client.post("/v1/plan", request).await?;
     let refused = forecast.contract.as_ref().is_some_and(|contract| contract.hurts().next().is_some());
     let exit = if refused { Exit::Refused } else { Exit::Done };
     if terminal.json {
         terminal.object(&forecast);
         return Ok(exit);
     }
-    let mut columns = Columns::new(&["STEP", "WHAT", "NEW", "OLD", "RUNNING"]);
-    for (at, step) in forecast.steps.iter().enumerate() {
-        let (new, old, running) = (Some(step.new), Some(step.old), Some(step.running));
-        columns.row(vec![number(Some(at + 1)), text(&step.what), number(new), number(old), number(running)]);
-    }
-    let from = forecast.from.as_ref().map_or("nothing", |from| from.as_str());
-    terminal.line(format_args!("{from} → {}: {}", forecast.to, price(&forecast)));
-    terminal.text(&columns.lines());
-    if plan.how.strategy.is_none() {
-        compare(&client, version.as_ref(), terminal).await?;
-    }
+    show(&forecast, request.fault, terminal);
     if let Some(path) = &forecast.asked {
         terminal.line("");
         terminal.line(format_args!(
@@ -58,29 +64,116 @@ pub(crate) fn schema(plan: &Plan, global: &Global, terminal: &Terminal) -> Endin
     }
 }
 
-/// The trade-off between the strategies, in numbers.
-async fn compare(
-    client: &Client,
-    version: Option<&VersionLabel>,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    terminal.line("");
-    for kind in [StrategyKind::Rolling, StrategyKind::Flip, StrategyKind::Canary] {
-        let how = StrategyChoice { strategy: Some(kind), ..StrategyChoice::default() };
-        let request = PlanRequest { version: version.cloned(), source: None, how };
-        let forecast: Forecast = client.post("/v1/plan", &request).await?;
-        terminal.line(format_args!("{:8} {}", kind.name(), price(&forecast)));
+fn show(forecast: &Forecast, fault: Option<Fault>, terminal: &Terminal) {
+    let from = forecast.from.as_ref().map_or("nothing", |from| from.as_str());
+    terminal.line(format_args!("{from} → {}: {}", forecast.to, price(forecast)));
+    terminal.text(&steps(forecast, fault).lines());
+    match &forecast.end {
+        Some(Verdict::Settled) => {}
+        Some(Verdict::RolledBack { reason } | Verdict::Failed { reason }) => {
+            terminal.line(format_args!("{CARE}!{CARE:#} it would go back, because {reason}"));
+        }
+        None => terminal.line(format_args!("{CARE}!{CARE:#} its end is too far away to be seen")),
     }
-    Ok(())
+    for line in basis(&forecast.basis) {
+        terminal.line(line);
+    }
+    if !forecast.ways.is_empty() {
+        terminal.line("");
+        terminal.text(&ways(forecast).lines());
+    }
 }
 
+fn steps(forecast: &Forecast, fault: Option<Fault>) -> Columns {
+    let mut columns = Columns::new(&["STEP", "AT", "WHAT", "NEW", "OLD", "RUNNING"]);
+    for (at, step) in forecast.steps.iter().enumerate() {
+        let (new, old, running) = (Some(step.new), Some(step.old), Some(step.running));
+        let (when, count) = (Some(step.at.rough()), Some(at + 1));
+        let cells =
+            vec![number(count), number(when), text(&step.what), number(new), number(old), number(running)];
+        columns.row(cells);
+        if let Some(Fault { instance, step: _ }) = fault.filter(|fault| fault.step.max(1) == at + 1) {
+            let dies = format!("{instance} dies, as soon as it runs");
+            columns.row(vec![text(""), text(""), text(&dies), text(""), text(""), text("")]);
+        }
+    }
+    columns
+}
+
+/// What it costs, in a sentence.
 fn price(forecast: &Forecast) -> String {
-    let steps = forecast.steps.len();
-    let capacity = match forecast.from {
-        Some(_) => format!(", capacity never below {}/{}", forecast.lowest_capacity, forecast.wanted),
-        None => String::new(),
+    let Figures { took, mixed_state, peak, lowest_capacity, extra, .. } = forecast.figures;
+    let mut told =
+        format!("{} steps in about {}, at most {peak} instances at once", forecast.steps.len(), took.rough());
+    if let Some(lowest) = lowest_capacity {
+        let wanted = forecast.wanted;
+        let _ = write!(told, ", capacity never below {lowest}/{wanted}, mixed state {}", mixed_state.rough());
+    }
+    if let Some(price) = &forecast.price {
+        let _ = write!(told, ", {} for {} of extra instances", price.of(extra), extra.rough());
+    }
+    told
+}
+
+/// What the times are reckoned from.
+fn basis(basis: &Basis) -> Vec<String> {
+    let parts = [
+        ("made ready to run", basis.prepare),
+        ("up", basis.ready),
+        ("drained", basis.drain),
+        ("stopped", basis.stop),
+    ];
+    let told = |is: fn(&Estimate) -> bool| {
+        let parts = parts.iter().filter(|(_, estimate)| is(estimate));
+        parts.map(|(what, estimate)| format!("{what} in {}", estimate.typical.rough())).collect::<Vec<_>>()
     };
-    format!("{steps} steps, at most {} instances at once{capacity}", forecast.peak)
+    let mut lines = Vec::new();
+    for (parts, how) in [
+        (told(|estimate| estimate.measured > 0), "as measured here"),
+        (told(|estimate| estimate.measured == 0), "assumed: nothing was measured yet"),
+    ] {
+        if !parts.is_empty() {
+            lines.push(format!("reckoned with: {} ({how})", parts.join(", ")));
+        }
+    }
+    let off: Vec<String> = basis.judged.iter().map(|judged| format!("{}%", judged.percent_off())).collect();
+    match off.as_slice() {
+        [] => {}
+        [one] => lines.push(format!("the last forecast was off by {one}")),
+        several => {
+            lines.push(format!("the last {} forecasts were off by {}", several.len(), several.join(", ")));
+        }
+    }
+    lines
+}
+
+/// The trade-off between the ways to deploy, in numbers.
+fn ways(forecast: &Forecast) -> Columns {
+    let mut heads =
+        vec!["WAY", "FIRST", "ALL NEW AFTER", "BACK IN", "MIXED STATE", "PEAK", "LOWEST", "EXTRA"];
+    heads.extend(forecast.price.as_ref().map(|_| "COST"));
+    heads.push("");
+    let mut columns = Columns::new(&heads);
+    for way in &forecast.ways {
+        let Figures { first, served, back, mixed_state, peak, lowest_capacity, extra, .. } = way.figures;
+        let length = |length: Millis| number(Some(length.rough()));
+        let lowest = lowest_capacity.map(|lowest| format!("{lowest}/{}", forecast.wanted));
+        let mut cells = vec![
+            text(&way.name),
+            number(Some(first)),
+            length(served),
+            number(back.map(Millis::rough)),
+            length(mixed_state),
+            number(Some(peak)),
+            number(lowest),
+            length(extra),
+        ];
+        let cost = |price: &Price| number(Some(price.of(extra)));
+        cells.extend(forecast.price.as_ref().map(cost));
+        cells.push(if way.unbeaten { good("unbeaten") } else { text("") });
+        columns.row(cells);
+    }
+    columns
 }
 
 fn version(plan: &Plan) -> Result<Option<VersionLabel>, Failure> {

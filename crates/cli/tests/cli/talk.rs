@@ -316,27 +316,31 @@ ID  BEGAN                VERSION  FROM  BY        TOOK  REQUESTS  FAILED  MIXED 
 d7  2023-11-14 22:13:20  v2       v1    rolling  12.3s     48210       0   4.0s  settled
 --- stderr
 "###);
-    let step = |what: &str, new: u32, old: u32| json!({ "what": what, "new": new, "old": old, "running": 3 });
-    let forecast = json!({
-        "from": "v1", "to": "v2", "peak": 3, "lowest_capacity": 2, "wanted": 2,
-        "steps": [step("start 1 of v2", 0, 2), step("route to 1, drain 1", 1, 1)],
-    });
-    for _ in 0..4 {
-        daemon.answers("POST /v1/plan", 200, &forecast);
-    }
-    insta::assert_snapshot!(ran(folder, &["plan"]), @r###"
-exit 0
---- stdout
-v1 → v2: 2 steps, at most 3 instances at once, capacity never below 2/2
-STEP  WHAT                 NEW  OLD  RUNNING
-   1  start 1 of v2          0    2        3
-   2  route to 1, drain 1    1    1        3
+    daemon.answers("POST /v1/plan", 200, &foreseen());
+    insta::assert_snapshot!(ran(folder, &["plan"]), @"");
+}
 
-rolling  2 steps, at most 3 instances at once, capacity never below 2/2
-flip     2 steps, at most 3 instances at once, capacity never below 2/2
-canary   2 steps, at most 3 instances at once, capacity never below 2/2
---- stderr
-"###);
+/// What a daemon foresees, with the fields of `more`.
+fn foreseen() -> Value {
+    let step = |at: &str, what: &str, new: u32, old: u32| json!({ "at": at, "what": what, "new": new, "old": old, "running": 3 });
+    let figures = json!({
+        "took": "41s", "served": "30s", "back": "0s", "first": 500_000, "mixed_state": "21s", "peak": 3,
+        "lowest_capacity": 2, "extra": "30m",
+    });
+    let way = |name: &str, unbeaten: bool| json!({ "name": name, "strategy": { "flip": { "warm": "30s" } }, "figures": figures, "unbeaten": unbeaten });
+    let estimate = |typical: &str, measured: u32| json!({ "typical": typical, "measured": measured });
+    let mut forecast = json!({
+        "from": "v1", "to": "v2", "wanted": 2, "end": { "verdict": "settled" }, "price": "0.048 EUR",
+        "steps": [step("1s", "start 1 of v2 (i3)", 0, 2), step("6s 200ms", "route to 1, drain 1", 1, 1)],
+        "basis": {
+            "prepare": estimate("1s", 1), "ready": estimate("5s 200ms", 4), "drain": estimate("100ms", 4),
+            "stop": estimate("1s", 0), "requests": null,
+            "judged": [{ "foreseen": "40s", "took": "50s" }, { "foreseen": "41s", "took": "41s" }],
+        },
+        "ways": [way("rolling, 1 at a time", true), way("flip", false)],
+    });
+    forecast.as_object_mut().unwrap().extend(figures.as_object().unwrap().clone());
+    forecast
 }
 
 #[test]
@@ -344,17 +348,16 @@ fn a_plan_tells_what_a_contract_breaks() {
     let (folder, daemon) = start();
     let counted = |total: u64, callers: Value| json!({ "calls": { "total": total, "callers": callers }, "over": "24h", "complete": true });
     let total = "response property `total` is gone";
-    let forecast = json!({
-        "from": "v1", "to": "v2", "peak": 1, "lowest_capacity": 1, "wanted": 1, "steps": [],
-        "contract": {
-            "broken": [
-                { "operation": "GET /orders/{id}", "changes": [total],
-                  "counted": counted(1204, json!({ "checkout/3.1": 900, "curl/8": 4 })) },
-                { "operation": "POST /old", "changes": [], "counted": counted(0, json!({})) },
-            ],
-            "ahead": [{ "operation": "GET /stock", "changes": [] }],
-            "more": 0,
-        },
+    let mut forecast = foreseen();
+    forecast["ways"] = json!([]);
+    forecast["contract"] = json!({
+        "broken": [
+            { "operation": "GET /orders/{id}", "changes": [total],
+              "counted": counted(1204, json!({ "checkout/3.1": 900, "curl/8": 4 })) },
+            { "operation": "POST /old", "changes": [], "counted": counted(0, json!({})) },
+        ],
+        "ahead": [{ "operation": "GET /stock", "changes": [] }],
+        "more": 0,
     });
     daemon.answers("POST /v1/plan", 200, &forecast);
     insta::assert_snapshot!(ran(folder.path(), &["plan", "shop-v2", "--strategy", "flip"]), @r###"

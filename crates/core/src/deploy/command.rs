@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeploymentId, Revision, VersionLabel};
+use crate::base::{DeploymentId, InstanceId, Revision, VersionLabel};
 use crate::database::ChangePhase;
 use crate::spec::Strategy;
 use crate::traffic::Gate;
@@ -135,6 +135,14 @@ pub enum Refusal {
     /// The deployment is paused already, or not paused.
     #[error("{0} is {1}")]
     Idle(DeploymentId, &'static str),
+    /// What is to die in a forecast does not run then.
+    #[error("{instance} does not run at step {step} or after it: `tandem plan` lists the steps and who runs")]
+    NotThere {
+        /// The instance.
+        instance: InstanceId,
+        /// The step.
+        step: usize,
+    },
     /// The number is out of range.
     #[error("{0} instances can't be run: ask for 1 to 1000")]
     Number(u32),

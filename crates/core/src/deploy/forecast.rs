@@ -1,27 +1,23 @@
-//! The steps of a deployment before it is begun: the same [`decide()`](super::decide()) in a world where everything
-//! works at once.
+//! A deployment before it is begun: the same [`decide()`](super::decide()) in a world where everything goes well and takes as
+//! long as it did of late.
 
-use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+mod ways;
+mod world;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Timestamp, VersionLabel};
-use crate::contract::{Comparison, Contract};
-use crate::deploy::pools::Pools;
-use crate::deploy::{
-    Command, Input, Observed, Preparation, Promise, Refusal, Wait, accept, decide, question,
-};
-use crate::fleet::{Exit, ObservedInstance, RunStatus};
-use crate::spec::ServiceSpec;
-use crate::traffic::{Answers, Health, InstanceReport, Latencies, Role, TrafficReport};
-use crate::workflow::{Action, Event, Outcome, Stage, State};
+use crate::base::{InstanceId, Millis, Price, Share, Timestamp, VersionLabel};
+use crate::contract::Comparison;
+use crate::deploy::{Command, Refusal, accept};
+use crate::spec::{ServiceSpec, Strategy};
+use crate::traffic::Role;
+use crate::workflow::{Action, Event, Figures, Judgement, Pace, Recent, State, Verdict};
+
+pub use ways::Way;
+use world::{GUESS, World};
 
 /// More passes than any deployment of 1000 instances takes.
 const PASSES: usize = 20_000;
-
-/// More answers than any guard needs.
-const PLENTY: u64 = 1_000_000;
 
 /// What a deployment would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +28,21 @@ pub struct Forecast {
     pub to: VersionLabel,
     /// What would be done, in order.
     pub steps: Vec<Step>,
-    /// The greatest number of instances that would run at once.
-    pub peak: u32,
-    /// The lowest number of healthy serving instances.
-    pub lowest_capacity: u32,
+    /// What it would cost.
+    #[serde(flatten)]
+    pub figures: Figures,
     /// The number of instances that is wanted.
     pub wanted: u32,
+    /// How it would end. None: its end is too far away to be seen.
+    pub end: Option<Verdict>,
+    /// What an instance costs in an hour. None: nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// What the times are reckoned from.
+    pub basis: Basis,
+    /// Other ways, and what they would cost. Empty: nobody asked for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<Way>,
     /// How its contract differs from that of the version that serves. None: no deliverable was looked at, or it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Comparison>,
@@ -49,6 +54,8 @@ pub struct Forecast {
 /// What would be done in one pass, and how things would stand after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
+    /// When, from the request on.
+    pub at: Millis,
     /// What would be done, for people.
     pub what: String,
     /// Healthy serving instances of the new version after it.
@@ -59,12 +66,70 @@ pub struct Step {
     pub running: u32,
 }
 
-/// The steps that `command` would take.
+/// What the times of a forecast are reckoned from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// From the request until the version is ready to run.
+    pub prepare: Estimate,
+    /// From the start of an instance until it answers its checks.
+    pub ready: Estimate,
+    /// From an instance's last new request until nothing is in flight.
+    pub drain: Estimate,
+    /// From the signal to stop until no process is left.
+    pub stop: Estimate,
+    /// Requests in 1000 seconds. None: not known; there are taken to be as many as the guard needs.
+    pub requests: Option<u64>,
+    /// The last forecasts beside what came of them, the newest last.
+    pub judged: Vec<Judgement>,
+}
+
+/// How long something takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The length in the middle.
+    pub typical: Millis,
+    /// Of how many that were measured. 0: it is assumed.
+    pub measured: usize,
+}
+
+impl Basis {
+    fn of(pace: &Pace) -> Basis {
+        let estimate = |recent: &Recent, guess| Estimate {
+            typical: recent.typical().unwrap_or(guess),
+            measured: recent.len(),
+        };
+        Basis {
+            prepare: estimate(&pace.prepare, GUESS.prepare),
+            ready: estimate(&pace.ready, GUESS.ready),
+            drain: estimate(&pace.drain, GUESS.drain),
+            stop: estimate(&pace.stop, GUESS.stop),
+            requests: pace.requests,
+            judged: pace.forecasts.iter().copied().collect(),
+        }
+    }
+}
+
+/// An instance that dies while a deployment is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// The instance.
+    pub instance: InstanceId,
+    /// After this step, from 1; 0: before the first one.
+    pub step: usize,
+}
+
+/// What `command` would do if it came `now`, and what if something dies on the way.
 ///
 /// # Errors
-/// The command would be refused.
-pub fn forecast(spec: &ServiceSpec, state: &State, command: &Command) -> Result<Forecast, Refusal> {
-    let mut world = World::like(spec, state);
+/// The command would be refused, or what is to die would not run then.
+pub fn forecast(
+    spec: &ServiceSpec,
+    state: &State,
+    now: Timestamp,
+    command: &Command,
+    fault: Option<Fault>,
+) -> Result<Forecast, Refusal> {
+    let mut world = World::like(spec, state, now, fault);
     for event in accept(&world.state, command)? {
         world.record(&event);
     }
@@ -72,164 +137,81 @@ pub fn forecast(spec: &ServiceSpec, state: &State, command: &Command) -> Result<
         Some(deployment) => deployment.request.version.clone(),
         None => return Err(Refusal::NothingUnderWay),
     };
-    let from = world.state.current.clone();
-    let mut steps: Vec<Step> = Vec::new();
     for _ in 0..PASSES {
         if world.state.deployment.is_none() {
             break;
         }
-        steps.extend(world.pass(&to));
+        world.pass(&to);
     }
-    let start = world.began_with;
+    if let Some(Fault { instance, step }) = fault.filter(|_| !world.is_broken()) {
+        return Err(Refusal::NotThere { instance, step });
+    }
+    let from = state.current.clone();
+    let receipt = world.receipt.as_ref();
+    let figures = Figures {
+        took: world.passed(),
+        served: world.served(),
+        back: world.back,
+        first: world.first.unwrap_or(Share::NONE),
+        mixed_state: receipt.map_or(Millis::ZERO, |receipt| receipt.mixed_state),
+        peak: world.peak,
+        lowest_capacity: from.as_ref().map(|_| world.lowest),
+        extra: world.extra,
+    };
     Ok(Forecast {
-        peak: steps.iter().map(|s| s.running).max().unwrap_or(0),
-        lowest_capacity: steps
-            .iter()
-            .map(|s| s.new + s.old)
-            .chain(from.as_ref().map(|_| start))
-            .min()
-            .unwrap_or(0),
+        figures,
         wanted: state.wanted(spec.run.instances),
+        end: receipt.map(|receipt| receipt.verdict.clone()),
+        price: spec.run.price.clone(),
+        basis: Basis::of(&state.pace),
+        ways: Vec::new(),
         contract: None,
         asked: spec.contract.asked().map(str::to_owned),
         from,
         to,
-        steps,
+        steps: world.steps,
     })
 }
 
-/// A world where every instance is ready when it was started and ends when it was asked to.
-struct World<'a> {
-    spec: &'a ServiceSpec,
-    state: State,
-    observed: Observed,
-    now: Timestamp,
-    began_with: u32,
+/// The ways in which `version` could be deployed, weighed against each other. Empty: it can't be.
+pub fn ways(spec: &ServiceSpec, state: &State, now: Timestamp, version: &VersionLabel) -> Vec<Way> {
+    let costs = |strategy: &Strategy| {
+        let (version, source) = (version.clone(), String::new());
+        let command = Command::Deploy { version, source, strategy: strategy.clone(), break_contract: false };
+        let forecast = forecast(spec, state, now, &command, None).ok()?;
+        forecast.end.is_some().then_some(forecast.figures)
+    };
+    let candidates = ways::candidates(&spec.deploy, state.wanted(spec.run.instances));
+    let costed = candidates.into_iter().filter_map(|(name, strategy)| {
+        let figures = costs(&strategy)?;
+        Some((name, strategy, figures))
+    });
+    ways::weigh(costed.collect())
 }
 
-impl<'a> World<'a> {
-    fn like(spec: &'a ServiceSpec, state: &State) -> World<'a> {
-        let traffic = TrafficReport { generation: state.table.generation, ..TrafficReport::default() };
-        let observed = Observed { traffic: Some(traffic), ..Observed::default() };
-        let mut world = World { spec, state: state.clone(), observed, now: Timestamp(0), began_with: 0 };
-        for (id, instance) in &state.instances {
-            if let Some(address) = instance.address.filter(|_| instance.stage.is_alive()) {
-                world.observe(*id, instance.version.clone(), address);
-            }
-        }
-        world.began_with = world.capacity(None);
-        world
+/// What is to be remembered of a deployment that `command` begins: what it was foreseen to cost.
+pub fn foreseen(spec: &ServiceSpec, state: &State, now: Timestamp, command: &Command) -> Option<Event> {
+    let begins = matches!(command, Command::Deploy { .. } | Command::Rollback { .. });
+    if !begins || state.deployment.is_some() {
+        return None;
     }
-
-    fn observe(&mut self, id: crate::base::InstanceId, version: VersionLabel, address: SocketAddr) {
-        let status = RunStatus::Running;
-        self.observed.instances.insert(id, ObservedInstance { version, address, status });
-        if let Some(traffic) = &mut self.observed.traffic {
-            traffic.instances.insert(id, InstanceReport { health: Health::Up, ..InstanceReport::default() });
-        }
-    }
-
-    /// An event that does not fit would be a fault of `decide`; a forecast is no place to stop the program for it.
-    fn record(&mut self, event: &Event) {
-        let _ = self.state.apply(self.now, event);
-    }
-
-    fn capacity(&self, version: Option<&VersionLabel>) -> u32 {
-        let input = Input { now: self.now, spec: self.spec, state: &self.state, observed: &self.observed };
-        let pools = Pools::of(&input, version);
-        crate::deploy::pools::count(
-            if version.is_some() { &pools.goal } else { &pools.others },
-            crate::deploy::pools::Copy::serves,
-        )
-    }
-
-    /// Every version that serves has answered well, and often enough to be judged.
-    fn answer(&mut self) {
-        let Some(traffic) = &mut self.observed.traffic else { return };
-        let sums = traffic.answers.entry(self.spec.service.clone()).or_default();
-        let more = Answers { all: PLENTY, failed: 0, latencies: Latencies::of([PLENTY]) };
-        let serving = self.state.instances.values().filter(|instance| instance.stage == Stage::Serving);
-        let versions: BTreeSet<&VersionLabel> = serving.map(|instance| &instance.version).collect();
-        for version in versions {
-            let sum = sums.entry(version.clone()).or_default();
-            *sum = sum.plus(&more);
-        }
-    }
-
-    fn pass(&mut self, to: &VersionLabel) -> Option<Step> {
-        self.answer();
-        let told = || Promise::Told(Contract::default(), Comparison::default());
-        self.observed.promise = question(self.spec, &self.state).map(|asked| (asked.instance, told()));
-        let input = Input { now: self.now, spec: self.spec, state: &self.state, observed: &self.observed };
-        let decision = decide(&input);
-        for fact in &decision.facts {
-            self.record(fact);
-        }
-        if decision.actions.is_empty() {
-            if decision.facts.is_empty() {
-                // Nothing is seen by looking again before something ends.
-                let end = decision.waits.iter().filter_map(Wait::until).min().or(decision.wake_at);
-                self.now = end.unwrap_or(self.now).max(self.now + crate::base::Millis(1));
-            }
-            return None;
-        }
-        let what = describe(&decision.actions, &self.state);
-        for action in &decision.actions {
-            self.record(&Event::Begun { action: action.clone() });
-            self.carry_out(action);
-        }
-        let new = self.capacity(Some(to));
-        let all = {
-            let input =
-                Input { now: self.now, spec: self.spec, state: &self.state, observed: &self.observed };
-            Pools::of(&input, Some(to))
-        };
-        what.map(|what| Step { what, new, old: all.capacity() - new, running: all.alive() })
-    }
-
-    fn carry_out(&mut self, action: &Action) {
-        let outcome = match action {
-            Action::Prepare { version, .. } => {
-                if let Ok(digest) = "0".parse() {
-                    let ready = Preparation::Ready { digest, revision: None, key: None, contract: None };
-                    self.observed.prepared.insert(version.clone(), ready);
-                }
-                Outcome::Preparing { version: version.clone() }
-            }
-            Action::Start { instance, version } => {
-                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-                self.observe(*instance, version.clone(), address);
-                Outcome::Started { instance: *instance, address }
-            }
-            Action::Route { table } => {
-                if let Some(traffic) = &mut self.observed.traffic {
-                    traffic.generation = table.generation;
-                }
-                Outcome::Routed { generation: table.generation }
-            }
-            // Which migrations a deliverable brings is not known before it is looked at.
-            Action::Schema { job } => Outcome::Working { job: job.clone() },
-            Action::Stop { instance } => {
-                if let Some(seen) = self.observed.instances.get_mut(instance) {
-                    seen.status = RunStatus::Exited(Exit::Code(0));
-                }
-                Outcome::Stopping { instance: *instance }
-            }
-            Action::Remove { instance } => {
-                self.observed.instances.remove(instance);
-                Outcome::Removed { instance: *instance }
-            }
-        };
-        self.record(&Event::Done { outcome });
-    }
+    let forecast = forecast(spec, state, now, command, None).ok()?;
+    let deployment = state.last_deployment.next();
+    let event = Event::Foreseen { deployment, figures: forecast.figures };
+    (forecast.end == Some(Verdict::Settled)).then_some(event)
 }
 
 /// One line for what is done in a pass; None if there is nothing in it that people care about.
 fn describe(actions: &[Action], before: &State) -> Option<String> {
     let mut parts = Vec::new();
-    let starts: Vec<&Action> = actions.iter().filter(|a| matches!(a, Action::Start { .. })).collect();
-    if let Some(Action::Start { version, .. }) = starts.first() {
-        parts.push(format!("start {} of {version}", starts.len()));
+    let starts = actions.iter().filter_map(|action| match action {
+        Action::Start { instance, version } => Some((instance, version)),
+        _ => None,
+    });
+    let starts: Vec<(&InstanceId, &VersionLabel)> = starts.collect();
+    if let (Some(&(first, version)), Some(&(last, _))) = (starts.first(), starts.last()) {
+        let who = if last == first { first.to_string() } else { format!("{first} to {last}") };
+        parts.push(format!("start {} of {version} ({who})", starts.len()));
     }
     for action in actions {
         if let Action::Prepare { version, .. } = action {

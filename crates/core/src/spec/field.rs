@@ -9,7 +9,7 @@ mod rule;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::base::{Amount, Millis, Network, ServiceName, Share};
+use crate::base::{Amount, Millis, Network, Price, ServiceName, Share};
 
 use super::acme::ACCEPTED;
 use super::admin::AdminSpec;
@@ -61,6 +61,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("run.restart.first", &mut run.restart.first);
     each("run.restart.longest", &mut run.restart.longest);
     each("run.restart.forget", &mut run.restart.forget);
+    each("run.price", &mut run.price);
     visit_door(spec, each);
     deploy::visit(&mut spec.deploy, each);
     let timeouts = &mut spec.timeouts;
@@ -373,6 +374,18 @@ impl Field for Option<Amount> {
 
     fn show(&self) -> Option<String> {
         self.and_then(|amount| amount.show())
+    }
+}
+
+impl Field for Option<Price> {
+    fn set(&mut self, value: &Value) {
+        if let Value::Text(text) = value {
+            *self = text.parse().ok();
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().map(|price| literal(&price.to_string()))
     }
 }
 

@@ -209,6 +209,13 @@ static RUN: &[Key] = &[
         "How an instance is taken out of service.",
     ),
     key("restart", Kind::Table(RESTART), "{ longest = \"60s\" }", "How a crashed instance is replaced."),
+    key(
+        "price",
+        Kind::Text(text::price),
+        "\"0.048 EUR\"",
+        "What an instance costs in an hour, for `tandem plan` to reckon with.",
+    )
+    .also(&["cost"]),
 ];
 
 static READY: &[Key] = &[

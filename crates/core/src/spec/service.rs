@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Millis, ServiceName};
+use crate::base::{Millis, Price, ServiceName};
 
 use super::admin::AdminSpec;
 use super::balance::BalanceSpec;
@@ -129,6 +129,9 @@ pub struct RunSpec {
     pub stop: StopSpec,
     /// How a crashed instance is replaced.
     pub restart: RestartSpec,
+    /// What an instance costs in an hour. None: nobody reckons with it.
+    #[serde(default)]
+    pub price: Option<Price>,
 }
 
 impl Default for RunSpec {
@@ -143,6 +146,7 @@ impl Default for RunSpec {
             ready: HttpProbe::default(),
             stop: StopSpec::default(),
             restart: RestartSpec::default(),
+            price: None,
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use crate::base::{Network, ServiceName, Share};
+use crate::base::{Network, Price, ServiceName, Share};
 
 use super::balance::Affinity;
 use super::service::PortRange;
@@ -224,6 +224,14 @@ pub(super) fn affinity(text: &str) -> Result<String, Wrong> {
             "write \"client\", \"path\", \"cookie:session\" or \"header:X-Tenant\"",
         )
     })
+}
+
+pub(super) fn price(text: &str) -> Result<String, Wrong> {
+    let wrong = || {
+        let help = "write a number and a currency, such as \"0.048 EUR\"";
+        Wrong::new(format!("is {}, which is not a price", quoted(text)), help)
+    };
+    text.parse::<Price>().map(|price| price.to_string()).map_err(|_| wrong())
 }
 
 pub(super) fn ports(text: &str) -> Result<String, Wrong> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Millis, Revision, Timestamp, VersionLabel};
 use crate::contract::Comparison;
 use crate::traffic::{Answers, Counts};
-use crate::workflow::{Reason, Request, Stray};
+use crate::workflow::{Figures, Reason, Request, Stray};
 
 /// A deployment in progress, as folded from the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub struct Deployment {
     /// How far a canary is.
     #[serde(default)]
     pub canary: CanaryProgress,
+    /// What was foreseen when it began.
+    #[serde(default)]
+    pub foreseen: Option<Figures>,
 }
 
 /// From when on versions are compared: what comes after it counts.

@@ -11,7 +11,7 @@ use crate::database::{Job, Standing};
 use crate::fleet::{Exit, Findings};
 use crate::spec::Strategy;
 use crate::traffic::{Answers, Counts, Gate, Health};
-use crate::workflow::{Action, Finding, Kind, Phase, Reason, Receipt, Stray};
+use crate::workflow::{Action, Figures, Finding, Kind, Phase, Reason, Receipt, Stray};
 
 /// An event with its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,13 @@ pub enum Event {
     },
     /// Somebody asked for a deployment, and it was accepted.
     Requested(Request),
+    /// What it was foreseen to cost when it began.
+    Foreseen {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// The figures.
+        figures: Figures,
+    },
     /// Somebody paused the deployment: nothing new is begun.
     Paused {
         /// The deployment.

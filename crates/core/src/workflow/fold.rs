@@ -52,6 +52,9 @@ impl State {
             }
             Event::Requested(request) => self.requested(at, request),
             Event::Prepared { version, digest, revision, key, contract } => {
+                if let Some(active) = self.deployment.as_ref().filter(|d| d.phase == Phase::Preparing) {
+                    self.pace.prepare.add(at.since(active.phase_since));
+                }
                 let source = self.deployment.as_ref().map(|d| d.request.source.clone()).unwrap_or_default();
                 let new =
                     || Release { digest: digest.clone(), source, revision: None, key: None, contract: None };
@@ -81,7 +84,8 @@ impl State {
             Event::Begun { action } => self.begun(at, action),
             Event::Done { outcome } => self.done(at, outcome),
             Event::Failed { action, error } => self.failed(at, action, error),
-            Event::Paused { .. }
+            Event::Foreseen { .. }
+            | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::Entered { .. }
             | Event::TurnedBack { .. }
@@ -128,13 +132,15 @@ impl State {
             comparison: None,
             watch: None,
             canary: CanaryProgress::default(),
+            foreseen: None,
         });
         Ok(())
     }
 
     fn deployment_moved(&mut self, at: Timestamp, event: &Event) -> Result<(), Illegal> {
         let id = match event {
-            Event::Paused { deployment }
+            Event::Foreseen { deployment, .. }
+            | Event::Paused { deployment }
             | Event::Resumed { deployment }
             | Event::Entered { deployment, .. }
             | Event::TurnedBack { deployment, .. }
@@ -174,6 +180,7 @@ impl State {
                 (active.phase, active.phase_since) = (Phase::Shifting, at);
                 (active.paused, active.last_left_at) = (false, None);
             }
+            Event::Foreseen { figures, .. } => active.foreseen = Some(*figures),
             Event::Counted { counts, .. } => active.baseline = Some(*counts),
             Event::CapacityFell { serving, .. } => active.lowest_capacity = Some(*serving),
             Event::Compared { comparison, .. } => active.comparison = Some(comparison.clone()),
@@ -192,6 +199,7 @@ impl State {
                 return active.watched(at, event);
             }
             Event::Finished { receipt, .. } => {
+                self.pace.learn(receipt);
                 if receipt.verdict == Verdict::Settled {
                     self.schema.settled_at = Some(at);
                     self.previous = active.from.take();
@@ -217,16 +225,20 @@ impl State {
         if instance.stage != Stage::Starting || instance.address.is_none() {
             return illegal(format!("{id} became ready while {}", instance.stage));
         }
+        let took = at.since(instance.since);
         instance.ready_at = Some(at);
         instance.move_to(Stage::Standby, at);
+        self.pace.ready.add(took);
         Ok(())
     }
 
     fn ended(&mut self, at: Timestamp, id: InstanceId, exit: &Exit, crashes: u32) -> Result<(), Illegal> {
         let instance = self.alive(id)?;
+        let stopped = instance.signalled.then_some(at.since(instance.since));
         instance.exit.get_or_insert_with(|| exit.clone());
         instance.move_to(Stage::Ended, at);
         let (version, was_ready) = (instance.version.clone(), instance.ready_at.is_some());
+        stopped.into_iter().for_each(|took| self.pace.stop.add(took));
         if crashes > 0 {
             let record = CrashRecord { count: crashes, last: at, instance: id, exit: exit.clone() };
             self.crashes.insert(version.clone(), record);
@@ -257,9 +269,11 @@ impl State {
             }
             Action::Stop { instance } => {
                 let instance = self.alive(*instance)?;
+                let drained = (instance.stage == Stage::Draining).then_some(at.since(instance.since));
                 if instance.stage != Stage::Stopping {
                     instance.move_to(Stage::Stopping, at);
                 }
+                drained.into_iter().for_each(|took| self.pace.drain.add(took));
                 Ok(())
             }
             Action::Remove { instance } => match self.instances.get(instance) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Grouped, Millis, Timestamp, VersionLabel};
+use crate::base::{Grouped, Millis, Share, Timestamp, VersionLabel};
 use crate::traffic::Counts;
 use crate::workflow::{Deployment, Expanded, Stray};
 
@@ -27,7 +27,29 @@ pub enum Verdict {
     },
 }
 
-/// The figures of a deployment.
+/// What a deployment costs in time and instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// From the request to the end.
+    pub took: Millis,
+    /// From the request until the new version has all requests.
+    pub served: Millis,
+    /// If somebody turned back at the last moment: from then on until the version from before had all requests again. None:
+    /// there is none.
+    pub back: Option<Millis>,
+    /// The part of the clients that meets the new version first.
+    pub first: Share,
+    /// How long two versions run at once.
+    pub mixed_state: Millis,
+    /// The greatest number of instances that run at once.
+    pub peak: u32,
+    /// The lowest number of healthy serving instances. None: none is needed (the first deployment).
+    pub lowest_capacity: Option<u32>,
+    /// How long instances beyond the wanted number run, all of them together.
+    pub extra: Millis,
+}
+
+/// How a deployment went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// How it ended.
@@ -56,6 +78,9 @@ pub struct Receipt {
     /// How many operations it broke that clients called, or may have called.
     #[serde(default)]
     pub broken: usize,
+    /// What was foreseen when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreseen: Option<Figures>,
 }
 
 impl Receipt {
@@ -80,6 +105,7 @@ impl Receipt {
             expanded: deployment.expanded.clone(),
             stray: deployment.stray.clone(),
             broken: deployment.comparison.as_ref().map_or(0, |comparison| comparison.hurts().count()),
+            foreseen: deployment.foreseen,
         }
     }
 }
@@ -88,7 +114,12 @@ impl fmt::Display for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let from = self.from.as_ref().map_or("nothing", VersionLabel::as_str);
         match &self.verdict {
-            Verdict::Settled => write!(f, "{from} → {} in {}", self.to, self.took.rough())?,
+            Verdict::Settled => {
+                write!(f, "{from} → {} in {}", self.to, self.took.rough())?;
+                if let Some(foreseen) = &self.foreseen {
+                    write!(f, " (foreseen {})", foreseen.took.rough())?;
+                }
+            }
             Verdict::RolledBack { reason } => {
                 write!(
                     f,
@@ -171,6 +202,7 @@ mod tests {
             comparison: None,
             watch: None,
             canary: CanaryProgress::default(),
+            foreseen: None,
         }
     }
 

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use tandem_core::base::{DeploymentId, VersionLabel};
-use tandem_core::deploy::{Command, Forecast, forecast};
+use tandem_core::deploy::{Command, Forecast, forecast, ways};
 use tandem_core::spec::Strategy;
 use tandem_core::traffic::Gate;
 use tandem_core::traffic::metrics::Metrics;
@@ -165,8 +165,7 @@ async fn rollback(
     Body(body): Body,
 ) -> Result<(StatusCode, Json<RollbackAccepted>), Problem> {
     let request: RollbackRequest = parse(&body)?;
-    let by = request.how.strategy.unwrap_or(office.config.spec.deploy.back());
-    let strategy = choose(&office, &StrategyChoice { strategy: Some(by), ..request.how })?;
+    let strategy = choose_back(&office, &request.how)?;
     let to = request.to.clone().or_else(|| office.seen().view.state.previous.clone());
     let id = begun(&office, Command::Rollback { to: request.to, strategy }).await?;
     // Told and not held up: whoever goes back has a reason to.
@@ -252,19 +251,17 @@ async fn put(office: &Office, gate: Gate) -> Result<Gate, Problem> {
 
 async fn plan(State(office): Shared, Body(body): Body) -> Result<Json<Forecast>, Problem> {
     let request: PlanRequest = parse(&body)?;
-    let strategy = choose(&office, &request.how)?;
-    let version = match request.version {
-        Some(version) => version,
-        None => "new".parse::<VersionLabel>().map_err(|error| Problem::bad_request(error.to_string()))?,
-    };
+    let command = planned(&office, &request)?;
     let seen = office.seen();
     let spec = office.config.spec.clone();
     request.source.as_deref().map(check_source).transpose()?;
     let contract = request.source.zip(office.contract.clone());
-    let command = Command::Deploy { version, source: String::new(), strategy, break_contract: false };
     let work = move || {
-        let state = &seen.view.state;
-        let mut forecast = forecast(&spec, state, &command)?;
+        let (state, now) = (&seen.view.state, seen.view.at);
+        let mut forecast = forecast(&spec, state, now, &command, request.fault)?;
+        if request.ways {
+            forecast.ways = ways(&spec, state, now, &forecast.to);
+        }
         if let Some((source, keeper)) = contract {
             let foreseen = keeper.foresee(FilePath::new(&source), &forecast.to, state.current.as_ref());
             forecast.contract = foreseen.map(Some).map_err(|why| {
@@ -277,6 +274,20 @@ async fn plan(State(office): Shared, Body(body): Body) -> Result<Json<Forecast>,
     done.unwrap_or_else(|error| Err(Problem::new(ProblemCode::Internal, error.to_string())))
 }
 
+/// The command that a plan is made for.
+fn planned(office: &Office, request: &PlanRequest) -> Result<Command, Problem> {
+    if request.back {
+        let strategy = choose_back(office, &request.how)?;
+        return Ok(Command::Rollback { to: request.version.clone(), strategy });
+    }
+    let strategy = choose(office, &request.how)?;
+    let version = match request.version.clone() {
+        Some(version) => version,
+        None => "new".parse::<VersionLabel>().map_err(|error| Problem::bad_request(error.to_string()))?,
+    };
+    Ok(Command::Deploy { version, source: String::new(), strategy, break_contract: false })
+}
+
 /// Has the engine take a command that begins or turns a deployment, and tells which one.
 async fn begun(office: &Office, command: Command) -> Result<DeploymentId, Problem> {
     let events = office.command(command).await?;
@@ -286,6 +297,12 @@ async fn begun(office: &Office, command: Command) -> Result<DeploymentId, Proble
         _ => None,
     });
     id.ok_or_else(|| Problem::new(ProblemCode::Internal, "the command was taken but began nothing"))
+}
+
+/// How a rollback is carried out.
+fn choose_back(office: &Office, how: &StrategyChoice) -> Result<Strategy, Problem> {
+    let by = how.strategy.unwrap_or(office.config.spec.deploy.back());
+    choose(office, &StrategyChoice { strategy: Some(by), ..how.clone() })
 }
 
 fn choose(office: &Office, how: &StrategyChoice) -> Result<Strategy, Problem> {

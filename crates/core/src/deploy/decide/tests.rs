@@ -2,6 +2,7 @@
 
 mod canary;
 mod contract;
+mod forecast;
 mod gate;
 mod promise;
 mod sessions;
@@ -9,10 +10,9 @@ mod strays;
 
 use std::collections::BTreeMap;
 
-use crate::base::Amount;
 use crate::base::{InstanceId, Millis, Revision, Timestamp, VersionLabel};
 use crate::database::{Job, ObservedDatabase, Standing, Work};
-use crate::deploy::{Command, Input, Observed, Preparation, accept, check, decide, forecast};
+use crate::deploy::{Command, Input, Observed, Preparation, accept, check, decide};
 use crate::fleet::{Exit, ObservedInstance, RunStatus};
 use crate::spec::{FlipSpec, RollingSpec, ServiceSpec, Strategy};
 use crate::traffic::{Health, InFlight, InstanceReport, TrafficReport};
@@ -232,30 +232,6 @@ fn nothing_is_stopped_while_the_proxy_is_away() {
     story.now = story.now + Millis::from_secs(3600);
     story.pass();
     insta::assert_snapshot!(story.told);
-}
-
-#[test]
-fn the_steps_of_strategies_are_told_before() {
-    let story = Story::with_v1(4);
-    let rolling = |batch, surge| {
-        Strategy::Rolling(RollingSpec {
-            batch: Amount::Count(batch),
-            surge: Some(Amount::Count(surge)),
-            floor: None,
-        })
-    };
-    let mut told = String::new();
-    for strategy in [rolling(1, 1), rolling(2, 0), Strategy::Flip(FlipSpec::default())] {
-        let forecast = forecast(&story.spec, &story.state, &deploy("v2", strategy)).unwrap();
-        told.push_str(&format!("peak {}, lowest {}/4\n", forecast.peak, forecast.lowest_capacity));
-        for step in forecast.steps {
-            told.push_str(&format!(
-                "  {} → {} new, {} old, {} run\n",
-                step.what, step.new, step.old, step.running
-            ));
-        }
-    }
-    insta::assert_snapshot!(told);
 }
 
 /// A database whose schema is at `1_a`, for which v2 brings `2_b`.

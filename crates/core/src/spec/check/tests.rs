@@ -30,6 +30,7 @@ command = ["bin/shop", "--port", "$PORT"]
 instances = 5
 env = { A = "1", B = "env:B" }
 ports = "21000 - 21999"
+price = "0.048 EUR"
 protocol = "http2"
 restart = { first = "1s", longest = "5m", forget = "2m" }
 stop.signal = "sigint"

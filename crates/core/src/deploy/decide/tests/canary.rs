@@ -246,9 +246,15 @@ fn every_strategy_goes_back_when_its_version_turns_out_worse() {
 fn what_a_canary_takes_is_foreseen() {
     let mut story = Story::with_v1(4);
     story.spec.deploy.guard.p99 = Some("< 1.5x".parse().unwrap());
-    let foreseen =
-        forecast(&story.spec, &story.state, &deploy("v2", canary(&["5% for 12h", "50% for 12h"]))).unwrap();
-    assert_eq!((foreseen.peak, foreseen.lowest_capacity), (8, 4));
+    let foreseen = crate::deploy::forecast(
+        &story.spec,
+        &story.state,
+        story.now,
+        &deploy("v2", canary(&["5% for 12h", "50% for 12h"])),
+        None,
+    )
+    .unwrap();
+    assert_eq!((foreseen.figures.peak, foreseen.figures.lowest_capacity), (8, Some(4)));
     let new: Vec<u32> = foreseen.steps.iter().map(|step| step.new).collect();
     let grown: Vec<u32> = [0, 1, 2, 4].into_iter().filter(|serving| new.contains(serving)).collect();
     assert_eq!((grown, new.last()), (vec![0, 1, 2, 4], Some(&4)), "{:?}", foreseen.steps);

@@ -365,7 +365,7 @@ ready = "/up"
 
 replicas = 3
 5:1: unknown key `replicas` in [run]
-  help: did you mean `instances`? Known here: command, instances, env, protocol, ports, ready, stop, restart
+  help: did you mean `instances`? Known here: command, instances, env, protocol, ports, ready, stop, restart, price
 
 strategy = "blue-green"
 7:12: `deploy.strategy` is "blue-green", another name

@@ -14,6 +14,7 @@ instances = 2                     # default. How many instances serve.
 env = {}                          # default. More environment for the instances; env:NAME is read from the environment of `tandem up`.
 protocol = "http1"                # default. What instances speak: http1, or http2 in clear text, as gRPC servers do.
 ports = "20000-29999"             # default. From which ports instances get theirs.
+# price =                         # default. What an instance costs in an hour, for `tandem plan` to reckon with.
 
 [run.ready]
 http = "/up"                      # default. This path must answer GET with 200 to 299.
