@@ -233,7 +233,7 @@ pub struct StrategyChoice {
 }
 
 /// `POST /v1/deployments`. Answered by 202 and [`Accepted`] when it is recorded. With the header `Idempotency-Key`, the
-/// same request sent again gets the same answer.
+/// same request sent again gets the same answer, as long as the controller runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeployRequest {
     /// The deliverable: the absolute path of a folder or archive.
@@ -383,6 +383,8 @@ pub enum ProblemCode {
     TooMany,
     /// The body is too large.
     TooLarge,
+    /// The `Idempotency-Key` was used for another request.
+    KeyUsed,
     /// A deployment is under way. The detail names it and tells since when.
     Busy,
     /// The request does not fit how things stand.
