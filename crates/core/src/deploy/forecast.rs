@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Timestamp, VersionLabel};
@@ -24,7 +25,7 @@ const PASSES: usize = 20_000;
 const PLENTY: u64 = 1_000_000;
 
 /// What a deployment would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Forecast {
     /// The version that serves now.
     pub from: Option<VersionLabel>,
@@ -47,7 +48,7 @@ pub struct Forecast {
 }
 
 /// What would be done in one pass, and how things would stand after it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// What would be done, for people.
     pub what: String,
