@@ -31,11 +31,13 @@ export function usePace(name: string): Paced {
     const at = serviceAt(name);
     const settle = async () => {
       const [config, history] = await Promise.all([
-        get<ConfigInForce>(`${at}/config`),
+        // Passwords may stand in it, so it is not for everybody.
+        get<ConfigInForce>(`${at}/config`).catch(() => null),
         get<DeploymentRecord[]>(`${at}/deployments`),
       ]);
-      const bake = configured(config.shown, "deploy", "bake") ?? GUESS.bake;
-      const warm = configured(config.shown, "deploy.flip", "warm") ?? GUESS.warm;
+      const said = config?.shown ?? "";
+      const bake = configured(said, "deploy", "bake") ?? GUESS.bake;
+      const warm = configured(said, "deploy.flip", "warm") ?? GUESS.warm;
       if (over) return;
       set({ pace: { ...GUESS, bake, warm }, from: null });
       const last = history.find((one) => one.receipt?.verdict === "settled");

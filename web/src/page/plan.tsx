@@ -3,20 +3,19 @@
 
 import { useState } from "preact/hooks";
 import { post, serviceAt } from "../api/client";
-import type { Forecast, Me, Status } from "../api/message";
+import type { Forecast, Status } from "../api/message";
 import { Tradeoff } from "../figure/tradeoff";
 import { type Weighed, weigh } from "../live/tradeoff";
 import { address } from "../route";
 import { Act } from "../view/act";
 import { Contract } from "../view/contract";
-import { may } from "../view/deeds";
 import { useService } from "../view/live";
 import { Notice, Panel, Tag } from "../view/parts";
 import { clean } from "../view/text";
 import { length } from "../view/units";
 import { type Paced, useForecasts, usePace, type Wanted } from "./forecasts";
 
-export function Plan({ name, me }: { name: string; me: Me }) {
+export function Plan({ name }: { name: string }) {
   const { status } = useService(name);
   const [asked, ask] = useState<Wanted>({ source: "", version: "" });
   const pace = usePace(name);
@@ -41,7 +40,7 @@ export function Plan({ name, me }: { name: string; me: Me }) {
           <Panel title="Time from the request, against instances at the peak" aside={<Measured pace={pace} />}>
             <Tradeoff weighed={weighed} chosen={chosen} />
           </Panel>
-          <Ways weighed={weighed} chosen={chosen} choose={choose} status={status} asked={asked} me={me} />
+          <Ways weighed={weighed} chosen={chosen} choose={choose} status={status} asked={asked} />
         </>
       )}
       {contract && <Contract comparison={contract} />}
@@ -94,10 +93,9 @@ interface WaysProps {
   choose: (name: string | null) => void;
   status: Status;
   asked: Wanted;
-  me: Me;
 }
 
-function Ways({ weighed, chosen, choose, status, asked, me }: WaysProps) {
+function Ways({ weighed, chosen, choose, status, asked }: WaysProps) {
   const ordered = [...weighed].sort((a, b) => Number(b.unbeaten) - Number(a.unbeaten) || a.served - b.served);
   return (
     <Panel title="Ways">
@@ -138,14 +136,14 @@ function Ways({ weighed, chosen, choose, status, asked, me }: WaysProps) {
                   {one.forecast.lowest_capacity}/{one.forecast.wanted}
                 </td>
                 <td>
-                  <Deploy one={one} status={status} asked={asked} me={me} />
+                  <Deploy one={one} status={status} asked={asked} />
                 </td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
-      {may(me, "deployer") && !(asked.source && asked.version) && (
+      {!(asked.source && asked.version) && (
         <p class="quiet">Name a deliverable and a version above to deploy by one of these.</p>
       )}
       {ordered
@@ -172,8 +170,7 @@ function Steps({ forecast }: { forecast: Forecast }) {
   );
 }
 
-function Deploy({ one, status, asked, me }: { one: Weighed; status: Status; asked: Wanted; me: Me }) {
-  if (!may(me, "deployer")) return null;
+function Deploy({ one, status, asked }: { one: Weighed; status: Status; asked: Wanted }) {
   const { service, current } = status;
   const deploy = async () => {
     const body = { source: asked.source, version: asked.version, how: one.way.how };
