@@ -14,6 +14,7 @@ import { Settings } from "./page/settings";
 import { address, PAGES, type Page, type Route, route, ticket } from "./route";
 import { Announcements } from "./view/announcement";
 import { Connected } from "./view/connected";
+import { may } from "./view/deeds";
 import { choose, type Theme, theme } from "./view/theme";
 
 type Door =
@@ -33,6 +34,9 @@ const TITLES: Record<Page, string> = {
   history: "History",
   settings: "Settings",
 };
+
+/** The roles that a page is for; what is not named here is for all. */
+const FOR: Partial<Record<Page, Me["role"]>> = { plan: "deployer", settings: "admin" };
 
 export function App() {
   const [door, stand] = useState<Door>({ at: "knocking" });
@@ -93,7 +97,7 @@ function Inside({ me, services, left }: { me: Me; services: string[]; left: () =
           Tandem
         </a>
         {services.length > 1 && <Services services={services} here={here} name={name} />}
-        <Pages here={here} name={name} />
+        <Pages here={here} name={name} me={me} />
         <Connected service={known(name)} />
         <Themes />
         <span class="me" title={`logged in as ${me.name}`}>
@@ -112,26 +116,37 @@ function Inside({ me, services, left }: { me: Me; services: string[]; left: () =
 }
 
 function Shown({ here, name, services, me }: { here: Route; name: string; services: string[]; me: Me }) {
+  const role = FOR[here.page];
+  if (role && !may(me, role)) {
+    return (
+      <div class="page">
+        <h1>{TITLES[here.page]}</h1>
+        <p class="empty">
+          This page is for the role {role}; {me.name} is {me.role}.
+        </p>
+      </div>
+    );
+  }
   switch (here.page) {
     case "now":
       return <Now services={services} name={name} me={me} />;
     case "deployment":
       return <DeploymentPage key={name} name={name} id={here.deployment} me={me} />;
     case "plan":
-      return <Plan key={name} name={name} me={me} />;
+      return <Plan key={name} name={name} />;
     case "database":
       return <Database key={name} name={name} />;
     case "history":
       return <History key={name} name={name} />;
     case "settings":
-      return <Settings key={name} name={name} me={me} />;
+      return <Settings key={name} name={name} />;
   }
 }
 
-function Pages({ here, name }: { here: Route; name: string }) {
+function Pages({ here, name, me }: { here: Route; name: string; me: Me }) {
   return (
     <nav aria-label="pages">
-      {PAGES.map((page) => (
+      {PAGES.filter((page) => may(me, FOR[page] ?? "viewer")).map((page) => (
         <a
           key={page}
           href={address({ page, service: name, deployment: null })}

@@ -1,11 +1,10 @@
-// The dashboard on a real Tandem, with real deployments: every page is looked at, every control is used.
+// The dashboard as `tandem admin` serves it, with real deployments: every page is looked at, every control is used.
 //
-// TANDEM names the program. Without DASHBOARD the bridge stands between; with DASHBOARD=http://127.0.0.1:PORT it is
-// `tandem admin`, which the world is told to run there.
+// TANDEM names the program, which must have been built with a dashboard (`npm run build` before it). Nothing here hurries:
+// what would end by itself takes hours, and is ended when it was seen.
 
 import assert from "node:assert/strict";
 import * as runner from "node:test";
-import { bridge } from "../dev/bridge.mjs";
 import { browser } from "./browser.mjs";
 import { witness } from "./witness.mjs";
 import { until, world } from "./world.mjs";
@@ -18,8 +17,6 @@ let chromium;
 let url;
 let token;
 let seen;
-/** Bridges that are closed at the end. */
-const bridges = [];
 
 let failed = null;
 
@@ -34,10 +31,9 @@ function test(name, run) {
 }
 
 runner.before(async () => {
-  const given = process.env.DASHBOARD;
-  tandem = await world({ bake: "12s", keep: "5m", admin: given ? new URL(given).host : null });
-  url = given ?? (await across({ token: "letmein" }));
-  token = given ? await create("browser", "admin") : "letmein";
+  tandem = await world({ bake: "1h", keep: "1h" });
+  url = tandem.url;
+  token = await create("browser", "admin");
   const first = await tandem.tandem("deploy", tandem.deliverable("v1"));
   assert.equal(first.code, 0, first.stderr);
   tandem.load(40);
@@ -47,16 +43,8 @@ runner.before(async () => {
 
 runner.after(async () => {
   await chromium?.close();
-  for (const one of bridges) await one.close();
   await tandem?.stop();
 });
-
-/** A bridge to the world, and its address. */
-async function across(more) {
-  const one = await bridge({ state: tandem.state, ...more });
-  bridges.push(one);
-  return one.url;
-}
 
 async function create(name, role) {
   const { stdout, stderr } = await tandem.tandem("token", "create", name, "--role", role);
@@ -94,7 +82,7 @@ test("nobody comes in without a token", async () => {
 });
 
 test("a link with a ticket comes in, and leaves no ticket in the address", async () => {
-  const printed = process.env.DASHBOARD ? (await tandem.tandem("dashboard")).stdout : `${url}/#ticket=letmein`;
+  const printed = (await tandem.tandem("dashboard")).stdout;
   const other = await witness(chromium);
   await other.page.goto(printed.match(/http\S+#ticket=\S+/)?.[0] ?? assert.fail(printed));
   await other.page.getByText("4/4 healthy").waitFor(WITHIN);
@@ -107,7 +95,7 @@ test("now: figures are counted, and a square shows what its instance wrote, as t
   await go("now");
   await until("requests are counted", async () => {
     const figure = await seen.page.locator(".figure dd").first().textContent();
-    return Number(figure) > 20 && Number(figure) < 60;
+    return Number(figure) > 0;
   });
   const square = seen.page.getByRole("button", { name: /^i\d+, v1, serving$/ });
   assert.equal(await square.count(), 4);
@@ -150,6 +138,7 @@ test("deployment: it is paused and resumed, moves are marked, and the receipt is
   await until("the moves are marked", async () => (await seen.page.locator(".sides .move").count()) >= 2);
   await seen.page.getByRole("region", { name: "New", exact: true }).getByText("4 of 4 serve").waitFor(WITHIN);
   await seen.accessible();
+  await act("Promote", /It is not watched any longer/, "Promote");
   await seen.page.getByRole("region", { name: "Receipt" }).waitFor(WITHIN);
   const receipt = await seen.page.getByRole("region", { name: "Receipt" }).textContent();
   assert.match(receipt, /failed0/);
@@ -204,9 +193,12 @@ test("now: scale, hold and maintenance", async () => {
   await seen.page.getByRole("spinbutton").fill("5");
   await button("Run 5").click();
   await shown("5/5 healthy");
-  await act("Hold", /It ends by itself/, "Hold for 5s");
+  await button("Hold").click();
+  await seen.page.getByLabel("For at most").selectOption("5m");
+  await button("Hold for 5m").click();
   await shown(/new requests wait for another/);
-  await button("End hold").or(button("Hold")).waitFor(WITHIN);
+  await act("End hold", /go on at once/, "End hold");
+  await button("Hold").waitFor(WITHIN);
   await act("Maintenance", /answered with 503/, "Begin maintenance");
   await shown(/everybody is told “We are back/);
   await seen.accessible();
@@ -227,10 +219,10 @@ test("settings: what is in force, that the file differs, and who did what", asyn
 test("it says that it is disconnected, and comes back by itself when Tandem does", async () => {
   await go("now");
   await shown("5/5 healthy");
-  tandem.kill();
+  const back = tandem.takeAway("controller");
   await shown(/disconnected, as of/);
   await seen.accessible();
-  await tandem.up();
+  back();
   await seen.page.locator(".connected").getByText("live").waitFor(WITHIN);
   const scaled = await tandem.tandem("scale", "4");
   assert.equal(scaled.code, 0, scaled.stderr);
@@ -254,6 +246,16 @@ test("a page that nobody sees asks for nothing, and catches up", async () => {
   await shown("3 instances are wanted from now on");
 });
 
+test("whoever is asked to log in anew comes back to the same page", async () => {
+  await go("history");
+  await seen.page.getByRole("table").waitFor(WITHIN);
+  tandem.takeAway("admin")();
+  await seen.page.getByLabel("Token").waitFor(WITHIN);
+  await logIn(seen.page);
+  await seen.page.getByRole("table").waitFor(WITHIN);
+  assert.match(seen.page.url(), /history$/);
+});
+
 test("dark, and as narrow as a phone: every page fits and is accessible", async () => {
   const storage = await seen.page.context().storageState();
   const phone = { viewport: { width: 360, height: 740 }, colorScheme: "dark", reducedMotion: "reduce" };
@@ -269,15 +271,22 @@ test("dark, and as narrow as a phone: every page fits and is accessible", async 
 });
 
 test("whoever may only look is offered nothing else", async () => {
-  const at = process.env.DASHBOARD ?? (await across({ role: "viewer" }));
   const other = await witness(chromium);
-  await other.page.goto(at);
-  if (process.env.DASHBOARD) await logIn(other.page, await create("onlooker", "viewer"));
+  await other.page.goto(url);
+  await logIn(other.page, await create("onlooker", "viewer"));
   await other.page.getByText("healthy").waitFor(WITHIN);
   assert.equal(await other.page.locator(".act").count(), 0);
-  await other.page.goto(`${at}/#/shop/settings`);
-  await other.page.getByText("instances = 4").waitFor(WITHIN);
-  assert.equal(await other.page.getByText("Audit").count(), 0);
+  await other.page
+    .getByRole("button", { name: /^i\d+, v2, serving$/ })
+    .first()
+    .click();
+  await other.page.getByRole("region", { name: /^instance i/ }).waitFor(WITHIN);
+  assert.equal(await other.page.locator("pre.log").count(), 0);
+  const offered = await other.page.getByRole("navigation").getByRole("link").allTextContents();
+  assert.deepEqual(offered, ["Now", "Deployment", "Database", "History"]);
+  await other.page.goto(`${url}/#/shop/settings`);
+  await other.page.getByText("This page is for the role admin; onlooker is viewer.").waitFor(WITHIN);
+  await other.accessible();
   other.calm();
   await other.close();
 });

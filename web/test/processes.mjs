@@ -16,9 +16,11 @@ export function endAll(folder) {
   }
 }
 
-export function kill(pid) {
+export const kill = (pid) => signal(pid, "SIGKILL");
+
+export function signal(pid, name) {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, name);
   } catch (error) {
     if (error.code !== "ESRCH") throw error;
   }

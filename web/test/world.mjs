@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort, postgres } from "./postgres.mjs";
-import { endAll, kill, processesOf } from "./processes.mjs";
+import { endAll, kill, processesOf, signal } from "./processes.mjs";
 
 const TANDEM = process.env.TANDEM ?? "tandem";
 const SERVICE = fileURLToPath(new URL("service.mjs", import.meta.url));
@@ -27,7 +27,7 @@ service = "shop"
 [run]
 command   = ["node", "service.mjs"]
 instances = ${instances}
-ready     = { http = "/up", every = "200ms", within = "5s" }
+ready     = { http = "/up", every = "200ms", within = "20s" }
 stop      = { signal = "TERM", grace = "5s" }
 
 [[listen]]
@@ -41,16 +41,20 @@ keep       = "${keep}"
 [deploy]
 strategy = "rolling"
 bake     = "${bake}"
-${admin ? `\n[admin]\nlisten = "${admin}"\n` : ""}`;
 
-/** Starts one; with `admin`, an address, `tandem admin` listens there. `stop` ends every process of it, whatever happened. */
-export async function world({ keep = "20s", bake = "10s", instances = 4, admin = null } = {}) {
+[admin]
+listen = "${admin}"
+`;
+
+/** Starts one, with the dashboard at `url`. `stop` ends every process of it, whatever happened. */
+export async function world({ keep = "20s", bake = "10s", instances = 4 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "tandem-web-"));
   const database = await postgres(folder);
-  const port = await freePort();
+  const [port, admin] = [await freePort(), `127.0.0.1:${await freePort()}`];
   writeFileSync(join(folder, "tandem.toml"), config({ port, keep, bake, instances, admin }));
   const loads = [];
-  // A test that fails leaves nothing behind either.
+  // A test that fails, or takes too long and is ended, leaves nothing behind either.
+  process.once("SIGTERM", () => process.exit(1));
   process.once("exit", () => {
     endAll(folder);
     rmSync(folder, { recursive: true, force: true });
@@ -73,7 +77,7 @@ export async function world({ keep = "20s", bake = "10s", instances = 4, admin =
   return {
     folder,
     state: join(folder, ".tandem"),
-    port,
+    url: `http://${admin}`,
     database,
     tandem,
     status,
@@ -85,6 +89,13 @@ export async function world({ keep = "20s", bake = "10s", instances = 4, admin =
     kill: () => {
       const own = processesOf(folder).filter(({ command }) => / (up|controller|proxy|admin)\b/.test(command));
       for (const { pid } of own) kill(pid);
+    },
+    /** Kills one kind of process; until what it answers with is called, nobody starts it again. */
+    takeAway: (kind) => {
+      const [above] = processesOf(folder).filter(({ command }) => / up\b/.test(command));
+      signal(above.pid, "SIGSTOP");
+      for (const { pid } of processesOf(folder).filter(({ command }) => command.includes(` ${kind} `))) kill(pid);
+      return () => signal(above.pid, "SIGCONT");
     },
     /** So many requests a second, until `stop`. */
     load: (rate) => {

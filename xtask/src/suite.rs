@@ -18,21 +18,20 @@ const STEPS: &[Step] = &[
     ("lint", |root| cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("documentation", documentation),
     ("tests", tests),
+    // On the program that the tests built.
+    ("browser", web::try_in_browser),
 ];
 
 /// Runs all of it.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     let mut times = Vec::new();
     for (name, step) in STEPS {
-        println!("── {name}");
+        eprintln!("── {name}");
         let begun = Instant::now();
         step(root).map_err(|why| format!("{name}: {why}"))?;
         times.push(format!("{name} {}", seconds(begun.elapsed())));
-        if *name != "tests" {
-            println!("── {name}: good ({})", seconds(begun.elapsed()));
-        }
+        eprintln!("── {name}: good ({})", seconds(begun.elapsed()));
     }
-    // The count of the tests stays the last line on standard output.
     eprintln!("all good: {}", times.join(", "));
     Ok(())
 }
@@ -71,6 +70,7 @@ fn tests(root: &Path) -> Result<(), String> {
         }
     }
     let status = child.wait().map_err(|why| format!("can't wait for cargo: {why}"))?;
+    // Stays the last line on standard output.
     println!("{} passed, {} failed", count.passed, count.failed);
     let _ = std::io::stdout().flush();
     match (status.success(), count.ignored) {

@@ -1,4 +1,4 @@
-//! `cargo xtask web`: builds the dashboard in `web/`, by the versions of its lock file.
+//! `cargo xtask web`: builds the dashboard in `web/`, by the versions of its lock file. The suite also tries it in a browser.
 //!
 //! The next build of the program takes in what lies in `web/dist` (`crates/server/build.rs`).
 
@@ -11,6 +11,8 @@ use crate::machine::{self, Need};
 
 /// What it needs.
 const NEEDS: &[Need] = &[("node", "nodejs"), ("npm", "npm")];
+/// What trying it needs beside that.
+const BROWSER: &[Need] = &[("chromium", "chromium"), ("initdb", "postgresql"), ("psql", "postgresql-client")];
 /// What looks whether there is a dashboard.
 const LOOKS: &str = "crates/server/build.rs";
 
@@ -22,6 +24,16 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
 /// Checks it, and builds it on the way.
 pub(crate) fn check(root: &Path) -> Result<(), String> {
     build(root, "check")
+}
+
+/// Tries it in a browser, as the program that was built last serves it. What takes too long is ended by the tests themselves.
+pub(crate) fn try_in_browser(root: &Path) -> Result<(), String> {
+    machine::ensure(BROWSER)?;
+    let program = machine::target(root).join("debug/tandem");
+    let mut npm = Command::new("npm");
+    npm.current_dir(root.join("web")).args(["run", "test:browser"]).env("TANDEM", program);
+    // Standard output is for the count of the suite's own tests.
+    machine::run(npm.stdout(std::io::stderr()))
 }
 
 fn build(root: &Path, script: &str) -> Result<(), String> {

@@ -244,9 +244,11 @@ fn refused(status: StatusCode, body: &[u8]) -> Failure {
         return Failure::failed(format!("the daemon answered {status}"));
     };
     let exit = match problem.code {
-        ProblemCode::Busy | ProblemCode::Conflict | ProblemCode::Forbidden | ProblemCode::Unauthorized => {
-            Exit::Refused
-        }
+        ProblemCode::Busy
+        | ProblemCode::Conflict
+        | ProblemCode::KeyUsed
+        | ProblemCode::Forbidden
+        | ProblemCode::Unauthorized => Exit::Refused,
         ProblemCode::BadRequest | ProblemCode::NotFound | ProblemCode::TooLarge | ProblemCode::WrongHost => {
             Exit::Usage
         }

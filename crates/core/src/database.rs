@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, Millis, Revision, Timestamp, VersionLabel};
 
 /// Where the schema stands.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Standing {
     /// The revision that was reached last. None: no migration has run.
     pub revision: Option<Revision>,
@@ -19,7 +20,7 @@ pub struct Standing {
 }
 
 /// A change of the schema that is under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// The revision that is left. None: there was none.
     pub from: Option<Revision>,
@@ -30,7 +31,7 @@ pub struct Change {
 }
 
 /// How far a change is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangePhase {
     /// The new revision is being made: expand and backfill.
@@ -64,7 +65,7 @@ impl Standing {
 }
 
 /// Something that can be done to the schema. Whatever of it was done already is not done again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", tag = "job")]
 pub enum Job {
     /// Make the revision of a version, beside the one that is there.
@@ -97,7 +98,7 @@ impl fmt::Display for Job {
 }
 
 /// The database as it was seen last.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ObservedDatabase {
     /// Where the schema stands. While work is done here, as it was before.
     pub standing: Standing,
@@ -124,7 +125,7 @@ pub struct ObservedDatabase {
 }
 
 /// A session on the database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
     /// The server's process.
     pub pid: i32,
@@ -149,7 +150,7 @@ impl fmt::Display for Session {
 }
 
 /// What is being done to the schema by this controller.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", tag = "work")]
 pub enum Work {
     /// Nothing.

@@ -10,6 +10,8 @@ mod callers;
 mod connection;
 mod dashboard;
 mod digest;
+#[cfg(test)]
+mod document;
 mod door;
 mod keyring;
 mod passage;

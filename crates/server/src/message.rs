@@ -8,6 +8,7 @@ mod network;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tandem_core::base::{
     Amount, DeploymentId, InstanceId, Millis, Network, Revision, ServiceName, Timestamp, VersionLabel,
@@ -22,7 +23,7 @@ use tandem_core::workflow::{Diagnosis, Finding, Kind, Phase, Receipt, Recorded, 
 pub use network::{AuditEntry, Hold, LoginRequest, Me, Role, ServiceEntry, Ticket};
 
 /// `GET /v1/status`: how things stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The service.
     pub service: ServiceName,
@@ -65,7 +66,7 @@ pub struct Status {
 }
 
 /// Requests are answered with a page that tells to come back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MaintenanceStatus {
     /// Since when.
     pub since: Timestamp,
@@ -77,7 +78,7 @@ pub struct MaintenanceStatus {
 }
 
 /// `GET /v1/link?version=LABEL`: how one version can be seen, whether it has traffic or not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VersionLink {
     /// The version.
     pub version: VersionLabel,
@@ -88,7 +89,7 @@ pub struct VersionLink {
 }
 
 /// One instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceStatus {
     /// Its number.
     pub instance: InstanceId,
@@ -116,7 +117,7 @@ pub struct InstanceStatus {
 }
 
 /// A deployment under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeploymentStatus {
     /// Its number.
     pub id: DeploymentId,
@@ -154,7 +155,7 @@ pub struct DeploymentStatus {
 }
 
 /// How far a canary is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CanaryStatus {
     /// Its steps.
     pub steps: Vec<CanaryStep>,
@@ -165,7 +166,7 @@ pub struct CanaryStatus {
 }
 
 /// Something that was found of a new version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingStatus {
     /// One sentence for people.
     pub sentence: String,
@@ -174,7 +175,7 @@ pub struct FindingStatus {
 }
 
 /// `POST /v1/deployments/ID/promote`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PromoteRequest {
     /// All steps at once.
@@ -186,7 +187,7 @@ pub struct PromoteRequest {
 }
 
 /// Something that is waited for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaitStatus {
     /// One sentence for people.
     pub sentence: String,
@@ -197,7 +198,7 @@ pub struct WaitStatus {
 }
 
 /// `GET /v1/why`: what is waited for, one sentence each. Empty: nothing, all is as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Why {
     /// What goes on: `d7 (shop v2, rolling) is shifting`. None: no deployment is under way.
     pub deployment: Option<String>,
@@ -209,7 +210,7 @@ pub struct Why {
 }
 
 /// Which strategy, and its parameters; what is not said is as configured.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StrategyChoice {
     /// The strategy.
@@ -233,8 +234,8 @@ pub struct StrategyChoice {
 }
 
 /// `POST /v1/deployments`. Answered by 202 and [`Accepted`] when it is recorded. With the header `Idempotency-Key`, the
-/// same request sent again gets the same answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// same request sent again gets the same answer, as long as the controller runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeployRequest {
     /// The deliverable: the absolute path of a folder or archive.
     pub source: String,
@@ -249,7 +250,7 @@ pub struct DeployRequest {
 }
 
 /// `POST /v1/rollback`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollbackRequest {
     /// The version to go back to. None: the one before.
@@ -261,14 +262,14 @@ pub struct RollbackRequest {
 }
 
 /// The answer to whatever begins or changes a deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
     /// The deployment.
     pub id: DeploymentId,
 }
 
 /// The answer to a rollback.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RollbackAccepted {
     /// The deployment.
     pub id: DeploymentId,
@@ -278,7 +279,7 @@ pub struct RollbackAccepted {
 }
 
 /// `POST /v1/scale`, and its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
     /// How many instances are wanted. 1 to 1000.
@@ -286,7 +287,7 @@ pub struct Scale {
 }
 
 /// `POST /v1/plan`: what would a deployment do? Answered by [`tandem_core::deploy::Forecast`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRequest {
     /// The version. None: a new one.
@@ -310,7 +311,7 @@ pub struct PlanRequest {
 }
 
 /// `GET /v1/deployments`: a list of these, the newest first; `GET /v1/deployments/{id}`: one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeploymentRecord {
     /// Its number.
     pub id: DeploymentId,
@@ -335,7 +336,7 @@ pub struct DeploymentRecord {
 /// One event of the journal, as `event: journal` in the streams `GET /v1/events` and `GET /v1/deployments/{id}/events`.
 /// The id of the stream's event is `seq`. Between them stand events `event: status` with a [`Status`], without an id:
 /// one at the beginning and one after each change. The stream of a deployment ends after its `finished`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalEvent {
     /// The place in the journal.
     pub seq: u64,
@@ -346,7 +347,7 @@ pub struct JournalEvent {
 }
 
 /// `GET /v1/config`: the configuration in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigInForce {
     /// All of it, defaults included, as TOML with remarks.
     pub shown: String,
@@ -357,7 +358,7 @@ pub struct ConfigInForce {
 }
 
 /// Every refusal: `application/problem+json` (RFC 9457).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// The kind, as a URI: `about:blank`, since `code` tells it.
     #[serde(rename = "type")]
@@ -373,7 +374,7 @@ pub struct Problem {
 }
 
 /// The kinds of refusals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemCode {
     /// The request is not what the API understands.
@@ -392,6 +393,8 @@ pub enum ProblemCode {
     TooMany,
     /// The body is too large.
     TooLarge,
+    /// The `Idempotency-Key` was used for another request.
+    KeyUsed,
     /// A deployment is under way. The detail names it and tells since when.
     Busy,
     /// The request does not fit how things stand.

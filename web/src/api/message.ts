@@ -183,6 +183,7 @@ export interface Receipt {
   expanded?: { to: string; rows: number; took: Span };
   stray?: { instance: number; revision: string };
   broken: number;
+  foreseen?: Figures;
 }
 
 export interface DeploymentRecord {
@@ -246,13 +247,61 @@ export interface ServiceMetrics {
   instances: Record<string, { version: string; requests: Requests; now: { in_flight: InFlight } | null }>;
 }
 
-export interface Forecast {
+export interface Step {
+  at: Span;
+  what: string;
+  new: number;
+  old: number;
+  running: number;
+}
+
+/** What a deployment costs in time and instances. */
+export interface Figures {
+  took: Span;
+  served: Span;
+  back: Span | null;
+  first: number;
+  mixed_state: Span;
+  peak: number;
+  lowest_capacity: number | null;
+  extra: Span;
+}
+
+export interface Estimate {
+  typical: Span;
+  measured: number;
+}
+
+export interface Rolling {
+  batch: string;
+  surge: string | null;
+  floor: string | null;
+}
+
+export type Strategy = { rolling: Rolling } | { flip: object } | { canary: object };
+
+/** One way to deploy. */
+export interface Way {
+  name: string;
+  strategy: Strategy;
+  figures: Figures;
+  steps: Step[];
+  unbeaten: boolean;
+}
+
+export interface Forecast extends Figures {
   from: string | null;
   to: string;
-  steps: { what: string; new: number; old: number; running: number }[];
-  peak: number;
-  lowest_capacity: number;
+  steps: Step[];
   wanted: number;
+  basis: {
+    prepare: Estimate;
+    ready: Estimate;
+    drain: Estimate;
+    stop: Estimate;
+    judged: { foreseen: Span; took: Span }[];
+  };
+  ways?: Way[];
   contract?: Comparison;
   asked?: string;
 }

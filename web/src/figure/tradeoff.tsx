@@ -1,7 +1,7 @@
 // The trade-off of ways to deploy: each lies at the height of the instances that it needs. Left is quicker, low is
 // cheaper; the thick part is the time in which two versions serve, the thin one that in which both still run.
 
-import type { Weighed } from "../live/tradeoff";
+import type { Course } from "../live/tradeoff";
 import { length } from "../view/units";
 import { useWidth } from "../view/width";
 
@@ -18,25 +18,25 @@ interface Frame {
   x: (at: number) => number;
 }
 
-export function Tradeoff({ weighed, chosen }: { weighed: readonly Weighed[]; chosen: string | null }) {
+export function Tradeoff({ courses, chosen }: { courses: readonly Course[]; chosen: string | null }) {
   const [place, width] = useWidth<HTMLElement>(720);
-  const end = horizon(weighed);
+  const end = horizon(courses);
   const narrow = width < NARROW;
   const left = narrow ? 34 : 96;
   const x = (at: number) => left + ((width - left - RIGHT) * Math.min(at, end)) / end;
   const frame: Frame = { width, narrow, left, lane: narrow ? 36 : 26, x };
   let y = 8;
-  const bands = [...new Set(weighed.map((one) => one.forecast.peak))]
+  const bands = [...new Set(courses.map((one) => one.way.figures.peak))]
     .sort((a, b) => b - a)
     .map((peak) => {
-      const ways = weighed.filter((one) => one.forecast.peak === peak).sort((a, b) => a.served - b.served);
+      const ways = courses.filter((one) => one.way.figures.peak === peak).sort((a, b) => a.served - b.served);
       const band = { peak, ways, top: y, height: ways.length * frame.lane + GAP };
       y += band.height;
       return band;
     });
   return (
     <figure class="tradeoff" ref={place}>
-      <svg viewBox={`0 0 ${width} ${y + 30}`} role="img" aria-label={words(weighed)}>
+      <svg viewBox={`0 0 ${width} ${y + 30}`} role="img" aria-label={words(courses)}>
         {bands.map(({ peak, ways, top, height }) => (
           <g key={peak}>
             <line class="grid" x1={left} x2={width} y1={top + height - GAP / 2} y2={top + height - GAP / 2} />
@@ -81,9 +81,9 @@ export function Tradeoff({ weighed, chosen }: { weighed: readonly Weighed[]; cho
 }
 
 /** How far to the right it goes: what keeps the old pool for long must not press the rest together. */
-export function horizon(weighed: readonly Weighed[]): number {
-  const served = Math.max(1, ...weighed.map((one) => one.served));
-  return Math.min(Math.max(1, ...weighed.map((one) => one.ends)), served * 2);
+export function horizon(courses: readonly Course[]): number {
+  const served = Math.max(1, ...courses.map((one) => one.served));
+  return Math.min(Math.max(1, ...courses.map((one) => one.ends)), served * 2);
 }
 
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600].flatMap((s) => [s * 100, s * 1000]);
@@ -94,7 +94,7 @@ function ticks(end: number): number[] {
   return Array.from({ length: Math.floor(end / step) + 1 }, (_, at) => at * step);
 }
 
-function Lane(props: { one: Weighed; y: number; frame: Frame; end: number; chosen: boolean }) {
+function Lane(props: { one: Course; y: number; frame: Frame; end: number; chosen: boolean }) {
   const { one, y, frame, end, chosen } = props;
   const { x, narrow, left, width } = frame;
   const at = x(one.served);
@@ -103,13 +103,13 @@ function Lane(props: { one: Weighed; y: number; frame: Frame; end: number; chose
   const line = narrow ? y + 7 : y;
   const behind = Math.max(at, x(one.ends)) + 12;
   const before = behind + name.length * 6.2 > width;
-  const kind = [one.unbeaten ? "unbeaten" : "beaten", chosen ? "chosen" : ""].join(" ");
+  const kind = [one.way.unbeaten ? "unbeaten" : "beaten", chosen ? "chosen" : ""].join(" ");
   return (
     <g class={`lane ${kind}`}>
       <line class="kept" x1={x(one.begins)} x2={x(one.ends)} y1={line} y2={line} />
       {beyond && <path class="kept" d={`M${x(end)} ${line - 4}l7 4l-7 4`} />}
       <line class="mixed" x1={x(one.mixed)} x2={at} y1={line} y2={line} />
-      {one.way.how.strategy === "flip" ? (
+      {"flip" in one.way.strategy ? (
         <path class="mark" d={`M${at} ${line - 7}l7 7l-7 7l-7 -7Z`} />
       ) : (
         <circle class="mark" cx={at} cy={line} r={5.5} />
@@ -127,11 +127,11 @@ function Lane(props: { one: Weighed; y: number; frame: Frame; end: number; chose
   );
 }
 
-function words(weighed: readonly Weighed[]): string {
-  return weighed
+function words(courses: readonly Course[]): string {
+  return courses
     .map((one) => {
-      const costs = `two versions serve for ${length(one.served - one.mixed)}, ${one.forecast.peak} instances`;
-      return `${one.way.name}: ${length(one.served)}, ${costs}${one.unbeaten ? ", unbeaten" : ""}`;
+      const costs = `two versions serve for ${length(one.served - one.mixed)}, ${one.way.figures.peak} instances`;
+      return `${one.way.name}: ${length(one.served)}, ${costs}${one.way.unbeaten ? ", unbeaten" : ""}`;
     })
     .join("; ");
 }

@@ -16,7 +16,7 @@ import type {
   Status,
   Table,
 } from "../api/message";
-import { count, plural } from "../view/units";
+import { count, length, millis, plural } from "../view/units";
 
 export type Tone = "plain" | "good" | "care" | "bad";
 
@@ -117,6 +117,8 @@ function told(e: JournalEvent["recorded"]): [Tone, string] | null {
       return ["plain", `${plural(e.instances, "instance is", "instances are")} wanted from now on`];
     case "gated":
       return gated(e.gate);
+    case "foreseen":
+      return ["plain", `it is foreseen to take about ${length(millis(e.figures.took))}`];
     case "paused":
       return ["care", `d${e.deployment} is paused`];
     case "resumed":

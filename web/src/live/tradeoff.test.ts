@@ -1,62 +1,63 @@
 import { expect, test } from "vitest";
-import type { Forecast } from "../api/message";
-import type { Pace } from "./pace";
-import { timed, type Way, ways, weigh } from "./tradeoff";
+import type { Figures, Forecast, Strategy, Way } from "../api/message";
+import { basis, choice, course } from "./tradeoff";
 
-const PACE: Pace = { prepare: 1000, ready: 200, leave: 50, bake: 10_000, warm: 30_000 };
-
-/** As `POST /plan` answered for a pool of four. */
-const forecast = (peak: number, steps: [string, number, number, number][]): Forecast => ({
-  from: "v1",
-  to: "new",
-  peak,
+const FIGURES: Figures = {
+  took: "29s",
+  served: "11s",
+  back: "8s",
+  first: 1_000_000,
+  mixed_state: "9s",
+  peak: 6,
   lowest_capacity: 4,
-  wanted: 4,
-  steps: steps.map(([what, fresh, old, running]) => ({ what, new: fresh, old, running })),
-});
-const ROLLING = forecast(6, [
-  ["make new ready to run", 0, 4, 4],
-  ["start 2 of new", 0, 4, 6],
-  ["route to 2, drain 2", 2, 2, 6],
-  ["stop 2 that are drained", 2, 2, 6],
-  ["start 2 of new", 2, 2, 6],
-  ["route to 2, drain 2", 4, 0, 6],
-  ["stop 2 that are drained", 4, 0, 6],
-]);
-const FLIP = forecast(8, [
-  ["make new ready to run", 0, 4, 4],
-  ["start 4 of new", 0, 4, 8],
-  ["route to 4, keep warm 4", 4, 0, 8],
-  ["drain 4", 4, 0, 8],
-  ["stop 4 that are drained", 4, 0, 8],
-]);
+  extra: "0ms",
+};
 
-test("times follow from the steps and the pace", () => {
-  expect(timed(ROLLING, PACE)).toEqual({ begins: 1000, mixed: 1200, served: 1450, ends: 1500 });
-  expect(timed(FLIP, PACE)).toEqual({ begins: 1000, mixed: 1200, served: 1200, ends: 31_250 });
+const way = (strategy: Strategy): Way => ({
+  name: "rolling, 2 at a time",
+  strategy,
+  figures: FIGURES,
+  steps: [
+    { at: "0ms", what: "make v2 ready to run", new: 0, old: 4, running: 4 },
+    { at: "3s", what: "start 2 of v2 (i5 to i6)", new: 0, old: 4, running: 6 },
+    { at: "8s 200ms", what: "route to 2, drain 2", new: 2, old: 2, running: 6 },
+    { at: "11s", what: "route to 2, drain 2", new: 4, old: 0, running: 6 },
+  ],
+  unbeaten: true,
 });
 
-test("a way is unbeaten if no other is as good in everything and better in something", () => {
-  const way = (name: string): Way => ({ name, how: {} });
-  const costly = { ...ROLLING, peak: 9 };
-  const weighed = weigh(
-    [
-      [way("rolling"), ROLLING],
-      [way("flip"), FLIP],
-      [way("costly"), costly],
-    ],
-    PACE,
+const rolling = (surge: string | null) => way({ rolling: { batch: "2", surge, floor: null } });
+
+test("what happens when follows from the steps", () => {
+  const { begins, mixed, served, ends } = course(rolling(null));
+  expect({ begins, mixed, served, ends }).toEqual({ begins: 3000, mixed: 8200, served: 11_000, ends: 12_000 });
+});
+
+test("a way is asked for as it was weighed", () => {
+  expect(choice(rolling("0"))).toEqual({ strategy: "rolling", batch: "2", surge: "0" });
+  expect(choice(rolling(null))).toEqual({ strategy: "rolling", batch: "2" });
+  expect(choice(way({ flip: { warm: "30s" } }))).toEqual({ strategy: "flip" });
+  expect(choice(way({ canary: { steps: [] } }))).toEqual({ strategy: "canary" });
+});
+
+test("what the times are reckoned from is said", () => {
+  const estimate = (typical: string, measured: number) => ({ typical, measured });
+  const forecast = (measured: number, judged: { foreseen: string; took: string }[]): Forecast => ({
+    ...FIGURES,
+    from: "v1",
+    to: "v2",
+    steps: [],
+    wanted: 4,
+    basis: {
+      prepare: estimate("1s", measured),
+      ready: estimate("5s", measured),
+      drain: estimate("100ms", measured),
+      stop: estimate("1s", measured),
+      judged,
+    },
+  });
+  expect(basis(forecast(0, []))).toBe("nothing was measured yet; reckoned with ready after 5.0 s, gone after 1.1 s");
+  expect(basis(forecast(4, [{ foreseen: "40s", took: "50s" }]))).toBe(
+    "as measured here: ready after 5.0 s, gone after 1.1 s; the last forecast was off by 20 %",
   );
-  expect(weighed.map((one) => [one.way.name, one.unbeaten])).toEqual([
-    ["rolling", true],
-    ["flip", true],
-    ["costly", false],
-  ]);
-});
-
-test("the ways fit the number of instances, and none is asked for twice", () => {
-  expect(ways(1).map((way) => way.name)).toEqual(["rolling, 1 at a time", "flip"]);
-  const names = ways(200).map((way) => way.name);
-  expect(names).toContain("rolling, 50 at a time, none extra");
-  expect(new Set(names).size).toBe(names.length);
 });

@@ -136,7 +136,7 @@ function One({ service, status, id, record, me }: Props) {
           <Panel title="Requests a second, by version">
             <Ribbon service={service} />
           </Panel>
-          <Instances service={service} status={status} />
+          <Instances service={service} status={status} me={me} />
         </>
       )}
       <Steps course={course} />

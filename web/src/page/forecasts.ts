@@ -1,14 +1,8 @@
-// What the page *Plan* asks for: how long things take here, and the forecast of each way, one after the other.
+// What the page *Plan* asks for: the ways in which something could be deployed, and what each would cost.
 
 import { useEffect, useState } from "preact/hooks";
-import { get, post, serviceAt } from "../api/client";
-import type { ConfigInForce, DeploymentRecord, Forecast, JournalEvent } from "../api/message";
-import { Stream } from "../api/stream";
-import { configured, measured, type Pace } from "../live/pace";
-import { type Way, ways } from "../live/tradeoff";
-
-/** Where nothing was measured yet. */
-const GUESS: Pace = { prepare: 1000, ready: 5000, leave: 2000, bake: 10_000, warm: 30_000 };
+import { post, serviceAt } from "../api/client";
+import type { Forecast } from "../api/message";
 
 /** What is to be deployed; empty: something new. */
 export interface Wanted {
@@ -16,85 +10,30 @@ export interface Wanted {
   version: string;
 }
 
-export interface Paced {
-  pace: Pace;
-  /** The deployment that was measured. */
-  from: number | null;
-}
-
-/** How long things take here, from the last deployment and the configuration. */
-export function usePace(name: string): Paced {
-  const [paced, set] = useState<Paced>({ pace: GUESS, from: null });
-  useEffect(() => {
-    let over = false;
-    let stream: Stream | null = null;
-    const at = serviceAt(name);
-    const settle = async () => {
-      const [config, history] = await Promise.all([
-        get<ConfigInForce>(`${at}/config`),
-        get<DeploymentRecord[]>(`${at}/deployments`),
-      ]);
-      const bake = configured(config.shown, "deploy", "bake") ?? GUESS.bake;
-      const warm = configured(config.shown, "deploy.flip", "warm") ?? GUESS.warm;
-      if (over) return;
-      set({ pace: { ...GUESS, bake, warm }, from: null });
-      const last = history.find((one) => one.receipt?.verdict === "settled");
-      if (!last) return;
-      const events: JournalEvent[] = [];
-      stream = new Stream(
-        `${at}/deployments/${last.id}/events`,
-        {
-          message: ({ event, data }) => {
-            if (event === "journal") events.push(JSON.parse(data) as JournalEvent);
-          },
-          connection: ({ state }) => {
-            const seen = state === "resting" && !over ? measured(events) : null;
-            if (seen) set({ pace: { ...seen, bake, warm }, from: last.id });
-          },
-        },
-        () => events.some(({ recorded }) => recorded.event === "finished"),
-      );
-      stream.start();
-    };
-    settle().catch(() => {});
-    return () => {
-      over = true;
-      stream?.stop();
-    };
-  }, [name]);
-  return paced;
-}
-
-export interface Forecasts {
-  all: [Way, Forecast][];
+export interface Foreseen {
+  forecast: Forecast | null;
   problem: string | null;
 }
 
-/** Asks one way after the other. */
-export function useForecasts(name: string, wanted: number, asked: Wanted, busy: number | null): Forecasts {
-  const [forecasts, set] = useState<Forecasts>({ all: [], problem: null });
+/** Asks anew when something else is to be deployed, and when a deployment is over. */
+export function useForecast(name: string, wanted: number, asked: Wanted, busy: number | null): Foreseen {
+  const [foreseen, set] = useState<Foreseen>({ forecast: null, problem: null });
   useEffect(() => {
     let over = false;
-    const walk = async () => {
-      const all: [Way, Forecast][] = [];
-      let problem: string | null = null;
-      for (const way of wanted > 0 && busy === null ? ways(wanted) : []) {
-        try {
-          const request = { how: way.how, source: asked.source || undefined, version: asked.version || undefined };
-          const forecast = await post<Forecast>(`${serviceAt(name)}/plan`, request);
-          if (forecast.steps.length > 0) all.push([way, forecast]);
-        } catch (error) {
-          problem = error instanceof Error ? error.message : "it can't be planned";
-        }
-        if (over) return;
-        set({ all: [...all], problem: all.length > 0 ? null : problem });
-      }
-      if (!over) set({ all, problem: all.length > 0 ? null : problem });
-    };
-    walk();
+    const tell = (told: Foreseen) => over || set(told);
+    if (wanted === 0 || busy !== null) {
+      tell({ forecast: null, problem: null });
+    } else {
+      const request = { ways: true, source: asked.source || undefined, version: asked.version || undefined };
+      post<Forecast>(`${serviceAt(name)}/plan`, request)
+        .then((forecast) => tell({ forecast, problem: null }))
+        .catch((error) => {
+          tell({ forecast: null, problem: error instanceof Error ? error.message : "it can't be planned" });
+        });
+    }
     return () => {
       over = true;
     };
   }, [name, wanted, asked, busy]);
-  return forecasts;
+  return foreseen;
 }

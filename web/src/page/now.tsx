@@ -64,7 +64,7 @@ function Card({ name, me }: { name: string; me: Me }) {
           <Errors service={service} />
         </Panel>
       </div>
-      <Instances service={service} status={status} />
+      <Instances service={service} status={status} me={me} />
       <Lately service={service} />
     </article>
   );
@@ -163,7 +163,7 @@ export function Keys({ keys, bad = false }: { keys: [string, string]; bad?: bool
   );
 }
 
-export function Instances({ service, status }: { service: Service; status: Status }) {
+export function Instances({ service, status, me }: { service: Service; status: Status; me: Me }) {
   const [picked, pick] = useState<number | null>(null);
   const instance = status.instances.find((one) => one.instance === picked);
   const versions = [...new Set(status.instances.map((one) => one.version))];
@@ -185,7 +185,7 @@ export function Instances({ service, status }: { service: Service; status: Statu
           </div>
         );
       })}
-      {instance && <Log service={service} instance={instance} />}
+      {instance && <Log service={service} instance={instance} me={me} />}
     </Panel>
   );
 }

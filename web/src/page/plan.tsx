@@ -3,30 +3,27 @@
 
 import { useState } from "preact/hooks";
 import { post, serviceAt } from "../api/client";
-import type { Forecast, Me, Status } from "../api/message";
+import type { Forecast, Status, Step } from "../api/message";
 import { Tradeoff } from "../figure/tradeoff";
-import { type Weighed, weigh } from "../live/tradeoff";
+import { basis, type Course, choice, course } from "../live/tradeoff";
 import { address } from "../route";
 import { Act } from "../view/act";
 import { Contract } from "../view/contract";
-import { may } from "../view/deeds";
 import { useService } from "../view/live";
 import { Notice, Panel, Tag } from "../view/parts";
 import { clean } from "../view/text";
-import { length } from "../view/units";
-import { type Paced, useForecasts, usePace, type Wanted } from "./forecasts";
+import { length, millis, span } from "../view/units";
+import { useForecast, type Wanted } from "./forecasts";
 
-export function Plan({ name, me }: { name: string; me: Me }) {
+export function Plan({ name }: { name: string }) {
   const { status } = useService(name);
   const [asked, ask] = useState<Wanted>({ source: "", version: "" });
-  const pace = usePace(name);
   const wanted = status?.wanted ?? 0;
   const busy = status?.deployment ?? null;
-  const forecasts = useForecasts(name, wanted, asked, busy?.id ?? null);
+  const { forecast, problem } = useForecast(name, wanted, asked, busy?.id ?? null);
   const [chosen, choose] = useState<string | null>(null);
   if (!status) return <p class="empty">one moment …</p>;
-  const weighed = weigh(forecasts.all, pace.pace);
-  const contract = forecasts.all[0]?.[1].contract;
+  const courses = (forecast?.ways ?? []).map(course);
   return (
     <div class="page plan">
       <header class="top">
@@ -35,16 +32,16 @@ export function Plan({ name, me }: { name: string; me: Me }) {
       </header>
       <Deliverable ask={ask} />
       {busy && <Notice tone="care">d{busy.id} is under way; another one can be planned when it is over</Notice>}
-      {forecasts.problem && !busy && <Notice tone="bad">{clean(forecasts.problem)}</Notice>}
-      {weighed.length > 0 && (
+      {problem && !busy && <Notice tone="bad">{clean(problem)}</Notice>}
+      {forecast && courses.length > 0 && (
         <>
-          <Panel title="Time from the request, against instances at the peak" aside={<Measured pace={pace} />}>
-            <Tradeoff weighed={weighed} chosen={chosen} />
+          <Panel title="Time from the request, against instances at the peak" aside={<Measured forecast={forecast} />}>
+            <Tradeoff courses={courses} chosen={chosen} />
           </Panel>
-          <Ways weighed={weighed} chosen={chosen} choose={choose} status={status} asked={asked} me={me} />
+          <Ways courses={courses} chosen={chosen} choose={choose} status={status} asked={asked} />
         </>
       )}
-      {contract && <Contract comparison={contract} />}
+      {forecast?.contract && <Contract comparison={forecast.contract} />}
     </div>
   );
 }
@@ -78,27 +75,20 @@ function Deliverable({ ask }: { ask: (wanted: Wanted) => void }) {
   );
 }
 
-function Measured({ pace }: { pace: Paced }) {
-  const { ready, leave } = pace.pace;
-  return (
-    <span class="quiet">
-      {pace.from === null ? "nothing was measured yet; reckoned with " : `as measured in d${pace.from}: `}
-      ready after {length(ready)}, gone after {length(leave)}
-    </span>
-  );
+function Measured({ forecast }: { forecast: Forecast }) {
+  return <span class="quiet">{basis(forecast)}</span>;
 }
 
 interface WaysProps {
-  weighed: Weighed[];
+  courses: Course[];
   chosen: string | null;
   choose: (name: string | null) => void;
   status: Status;
   asked: Wanted;
-  me: Me;
 }
 
-function Ways({ weighed, chosen, choose, status, asked, me }: WaysProps) {
-  const ordered = [...weighed].sort((a, b) => Number(b.unbeaten) - Number(a.unbeaten) || a.served - b.served);
+function Ways({ courses, chosen, choose, status, asked }: WaysProps) {
+  const ordered = [...courses].sort((a, b) => Number(b.way.unbeaten) - Number(a.way.unbeaten) || a.served - b.served);
   return (
     <Panel title="Ways">
       <div class="scrolls" tabIndex={0} role="region" aria-label="ways to deploy">
@@ -109,6 +99,7 @@ function Ways({ weighed, chosen, choose, status, asked, me }: WaysProps) {
               <th scope="col">all requests new after</th>
               <th scope="col">both serve</th>
               <th scope="col">both run</th>
+              <th scope="col">way back</th>
               <th scope="col">peak</th>
               <th scope="col">lowest</th>
               <th scope="col">
@@ -118,7 +109,7 @@ function Ways({ weighed, chosen, choose, status, asked, me }: WaysProps) {
           </thead>
           <tbody>
             {ordered.map((one) => (
-              <tr key={one.way.name} class={one.unbeaten ? "" : "beaten"}>
+              <tr key={one.way.name} class={one.way.unbeaten ? "" : "beaten"}>
                 <th scope="row">
                   <button
                     type="button"
@@ -128,41 +119,44 @@ function Ways({ weighed, chosen, choose, status, asked, me }: WaysProps) {
                   >
                     {one.way.name}
                   </button>
-                  {one.unbeaten && <Tag tone="good">unbeaten</Tag>}
+                  {one.way.unbeaten && <Tag tone="good">unbeaten</Tag>}
                 </th>
                 <td>{length(one.served)}</td>
                 <td>{length(one.served - one.mixed)}</td>
                 <td>{length(one.ends - one.begins)}</td>
-                <td>{one.forecast.peak}</td>
+                <td>{span(one.way.figures.back)}</td>
+                <td>{one.way.figures.peak}</td>
                 <td>
-                  {one.forecast.lowest_capacity}/{one.forecast.wanted}
+                  {one.way.figures.lowest_capacity ?? 0}/{status.wanted}
                 </td>
                 <td>
-                  <Deploy one={one} status={status} asked={asked} me={me} />
+                  <Deploy one={one} status={status} asked={asked} />
                 </td>
               </tr>
             ))}
           </tbody>
         </table>
       </div>
-      {may(me, "deployer") && !(asked.source && asked.version) && (
+      {!(asked.source && asked.version) && (
         <p class="quiet">Name a deliverable and a version above to deploy by one of these.</p>
       )}
       {ordered
         .filter((one) => one.way.name === chosen)
         .map((one) => (
-          <Steps key={one.way.name} forecast={one.forecast} />
+          <Steps key={one.way.name} steps={one.way.steps} />
         ))}
     </Panel>
   );
 }
 
-function Steps({ forecast }: { forecast: Forecast }) {
+function Steps({ steps }: { steps: Step[] }) {
   return (
     <ol class="steps">
-      {forecast.steps.map((step, at) => (
+      {steps.map((step, at) => (
         <li key={at}>
-          <span>{clean(step.what)}</span>
+          <span>
+            <span class="quiet">{length(millis(step.at))}</span> {clean(step.what)}
+          </span>
           <span class="quiet">
             {step.new} new, {step.old} old serve; {step.running} run
           </span>
@@ -172,11 +166,10 @@ function Steps({ forecast }: { forecast: Forecast }) {
   );
 }
 
-function Deploy({ one, status, asked, me }: { one: Weighed; status: Status; asked: Wanted; me: Me }) {
-  if (!may(me, "deployer")) return null;
+function Deploy({ one, status, asked }: { one: Course; status: Status; asked: Wanted }) {
   const { service, current } = status;
   const deploy = async () => {
-    const body = { source: asked.source, version: asked.version, how: one.way.how };
+    const body = { source: asked.source, version: asked.version, how: choice(one.way) };
     const { id } = await post<{ id: number }>(`${serviceAt(service)}/deployments`, body);
     location.hash = address({ page: "deployment", service, deployment: id });
   };
@@ -188,8 +181,8 @@ function Deploy({ one, status, asked, me }: { one: Weighed; status: Status; aske
         <>
           <p>
             {clean(asked.version)} replaces {current ? clean(current) : "nothing"}: about {length(one.served)} until it
-            has all requests, {one.forecast.peak} instances at the peak, never fewer than {one.forecast.lowest_capacity}{" "}
-            of {one.forecast.wanted} that serve.
+            has all requests, {one.way.figures.peak} instances at the peak, never fewer than{" "}
+            {one.way.figures.lowest_capacity ?? 0} of {status.wanted} that serve.
           </p>
           <p class="quiet">If it does not come up, Tandem goes back by itself.</p>
         </>

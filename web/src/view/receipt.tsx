@@ -24,6 +24,7 @@ export function Slip({ receipt }: { receipt: Receipt }) {
       {receipt.reason && <p>because {clean(receipt.reason)}</p>}
       <dl class="figures">
         <Figure name="took" value={span(receipt.took)} />
+        {receipt.foreseen && <Figure name="foreseen" value={span(receipt.foreseen.took)} />}
         <Figure name="requests" value={count(counts?.requests)} />
         <Figure
           name="failed"

@@ -4,6 +4,7 @@
 //! A failed request is excused only if it was in flight when the process was killed, and only where the process
 //! carries requests. The moments are fixed by the seed; what runs at them is not.
 
+mod entries;
 pub(super) mod judgement;
 pub(super) mod shop;
 
@@ -26,6 +27,9 @@ pub(crate) struct Options {
     /// Which kind of process.
     #[arg(long, value_enum, default_value_t = Which::All)]
     kind: Which,
+    /// In place of random moments: the controller at every entry of the journal of a rolling, a flip and a canary.
+    #[arg(long, conflicts_with = "kind")]
+    entries: bool,
     /// Requests per second.
     #[arg(long, default_value_t = 150.0)]
     rate: f64,
@@ -63,6 +67,9 @@ impl Which {
 
 /// Tries all chosen kinds, one after the other.
 pub(super) async fn run(stage: &Stage<'_>, options: &Options) -> Result<(), String> {
+    if options.entries {
+        return at_entries(stage, options).await;
+    }
     let mut tallies = BTreeMap::new();
     for kind in options.kind.kinds() {
         let mut tally = Tally::default();
@@ -77,6 +84,18 @@ pub(super) async fn run(stage: &Stage<'_>, options: &Options) -> Result<(), Stri
         0 => Ok(()),
         broken => Err(format!("promises broken: {broken}")),
     }
+}
+
+/// The controller, at every entry.
+async fn at_entries(stage: &Stage<'_>, options: &Options) -> Result<(), String> {
+    let folder = folder()?;
+    let mut ground = Ground::prepare(stage, folder.path(), options.rate).await?;
+    let mut tally = Tally::default();
+    entries::run(&mut ground, &mut tally).await?;
+    ground.finish(&mut tally).await?;
+    let broken = tally.broken;
+    println!("{}", table(&BTreeMap::from([(Kind::Controller, tally)])));
+    if broken == 0 { Ok(()) } else { Err(format!("promises broken: {broken}")) }
 }
 
 /// All kills of one kind, under one load.

@@ -327,7 +327,7 @@ fn foreseen() -> Value {
         "took": "41s", "served": "30s", "back": "0s", "first": 500_000, "mixed_state": "21s", "peak": 3,
         "lowest_capacity": 2, "extra": "30m",
     });
-    let way = |name: &str, unbeaten: bool| json!({ "name": name, "strategy": { "flip": { "warm": "30s" } }, "figures": figures, "unbeaten": unbeaten });
+    let way = |name: &str, unbeaten: bool| json!({ "name": name, "strategy": { "flip": { "warm": "30s" } }, "figures": figures, "steps": [], "unbeaten": unbeaten });
     let estimate = |typical: &str, measured: u32| json!({ "typical": typical, "measured": measured });
     let mut forecast = json!({
         "from": "v1", "to": "v2", "wanted": 2, "end": { "verdict": "settled" }, "price": "0.048 EUR",

@@ -14,12 +14,23 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Status and body of one call with a token.
 async fn ask(address: SocketAddr, what: &str, token: &str, body: &Value) -> Option<(u16, Value)> {
+    ask_with("", address, what, token, body).await
+}
+
+/// The same with more header lines.
+async fn ask_with(
+    more: &str,
+    address: SocketAddr,
+    what: &str,
+    token: &str,
+    body: &Value,
+) -> Option<(u16, Value)> {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let mut stream = TcpStream::connect(address).await.ok()?;
     let length = body.len();
     let request = format!(
         "{what} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
-         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+         {more}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut answer = String::new();
@@ -85,5 +96,38 @@ async fn a_service_is_deployed_from_the_network_by_those_who_may() {
     assert_eq!(page, format!("http://{other}"));
     let (status, me) = ask(other, "POST /v1/login", "", &json!({ "ticket": ticket })).await.unwrap();
     assert_eq!((status, &me["role"]), (200, &json!("admin")), "{me}");
+    stage.daemon.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_that_is_sent_twice_with_one_key_goes_back_once() {
+    let address = free_port();
+    let more = format!("[admin]\nlisten = \"{address}\"\n");
+    let stage = Stage::empty(|setup| (setup.instances, setup.more) = (1, more)).await;
+    let ci = token(&stage, "ci", "deployer").await;
+    let until_its_end = async |id: u64| {
+        let events = format!("GET /v1/services/shop/deployments/{id}/events");
+        let (status, told) = ask(address, &events, &ci, &Value::Null).await.unwrap();
+        assert!(status == 200 && told.as_str().is_some_and(|told| told.contains("\"settled\"")), "{told}");
+    };
+    for (id, version) in [(1, "v1"), (2, "v2")] {
+        let source = stage.shop.deliverable(version, version, None).unwrap();
+        let deploy = json!({ "source": source, "version": version });
+        let answer = ask(address, "POST /v1/services/shop/deployments", &ci, &deploy).await.unwrap();
+        assert_eq!(answer, (202, json!({ "id": id })));
+        until_its_end(id).await;
+    }
+    let back = async |body: Value| {
+        let key = "Idempotency-Key: back\r\n";
+        ask_with(key, address, "POST /v1/services/shop/rollback", &ci, &body).await.unwrap()
+    };
+    for _ in 0..2 {
+        assert_eq!(back(json!({})).await, (202, json!({ "id": 3 })));
+        until_its_end(3).await;
+    }
+    let (status, problem) = back(json!({ "to": "v2" })).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("key-used")), "{problem}");
+    let (_, status) = ask(address, "GET /v1/services/shop/status", &ci, &Value::Null).await.unwrap();
+    assert_eq!((&status["current"], &status["deployment"]), (&json!("v1"), &Value::Null), "{status}");
     stage.daemon.stop().await.unwrap();
 }

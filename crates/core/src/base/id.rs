@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why a text is not a usable name.
@@ -36,10 +37,11 @@ pub enum IdError {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $allowed:literal, $check:expr) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $max:literal, $pattern:literal, $allowed:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = $pattern))]
         pub struct $name(String);
 
         impl $name {
@@ -94,6 +96,7 @@ name!(
     ServiceName,
     "a service name",
     40,
+    "^[a-z][a-z0-9-]{0,39}$",
     "use lower-case letters, digits and '-', beginning with a letter",
     |at, c| c.is_ascii_lowercase() || at > 0 && (c.is_ascii_digit() || c == '-')
 );
@@ -104,6 +107,7 @@ name!(
     VersionLabel,
     "a version label",
     64,
+    "^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$",
     "use letters, digits, '.', '_', '-' and '+', beginning with a letter or digit",
     |at, c| c.is_ascii_alphanumeric() || at > 0 && matches!(c, '.' | '_' | '-' | '+')
 );
@@ -114,6 +118,7 @@ name!(
     Revision,
     "a revision",
     255,
+    r"^[^\u0000-\u001f\u007f-\u009f]{1,255}$",
     "use no control characters",
     |_, c| !c.is_control()
 );
@@ -123,6 +128,7 @@ name!(
     Digest,
     "a digest",
     64,
+    "^[0-9a-f]{1,64}$",
     "use lower-case hexadecimal digits",
     |_, c| c.is_ascii_digit() || ('a'..='f').contains(&c)
 );
@@ -132,6 +138,7 @@ name!(
     VersionKey,
     "a version's key",
     64,
+    "^[A-Za-z0-9]{1,64}$",
     "use letters and digits",
     |_, c| c.is_ascii_alphanumeric()
 );
@@ -154,7 +161,7 @@ macro_rules! number {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
         #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
         )]
         #[serde(transparent)]
         pub struct $name(pub u64);

@@ -5,16 +5,25 @@ use std::ops::{Add, Sub};
 use std::str::FromStr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A point in time: milliseconds since 1970-01-01 UTC, on a clock that does not jump while Tandem runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
+/// How a length of time is told: `1h 30m`, `5m`, `3m 12s`, `250ms`.
+const LENGTH: &str = "^(?=.)([0-9]{1,9}h)?( ?[0-9]{1,9}m)?( ?[0-9]{1,9}s)?( ?[0-9]{1,9}ms)?$";
+
 /// A length of time in milliseconds. Written by people, and in files, as `250ms`, `30s`, `5m`, `1h 30m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = LENGTH))]
 pub struct Millis(pub u64);
 
 impl Timestamp {

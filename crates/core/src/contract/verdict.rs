@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Counted, Finding, Operation};
@@ -14,7 +15,7 @@ use crate::base::{ServiceName, VersionLabel};
 const MOST: usize = 100;
 
 /// An operation that does not do any more what its clients were promised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Break {
     /// The operation, as clients know it.
     pub operation: String,
@@ -29,7 +30,7 @@ pub struct Break {
 }
 
 /// Two services, each in a version that lives or is to come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Between {
     /// Who calls.
     pub caller: Party,
@@ -38,7 +39,7 @@ pub struct Between {
 }
 
 /// A service in a version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Party {
     /// The service.
     pub service: ServiceName,
@@ -47,7 +48,7 @@ pub struct Party {
 }
 
 /// The contract of a version that is to come, beside that of the version that serves.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// What breaks clients of the version that serves, at the version that comes.
     pub broken: Vec<Break>,

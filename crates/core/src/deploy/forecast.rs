@@ -4,6 +4,7 @@
 mod ways;
 mod world;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, Millis, Price, Share, Timestamp, VersionLabel};
@@ -20,7 +21,7 @@ use world::{GUESS, World};
 const PASSES: usize = 20_000;
 
 /// What a deployment would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Forecast {
     /// The version that serves now.
     pub from: Option<VersionLabel>,
@@ -52,7 +53,7 @@ pub struct Forecast {
 }
 
 /// What would be done in one pass, and how things would stand after it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// When, from the request on.
     pub at: Millis,
@@ -67,7 +68,7 @@ pub struct Step {
 }
 
 /// What the times of a forecast are reckoned from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Basis {
     /// From the request until the version is ready to run.
     pub prepare: Estimate,
@@ -84,7 +85,7 @@ pub struct Basis {
 }
 
 /// How long something takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// The length in the middle.
     pub typical: Millis,
@@ -110,7 +111,7 @@ impl Basis {
 }
 
 /// An instance that dies while a deployment is on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fault {
     /// The instance.
     pub instance: InstanceId,
@@ -175,18 +176,16 @@ pub fn forecast(
 
 /// The ways in which `version` could be deployed, weighed against each other. Empty: it can't be.
 pub fn ways(spec: &ServiceSpec, state: &State, now: Timestamp, version: &VersionLabel) -> Vec<Way> {
-    let costs = |strategy: &Strategy| {
+    let way = |(name, strategy): (String, Strategy)| {
         let (version, source) = (version.clone(), String::new());
         let command = Command::Deploy { version, source, strategy: strategy.clone(), break_contract: false };
-        let forecast = forecast(spec, state, now, &command, None).ok()?;
-        forecast.end.is_some().then_some(forecast.figures)
+        let Forecast { figures, steps, end, .. } = forecast(spec, state, now, &command, None).ok()?;
+        end.is_some().then_some(Way { name, strategy, figures, steps, unbeaten: false })
     };
     let candidates = ways::candidates(&spec.deploy, state.wanted(spec.run.instances));
-    let costed = candidates.into_iter().filter_map(|(name, strategy)| {
-        let figures = costs(&strategy)?;
-        Some((name, strategy, figures))
-    });
-    ways::weigh(costed.collect())
+    let mut ways: Vec<Way> = candidates.into_iter().filter_map(way).collect();
+    ways::weigh(&mut ways);
+    ways
 }
 
 /// What is to be remembered of a deployment that `command` begins: what it was foreseen to cost.

@@ -4,6 +4,7 @@ mod step;
 
 pub use step::StepEnd;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, Millis, Revision, Share, Timestamp, VersionLabel};
@@ -12,7 +13,7 @@ use crate::fleet::Exit;
 use crate::traffic::{Health, InFlight};
 
 /// Something that is waited for. Each says what, and until when where there is an end to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "wait")]
 pub enum Wait {
     /// The deliverable is being made ready.

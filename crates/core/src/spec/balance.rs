@@ -5,13 +5,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::vocabulary::words;
 use crate::base::{Millis, Share};
 
 /// How an instance is chosen, and which are left alone.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct BalanceSpec {
     /// By which rule.
     pub policy: Policy,
@@ -26,7 +27,7 @@ pub struct BalanceSpec {
 }
 
 /// By which rule an instance is chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// The less loaded of two that are drawn.
@@ -41,7 +42,7 @@ pub enum Policy {
 words!(Policy: Least = "least", RoundRobin = "round-robin", Hash = "hash");
 
 /// What requests have in common that go to the same instance.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum Affinity {
     /// The client's address.
@@ -105,7 +106,7 @@ impl From<Affinity> for String {
 }
 
 /// When an instance is left alone: it fails more than the others do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EjectSpec {
     /// The part of its requests that failed (answered 5xx, or not at all). 0 %: none is ejected.
     pub errors: Share,

@@ -2,6 +2,7 @@
 //!
 //! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests.rs`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::vocabulary::words;
@@ -83,7 +84,7 @@ pub enum Names {
 words!(Names: Bare = "bare", Qualified = "qualified");
 
 /// How an instance is told which revision is its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
     /// By its URL, which says where names are found.

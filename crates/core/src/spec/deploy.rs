@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::guard::GuardSpec;
@@ -63,7 +64,7 @@ impl DeploySpec {
 }
 
 /// The names of the strategies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StrategyKind {
     /// A few at a time.
@@ -77,7 +78,7 @@ pub enum StrategyKind {
 words!(StrategyKind: Rolling = "rolling", Flip = "flip", Canary = "canary");
 
 /// A strategy with its parameters, as a deployment carries it out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// A few at a time.
@@ -109,7 +110,7 @@ impl Strategy {
 }
 
 /// Parameters of `rolling`. `floor` and `surge` can't be all of the pool and none at once: then nothing could move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RollingSpec {
     /// How many instances are replaced at a time. At least 1 in effect.
     pub batch: Amount,
@@ -126,7 +127,7 @@ impl Default for RollingSpec {
 }
 
 /// Parameters of `flip`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FlipSpec {
     /// How long the old pool is kept running after the switch, so that going back is one table swap.
     pub warm: Millis,
@@ -142,7 +143,7 @@ impl Default for FlipSpec {
 pub const MOST_STEPS: usize = 20;
 
 /// Parameters of `canary`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CanarySpec {
     /// What part of the clients the new version gets, and for how long at least; all of them follow after the last step.
     pub steps: Vec<CanaryStep>,
@@ -191,8 +192,9 @@ impl CanarySpec {
 }
 
 /// One step of a canary, written `5% for 10m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("examples" = ["5% for 10m"]))]
 pub struct CanaryStep {
     /// The part of the clients that get the new version.
     pub share: Share,

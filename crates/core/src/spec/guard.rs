@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::text::{Wrong, quoted};
@@ -52,7 +53,7 @@ impl Default for GuardSpec {
 }
 
 /// What is done with a canary when there is too little traffic to judge it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Unclear {
     /// It waits for somebody to promote it.
@@ -66,7 +67,7 @@ pub enum Unclear {
 words!(Unclear: Ask = "ask", Pass = "pass", Back = "back");
 
 /// How many answers of the new version may be failures: `< 1%`, or `< +1%` for so much more than the old version's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum ErrorLimit {
     /// This part of them.
@@ -76,7 +77,7 @@ pub enum ErrorLimit {
 }
 
 /// How long answers of the new version may take: `< 300ms`, or `< 1.5x` for so many times the old version's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub enum LatencyLimit {
     /// This time.

@@ -2,12 +2,13 @@
 //!
 //! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests.rs`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Millis;
 
 /// How long each phase of a request may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeoutSpec {
     /// From the first byte of a request until its head is complete.
     pub head: Millis,
@@ -51,7 +52,7 @@ impl Default for TimeoutSpec {
 }
 
 /// How large things may be. Sizes are in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitSpec {
     /// The request line and all header fields together.
     pub head: u32,

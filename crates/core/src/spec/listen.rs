@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::service::ServiceSpec;
@@ -71,7 +72,7 @@ impl ListenSpec {
 }
 
 /// What is spoken at a listening address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Speaks {
     /// HTTP in clear text.
@@ -86,7 +87,7 @@ pub enum Speaks {
 words!(Speaks: Http = "http", Https = "https", Redirect = "redirect");
 
 /// How a trusted peer tells whom it passes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Told {
     /// By the fields `X-Forwarded-*` and `Forwarded` of each request.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::template::Template;
@@ -22,7 +23,7 @@ const LONGEST_BODY: usize = 16 * 1024;
 pub const ANY_VALUE: &str = "*";
 
 /// One rule. A request obeys the first one that fits it, and no other.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuleSpec {
     /// What it is called where it is told of.
@@ -52,7 +53,7 @@ pub struct RuleSpec {
 }
 
 /// Header fields that are set or removed, by their names in lower case. What is set replaces what was there.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FieldChanges {
     /// Names and values.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Price, ServiceName};
@@ -97,7 +98,7 @@ impl ServiceSpec {
 }
 
 /// What an instance speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// HTTP/1.1.
@@ -168,7 +169,7 @@ impl Default for PortRange {
 }
 
 /// An HTTP health check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HttpProbe {
     /// The path that is asked for with `GET`; an answer of 200 to 299 is healthy.
     pub path: String,
@@ -222,7 +223,7 @@ impl Default for StopSpec {
 }
 
 /// Drain deadlines by class of what is in flight, counted from the moment of unrouting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DrainSpec {
     /// Ordinary requests: those that are neither of the classes below.
     pub requests: Millis,
@@ -254,7 +255,7 @@ impl DrainSpec {
 }
 
 /// A signal that a web server may understand as "stop".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Signal {
     /// SIGTERM

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The answers of one version, growing during one run of the proxy.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Answers {
     /// All requests that instances of it were given and that ended, but those whose client went away.
     pub all: u64,
@@ -42,7 +43,7 @@ impl Answers {
 
 /// How often something took how long, in buckets of which each ends an eighth of a power of two after the one before; what
 /// is not there is none. Written as pairs: numbers as keys are not read back where an event is flattened.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Vec<(u16, u64)>", into = "Vec<(u16, u64)>")]
 pub struct Latencies(BTreeMap<u16, u64>);
 

@@ -5,6 +5,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Network};
@@ -21,7 +22,7 @@ const LONGEST_MESSAGE: usize = 1024;
 const MOST_ALLOWED: usize = 64;
 
 /// What becomes of new requests.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "gate")]
 pub enum Gate {
     /// They go on.
@@ -37,7 +38,7 @@ pub enum Gate {
 }
 
 /// What clients are told while nobody is served.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Maintenance {
     /// What is told, as plain text; up to 1024 bytes.

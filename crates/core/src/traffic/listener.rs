@@ -5,13 +5,14 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Network;
 use crate::spec::{Speaks, TlsVersion, Told};
 
 /// What the proxy does with the connections of one address. At one that is not named, HTTP is spoken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listener {
     /// Where they arrive.
     pub address: SocketAddr,

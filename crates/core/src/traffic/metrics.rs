@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::report::{Counts, Health, InFlight};
@@ -19,7 +20,7 @@ pub const BOUNDARIES: [u64; 14] = [
 ];
 
 /// A method, as far as methods are told apart: what clients may invent is one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "they say what they are")]
 pub enum Method {
@@ -77,7 +78,7 @@ impl Method {
 }
 
 /// The class of an answer's status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum StatusClass {
     /// There was no answer: the client had gone.
     #[serde(rename = "none")]
@@ -136,7 +137,7 @@ impl StatusClass {
 }
 
 /// How often something took how long.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Histogram {
     /// How often, by the bucket of [`BOUNDARIES`] in which it falls; the last one has no upper end.
     pub buckets: Vec<u64>,
@@ -189,7 +190,7 @@ impl Histogram {
 }
 
 /// What is measured of the requests that ended.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Requests {
     /// How many, by method and class of the answer; what is not there is none.
     pub ended: BTreeMap<Method, BTreeMap<StatusClass, u64>>,
@@ -215,7 +216,7 @@ impl Requests {
 }
 
 /// What one run of the proxy has measured so far.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
     /// Tells one run of the proxy from the next; sums begin at zero with each run.
     pub run: u64,
@@ -234,7 +235,7 @@ pub struct Metrics {
 }
 
 /// The connections of clients, and their handshakes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionMetrics {
     /// Those that are open.
     pub open: u64,
@@ -252,7 +253,7 @@ pub struct ConnectionMetrics {
 }
 
 /// What became of lines of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LogMetrics {
     /// They were written.
     pub written: u64,
@@ -261,7 +262,7 @@ pub struct LogMetrics {
 }
 
 /// One service.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceMetrics {
     /// The counts that the deployer goes by.
     pub counts: Counts,
@@ -276,7 +277,7 @@ pub struct ServiceMetrics {
 }
 
 /// One instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceMetrics {
     /// What it runs.
     pub version: VersionLabel,
@@ -289,7 +290,7 @@ pub struct InstanceMetrics {
 }
 
 /// How an instance that has not left stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceNow {
     /// What it is in the table for. None: it is out of it, but not idle yet.
     pub role: Option<Role>,
@@ -306,7 +307,7 @@ pub struct InstanceNow {
 }
 
 /// The time that is left for what is in flight, by drain class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DrainLeft {
     /// Ordinary requests.
     pub requests: Millis,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answers::Answers;
@@ -48,7 +49,7 @@ impl TrafficReport {
 }
 
 /// What is known of the clients that are held to a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SessionReport {
     /// About how many there were of late: within one to two times the time after which a session is over.
     pub clients: u64,
@@ -70,7 +71,7 @@ pub struct InstanceReport {
 }
 
 /// Whether an instance answers its checks.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", tag = "state")]
 pub enum Health {
     /// Not enough answers yet. `last` says what the last check met, if there was one.
@@ -98,7 +99,7 @@ impl Health {
 }
 
 /// What is in flight, by drain class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct InFlight {
     /// Ordinary requests.
     pub requests: u64,
@@ -129,7 +130,7 @@ impl InFlight {
 }
 
 /// Counts of one service, growing during one run of the proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Requests that were well formed and matched the service.
     pub requests: u64,

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Share, VersionKey, VersionLabel};
@@ -18,7 +19,7 @@ use crate::spec::ANY_VALUE;
 pub const PLACES: u32 = 1 << 16;
 
 /// How clients are divided between the versions of a service. With no versions here, nothing is to be divided.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Sessions {
     /// The name of the cookie, and of the parameter of links.
     pub cookie: String,
@@ -34,7 +35,7 @@ pub struct Sessions {
 }
 
 /// Requests that get a version because of what they say: any of these.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Chosen {
     /// Header fields, by their names in lower case, with the whole value or `*` for any.
     pub headers: BTreeMap<String, String>,
@@ -60,7 +61,7 @@ impl Chosen {
 }
 
 /// A version that clients can be served by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LiveVersion {
     /// The version.
     pub version: VersionLabel,

@@ -6,6 +6,7 @@
 
 use std::net::SocketAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Generation, InstanceId, ServiceName, VersionLabel};
@@ -14,7 +15,7 @@ use crate::spec::{BalanceSpec, DrainSpec, HttpProbe, LimitSpec, Protocol, RuleSp
 use crate::traffic::{Gate, Listener, Sessions};
 
 /// Everything by which the proxy routes, under one generation.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Table {
     /// Grows with each table; the proxy refuses one that is not newer than its own.
     pub generation: Generation,
@@ -26,7 +27,7 @@ pub struct Table {
 }
 
 /// One service: who is served, by which instances, under which rules.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Route {
     /// The service.
     pub service: ServiceName,
@@ -92,7 +93,7 @@ impl Route {
 }
 
 /// What is counted of a service's requests, beside their number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RouteContract {
     /// The header field whose first word names the caller.
     pub caller: String,
@@ -101,7 +102,7 @@ pub struct RouteContract {
 }
 
 /// One instance as the proxy sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Member {
     /// The instance.
     pub instance: InstanceId,
@@ -114,8 +115,9 @@ pub struct Member {
 }
 
 /// What an instance is in the table for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "InstanceRole")]
 pub enum Role {
     /// Checked, and given only requests that ask for its version: a new instance before its first request, or an old one
     /// that is kept warm. What it is still doing may finish, without a deadline.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, VersionLabel};
@@ -10,7 +11,7 @@ use crate::traffic::Table;
 
 /// One thing to do. Doing it twice has the effect of doing it once: the instance id, the version or the generation in
 /// it is its idempotency key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Action {
     /// Begin to make a version ready to run. That it is ready is observed later.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Revision, Timestamp, VersionLabel};
@@ -81,7 +82,7 @@ pub struct CanaryProgress {
 }
 
 /// A schema that was expanded for a deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Expanded {
     /// The revision that is served from then on, beside the one before.
     pub to: Revision,
@@ -118,7 +119,7 @@ impl Deployment {
 }
 
 /// Whether a deployment goes to a new version or to an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// To a version that was handed over.
@@ -141,7 +142,7 @@ pub enum Direction {
 }
 
 /// Where a deployment stands. Phases follow one another in this order; going back starts at `Shifting` again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// The deliverable is made ready to run.

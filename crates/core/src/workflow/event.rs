@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{DeploymentId, Digest, InstanceId, Revision, Timestamp, VersionKey, VersionLabel};
@@ -14,7 +15,7 @@ use crate::traffic::{Answers, Counts, Gate, Health};
 use crate::workflow::{Action, Figures, Finding, Kind, Phase, Reason, Receipt, Stray};
 
 /// An event with its time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Recorded {
     /// When it was recorded.
     pub at: Timestamp,
@@ -25,7 +26,7 @@ pub struct Recorded {
 
 /// Something that happened to a service and must not be forgotten. New kinds may be added; the fields of those that
 /// are here keep their meaning, since old journals are read by new programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
     /// Somebody asked for another number of instances.
@@ -217,7 +218,7 @@ pub enum Event {
 }
 
 /// A deployment that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Request {
     /// Its number.
     pub deployment: DeploymentId,
@@ -235,7 +236,7 @@ pub struct Request {
 }
 
 /// Why a canary went on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Passed {
     /// The new version was found good.
@@ -247,7 +248,7 @@ pub enum Passed {
 }
 
 /// What came of an action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "done")]
 pub enum Outcome {
     /// A version is being prepared.
@@ -285,7 +286,7 @@ pub enum Outcome {
 }
 
 /// What was found about an instance that does not do what it should.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Diagnosis {
     /// The deployment that turned back for it.
     pub deployment: DeploymentId,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, Millis};
@@ -11,7 +12,7 @@ use crate::traffic::Health;
 use crate::workflow::{Finding, Stray};
 
 /// Why a deployment goes back. Each kind carries the value, the limit and the sample on which it was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "reason")]
 pub enum Reason {
     /// Somebody asked for it.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Grouped, Millis, Share, Timestamp, VersionLabel};
@@ -9,7 +10,7 @@ use crate::traffic::Counts;
 use crate::workflow::{Deployment, Expanded, Stray};
 
 /// How a deployment ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
 pub enum Verdict {
     /// The new version serves.
@@ -28,7 +29,7 @@ pub enum Verdict {
 }
 
 /// What a deployment costs in time and instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Figures {
     /// From the request to the end.
     pub took: Millis,
@@ -50,7 +51,7 @@ pub struct Figures {
 }
 
 /// How a deployment went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Receipt {
     /// How it ended.
     #[serde(flatten)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, Revision, VersionLabel};
@@ -12,7 +13,7 @@ use crate::spec::Access;
 const SHOWN: usize = 3;
 
 /// An instance of whose sessions none is of its revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stray {
     /// The instance.
     pub instance: InstanceId,

@@ -8,9 +8,9 @@ use crate::message::Role;
 
 /// A call, and who may make it. `{…}` stands for a number, such as `d7` or `i3`.
 pub(super) struct Row {
-    method: &'static str,
-    path: &'static str,
-    role: Role,
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) role: Role,
 }
 
 const fn row(role: Role, method: &'static str, path: &'static str) -> Row {

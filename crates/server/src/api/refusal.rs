@@ -1,5 +1,6 @@
 //! Whatever is not done is answered by a problem document that says why, and what to do.
 
+use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use tandem_core::deploy::Refusal;
@@ -21,6 +22,7 @@ impl Problem {
             }
             ProblemCode::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too much at once, or too often"),
             ProblemCode::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the request is too large"),
+            ProblemCode::KeyUsed => (StatusCode::UNPROCESSABLE_ENTITY, "the key belongs to another request"),
             ProblemCode::Busy => (StatusCode::CONFLICT, "a deployment is under way"),
             ProblemCode::Conflict => (StatusCode::CONFLICT, "it does not fit how things stand"),
             ProblemCode::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "not now"),
@@ -37,6 +39,13 @@ impl Problem {
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Problem {
         Problem::new(ProblemCode::BadRequest, detail)
+    }
+
+    /// A body that did not come, or is too large.
+    pub(super) fn unreadable(error: &BytesRejection) -> Problem {
+        let is_large = error.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        let code = if is_large { ProblemCode::TooLarge } else { ProblemCode::BadRequest };
+        Problem::new(code, error.body_text())
     }
 }
 

@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
@@ -20,11 +21,10 @@ use tandem_core::traffic::Gate;
 use tandem_core::traffic::metrics::Metrics;
 use tandem_core::workflow::Event;
 
-use super::repeat::Repeats;
 use super::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, Hold, PlanRequest, Problem, ProblemCode,
     PromoteRequest, RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log,
-    metrics, stream,
+    metrics, repeat, stream,
 };
 use crate::exposition::Format;
 use crate::office::Office;
@@ -37,22 +37,21 @@ const IN_FORCE: Duration = Duration::from_secs(10);
 type Shared = State<Arc<Office>>;
 
 pub(super) fn router(office: Arc<Office>) -> Router {
-    let repeats = Arc::new(Repeats::default());
-    let deploy = move |state, headers, body| deploy(state, headers, body, repeats.clone());
+    let once = from_fn_with_state(Arc::<repeat::Repeats>::default(), repeat::once);
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/why", get(why))
         .route("/v1/config", get(config))
         .route("/v1/link", get(link))
         .route("/v1/events", get(events))
-        .route("/v1/deployments", get(history).post(deploy))
+        .route("/v1/deployments", get(history).post(deploy).layer(once.clone()))
         .route("/v1/deployments/{id}", get(deployment))
         .route("/v1/deployments/{id}/events", get(deployment_events))
         .route("/v1/deployments/{id}/pause", post(pause))
         .route("/v1/deployments/{id}/resume", post(resume))
         .route("/v1/deployments/{id}/abort", post(abort))
-        .route("/v1/deployments/{id}/promote", post(promote))
-        .route("/v1/rollback", post(rollback))
+        .route("/v1/deployments/{id}/promote", post(promote).layer(once.clone()))
+        .route("/v1/rollback", post(rollback).layer(once))
         .route("/v1/scale", post(scale))
         .route("/v1/gate", post(gate))
         .route("/v1/hold", post(hold))
@@ -132,19 +131,8 @@ async fn deployment_events(
     Ok(stream::events(office, Some(id), last_event(&headers)?))
 }
 
-async fn deploy(
-    State(office): Shared,
-    headers: HeaderMap,
-    Body(body): Body,
-    repeats: Arc<Repeats>,
-) -> Result<(StatusCode, Json<Accepted>), Problem> {
+async fn deploy(State(office): Shared, Body(body): Body) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let request: DeployRequest = parse(&body)?;
-    let key = headers.get("idempotency-key").map(|key| key.as_bytes().to_vec());
-    // Held until the answer is known, so that the same request sent twice at once is done once.
-    let mut repeats = repeats.lock().await;
-    if let Some(id) = key.as_ref().map(|key| repeats.answer(key, &body)).transpose()?.flatten() {
-        return Ok((StatusCode::ACCEPTED, Json(Accepted { id })));
-    }
     check_source(&request.source)?;
     let strategy = choose(&office, &request.how)?;
     let command = Command::Deploy {
@@ -154,9 +142,6 @@ async fn deploy(
         break_contract: request.break_contract,
     };
     let id = begun(&office, command).await?;
-    if let Some(key) = key {
-        repeats.keep(key, body.to_vec(), id);
-    }
     Ok((StatusCode::ACCEPTED, Json(Accepted { id })))
 }
 
@@ -342,7 +327,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 
     async fn from_request(request: Request, state: &S) -> Result<Body, Problem> {
         let read = Bytes::from_request(request, state).await;
-        read.map(Body).map_err(|error| Problem::bad_request(error.body_text()))
+        read.map(Body).map_err(|error| Problem::unreadable(&error))
     }
 }
 

@@ -1,10 +1,11 @@
 //! What goes over the network beside what goes over the sockets of services: who asks, and what was done.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tandem_core::base::{Millis, ServiceName, Timestamp};
 
 /// What somebody may do; each may also do what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Looks on.
@@ -27,7 +28,7 @@ impl Role {
 }
 
 /// `GET /v1/me`, and the answer to a login: who asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Me {
     /// The name of the token; `uid:1000` for one who came by a ticket.
     pub name: String,
@@ -40,14 +41,14 @@ pub struct Me {
 }
 
 /// `GET /v1/services`: a list of these.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceEntry {
     /// Its name; what is asked about it goes to `/v1/services/NAME/…`.
     pub name: ServiceName,
 }
 
 /// `POST /v1/login`: one of both.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoginRequest {
     /// A token.
@@ -59,7 +60,7 @@ pub struct LoginRequest {
 }
 
 /// `POST /v1/tickets` at the socket for tickets: a way in for a browser.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ticket {
     /// The address of the dashboard, with the ticket where no server sees it.
     pub url: String,
@@ -68,7 +69,7 @@ pub struct Ticket {
 }
 
 /// `GET /v1/audit`: a list of these, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEntry {
     /// When, by the clock on the wall.
     pub at: Timestamp,
@@ -89,7 +90,7 @@ pub struct AuditEntry {
 }
 
 /// `POST /v1/hold`, and its answer: new requests wait for a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
     /// The longest that they wait. None: they go on now.

@@ -88,7 +88,8 @@ impl Daemon {
         let mut stream = UnixStream::connect(self.socket()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let length = body.len();
-        write!(stream, "{what} HTTP/1.0\r\nHost: x\r\n{more}Content-Length: {length}\r\n\r\n{body}").unwrap();
+        // One who refuses need not read to the end.
+        let _ = write!(stream, "{what} HTTP/1.0\r\nHost: x\r\n{more}Content-Length: {length}\r\n\r\n{body}");
         let mut answer = BufReader::new(stream);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -190,6 +191,8 @@ fn what_makes_no_sense_is_refused_as_a_problem() {
     }
     let (status, _, problem) = daemon.ask("POST /v1/scale", "", &json!("x".repeat(100_000)));
     assert_eq!((status, &problem["code"]), (400, &json!("bad-request")), "{problem}");
+    let (status, _, problem) = daemon.ask("POST /v1/scale", "", &json!("x".repeat(600_000)));
+    assert_eq!((status, &problem["code"]), (413, &json!("too-large")), "{problem}");
     assert_eq!(daemon.get("/v1/deployments"), json!([]));
 }
 
@@ -215,12 +218,43 @@ fn the_socket_is_its_owners_alone_and_the_status_tells_how_things_stand() {
 fn a_request_sent_again_with_its_key_is_done_once() {
     let daemon = Daemon::start();
     let key = "Idempotency-Key: one\r\n";
+    // What was refused was not done: the key is free again.
+    let refused = daemon.ask("POST /v1/deployments", key, &json!({"source": "v1", "version": "v1"}));
+    assert_eq!(refused.0, 400, "{}", refused.2);
     let (status, first) = daemon.deploy("v1", key);
     assert_eq!(status, 202, "{first}");
     assert_eq!(daemon.deploy("v1", key), (202, first));
-    let (status, problem) = daemon.deploy("v2", key);
-    assert_eq!((status, &problem["code"]), (400, &json!("bad-request")));
+    for (what, body) in [
+        ("POST /v1/deployments", json!({"source": daemon.folder.path().join("v1"), "version": "v2"})),
+        ("POST /v1/rollback", json!({})),
+        ("POST /v1/deployments/d1/promote", json!({})),
+    ] {
+        let (status, _, problem) = daemon.ask(what, key, &body);
+        assert_eq!((status, &problem["code"]), (422, &json!("key-used")), "{what} {body}: {problem}");
+    }
+    for bad in [
+        "Idempotency-Key: \r\n".to_owned(),
+        format!("Idempotency-Key: {}\r\n", "x".repeat(256)),
+        key.repeat(2),
+    ] {
+        let (status, problem) = daemon.deploy("v1", &bad);
+        assert_eq!((status, &problem["code"]), (400, &json!("bad-request")), "{bad}");
+    }
     assert_eq!(daemon.get("/v1/deployments").as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn whoever_hangs_up_and_asks_again_with_the_key_learns_what_came_of_it() {
+    let daemon = Daemon::start();
+    let body = json!({"source": daemon.folder.path().join("v1"), "version": "v1"}).to_string();
+    let mut hasty = UnixStream::connect(daemon.socket()).unwrap();
+    let length = body.len();
+    let head = "POST /v1/deployments HTTP/1.1\r\nHost: x\r\nIdempotency-Key: one\r\n";
+    write!(hasty, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
+    // It arrived once it is in the history; its answer is not read.
+    wait_until("the deployment", || (daemon.get("/v1/deployments") != json!([])).then_some(()));
+    drop(hasty);
+    assert_eq!(daemon.deploy("v1", "Idempotency-Key: one\r\n"), (202, json!({"id": 1})));
 }
 
 #[test]

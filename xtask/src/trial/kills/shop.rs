@@ -39,18 +39,22 @@ impl Ground {
         shop.configure(&setup)?;
         let mut daemon = Daemon::new(&stage.tandem(), folder);
         daemon.up().await?;
-        deploy(&daemon, &shop, "v1", "v1", "rolling").await?;
+        deploy(&daemon, &shop, "v1", "v1", "rolling", &[]).await?;
         over(&daemon).await?;
         let load = Load::start(plan(address, rate)).map_err(|why| why.to_string())?;
         let mut usual = [Duration::ZERO; 2];
         for ((release, strategy), usual) in ["v2", "v3"].into_iter().zip(STRATEGIES).zip(&mut usual) {
             let begun = Instant::now();
-            deploy(&daemon, &shop, release, release, strategy).await?;
+            deploy(&daemon, &shop, release, release, strategy, &[]).await?;
             over(&daemon).await?;
             *usual = begun.elapsed();
         }
         println!("   undisturbed: rolling {:.1?}, flip {:.1?}", usual[0], usual[1]);
         Ok(Ground { daemon, load, shop, usual })
+    }
+
+    pub(super) fn shop(&self) -> &Shop {
+        &self.shop
     }
 
     /// Deploys a version, kills a process of that kind at a moment of it, and waits until all is in its place.
@@ -64,7 +68,7 @@ impl Ground {
         let (strategy, usual) = (STRATEGIES[turn], self.usual[turn]);
         let release = ["v1", "v2", "v3"][number as usize % 3];
         let label = format!("{}-{number}", kind.name());
-        let deliverable = deploy(&self.daemon, &self.shop, release, &label, strategy).await?;
+        let deliverable = deploy(&self.daemon, &self.shop, release, &label, strategy, &[]).await?;
         let begun = Instant::now();
         // The moment itself is what is wanted here, no condition.
         tokio::time::sleep(usual.mul_f64(random.share())).await;
@@ -122,16 +126,18 @@ impl Ground {
 }
 
 /// Deploys without waiting for the end; hands the deliverable's folder back.
-async fn deploy(
+pub(super) async fn deploy(
     daemon: &Daemon,
     shop: &Shop,
     release: &str,
     label: &str,
     by: &str,
+    more: &[&str],
 ) -> Result<PathBuf, String> {
     let deliverable = shop.deliverable(release, label, None)?;
     let path = deliverable.to_string_lossy();
-    let said = daemon.tandem(&["deploy", &path, "--version", label, "--strategy", by, "--detach"]).await;
+    let words = ["deploy", &path, "--version", label, "--strategy", by, "--detach"];
+    let said = daemon.tandem(&[&words, more].concat()).await;
     match said.code {
         Some(0) => Ok(deliverable),
         _ => Err(daemon.with_log(&format!("deploying {label} was refused: {}", said.err))),

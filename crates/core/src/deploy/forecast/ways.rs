@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Step;
 use crate::base::Amount;
 use crate::spec::{DeploySpec, RollingSpec, Strategy, StrategyKind};
 use crate::workflow::Figures;
 
 /// One way to deploy, with what it costs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Way {
     /// Its name, for people: `rolling, 2 at a time`.
     pub name: String,
@@ -17,6 +19,8 @@ pub struct Way {
     pub strategy: Strategy,
     /// What it costs.
     pub figures: Figures,
+    /// What would be done, in order.
+    pub steps: Vec<Step>,
     /// No other way is at least as good in everything, and better in something.
     pub unbeaten: bool,
 }
@@ -66,13 +70,11 @@ pub(super) fn candidates(spec: &DeploySpec, wanted: u32) -> Vec<(String, Strateg
 }
 
 /// Marks those that nothing else beats.
-pub(super) fn weigh(ways: Vec<(String, Strategy, Figures)>) -> Vec<Way> {
-    let all: Vec<Figures> = ways.iter().map(|(_, _, figures)| *figures).collect();
-    let weighed = |(name, strategy, figures): (String, Strategy, Figures)| {
-        let unbeaten = !all.iter().any(|other| other.beats(&figures));
-        Way { name, strategy, figures, unbeaten }
-    };
-    ways.into_iter().map(weighed).collect()
+pub(super) fn weigh(ways: &mut [Way]) {
+    let all: Vec<Figures> = ways.iter().map(|way| way.figures).collect();
+    for way in ways {
+        way.unbeaten = !all.iter().any(|other| other.beats(&way.figures));
+    }
 }
 
 #[cfg(test)]
@@ -94,8 +96,16 @@ mod tests {
             extra: Millis::ZERO,
         };
         let unbeaten = |all: &[Figures]| {
-            let way = |figures: &Figures| (String::new(), Strategy::Flip(FlipSpec::default()), *figures);
-            weigh(all.iter().map(way).collect()).iter().map(|way| way.unbeaten).collect::<Vec<_>>()
+            let way = |figures: &Figures| Way {
+                name: String::new(),
+                strategy: Strategy::Flip(FlipSpec::default()),
+                figures: *figures,
+                steps: Vec::new(),
+                unbeaten: false,
+            };
+            let mut ways: Vec<Way> = all.iter().map(way).collect();
+            weigh(&mut ways);
+            ways.iter().map(|way| way.unbeaten).collect::<Vec<_>>()
         };
         let (quick, small, slow) = (figures(10, 8, 0), figures(40, 5, 20), figures(41, 8, 0));
         assert_eq!(unbeaten(&[quick, small, slow]), [true, true, false]);

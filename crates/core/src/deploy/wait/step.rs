@@ -1,5 +1,6 @@
 //! What a canary waits for at a step.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::round_up;
@@ -7,7 +8,7 @@ use crate::base::{Millis, Timestamp};
 use crate::workflow::Finding;
 
 /// What ends a step of a canary.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "end")]
 pub enum StepEnd {
     /// Its clients are not at the new version yet: then it begins.
