@@ -238,6 +238,7 @@ pub struct StrategyChoice {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeployRequest {
     /// The deliverable: the absolute path of a folder or archive.
+    #[schemars(extend("pattern" = "^/"))]
     pub source: String,
     /// The label of the version.
     pub version: VersionLabel,
@@ -295,6 +296,7 @@ pub struct PlanRequest {
     pub version: Option<VersionLabel>,
     /// The deliverable, whose contract is to be compared: the absolute path of a folder or archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = "^/"))]
     pub source: Option<String>,
     /// How.
     #[serde(default)]

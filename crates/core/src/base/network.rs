@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// A network of IPv4 or IPv6 addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[0-9a-fA-F.:]+(/[0-9]{1,3})?$"))]
 pub struct Network {
     /// Its first address.
     address: IpAddr,

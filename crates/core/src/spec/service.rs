@@ -255,7 +255,7 @@ impl DrainSpec {
 }
 
 /// A signal that a web server may understand as "stop".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Signal {
     /// SIGTERM

@@ -55,7 +55,7 @@ pub struct State {
 }
 
 /// What somebody wants done with new requests.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Gated {
     /// What.
     pub kind: Gate,
@@ -64,7 +64,7 @@ pub struct Gated {
 }
 
 /// What is remembered of the database's schema.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Schema {
     /// Where it stands.
     pub standing: Standing,

@@ -27,22 +27,29 @@ pub(super) struct Refusal {
     problem: Problem,
     /// When it may be sent again.
     again: Option<Duration>,
+    /// By which methods the path may be asked for.
+    allow: Option<String>,
 }
 
 impl Refusal {
     pub(super) fn new(code: ProblemCode, detail: impl Into<String>) -> Refusal {
-        Refusal { problem: Problem::new(code, detail), again: None }
+        Problem::new(code, detail).into()
     }
 
     #[must_use]
     pub(super) fn again(self, after: Duration) -> Refusal {
         Refusal { again: Some(after), ..self }
     }
+
+    #[must_use]
+    pub(super) fn allow(self, methods: String) -> Refusal {
+        Refusal { allow: Some(methods), ..self }
+    }
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Refusal {
-        Refusal { problem, again: None }
+        Refusal { problem, again: None, allow: None }
     }
 }
 
@@ -52,6 +59,9 @@ impl IntoResponse for Refusal {
         let mut answer = self.problem.into_response();
         if status == StatusCode::UNAUTHORIZED.as_u16() {
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(methods) = self.allow.and_then(|methods| HeaderValue::try_from(methods).ok()) {
+            answer.headers_mut().insert(header::ALLOW, methods);
         }
         if let Some(after) = self.again {
             // At least so long, in whole seconds.

@@ -1,7 +1,7 @@
 //! The document of the API, `docs/api/openapi.json`: made here of the calls, their roles and the messages, and compared with
 //! the file, so that neither changes without the other.
 //!
-//! Only tests know it. Whether answers are as it says is tried from outside (`web/README.md` says how).
+//! Only tests know it. Whether answers are as it says is tried from outside: see the checklist of a verb in CONTRIBUTING.
 
 mod call;
 

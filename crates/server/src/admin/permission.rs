@@ -55,12 +55,12 @@ pub(super) const OF_A_SERVICE: &[Row] = &[
 ];
 
 /// Why a call is in no row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unfit {
     /// There is no such path.
     Path,
-    /// The path is there, the method is not.
-    Method,
+    /// The path is there, the method is not; these are.
+    Method(String),
 }
 
 /// The role that a call needs.
@@ -69,8 +69,11 @@ pub(super) fn needed(table: &[Row], method: &Method, path: &str) -> Result<Role,
     let fits = || table.iter().filter(|row| matches(row.path, path));
     match fits().find(|row| row.method == method) {
         Some(row) => Ok(row.role),
-        None if fits().next().is_some() => Err(Unfit::Method),
-        None => Err(Unfit::Path),
+        None if fits().next().is_none() => Err(Unfit::Path),
+        None => {
+            let methods = fits().map(|row| if row.method == "GET" { "GET,HEAD" } else { row.method });
+            Err(Unfit::Method(methods.collect::<Vec<_>>().join(",")))
+        }
     }
 }
 
@@ -145,7 +148,9 @@ mod tests {
         assert_eq!(needed(Method::GET, "/v1/deployments/d7"), Ok(Role::Viewer));
         assert_eq!(needed(Method::HEAD, "/v1/status"), Ok(Role::Viewer));
         assert_eq!(needed(Method::POST, "/v1/scale"), Ok(Role::Admin));
-        assert_eq!(needed(Method::DELETE, "/v1/status"), Err(Unfit::Method));
+        assert_eq!(needed(Method::DELETE, "/v1/status"), Err(Unfit::Method("GET,HEAD".to_owned())));
+        let both = Err(Unfit::Method("GET,HEAD,POST".to_owned()));
+        assert_eq!(needed(Method::PUT, "/v1/deployments"), both);
         for path in [
             "/v1/status/",
             "/v1//status",

@@ -173,7 +173,7 @@ impl Reception {
     /// A file of the dashboard; there is nothing secret in them.
     fn file(&self, head: &Parts) -> Result<Response<Body>, Refusal> {
         if permission::is_unsafe(&head.method) {
-            return Err(unfit(Unfit::Method));
+            return Err(unfit(Unfit::Method("GET,HEAD".to_owned())));
         }
         self.dashboard.at(head.uri.path(), &head.headers).ok_or_else(|| unfit(Unfit::Path))
     }
@@ -318,8 +318,9 @@ fn from_here(own: &str, head: &Parts, proof: Proof) -> Result<(), Refusal> {
 fn unfit(why: Unfit) -> Refusal {
     match why {
         Unfit::Path => Refusal::new(ProblemCode::NotFound, "the admin API has no such path"),
-        Unfit::Method => {
-            Refusal::new(ProblemCode::MethodNotAllowed, "this path is there, but not for this method")
+        Unfit::Method(those) => {
+            let detail = format!("this path is there, but not for this method: it takes {those}");
+            Refusal::new(ProblemCode::MethodNotAllowed, detail).allow(those)
         }
     }
 }

@@ -334,6 +334,10 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 /// An empty body stands for a request without any wishes.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
+    // Serde would take an array for the fields in their order.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::bad_request("the body can't be understood: it is no JSON object"));
+    }
     serde_json::from_slice(body)
         .map_err(|error| Problem::bad_request(format!("the body can't be understood: {error}")))
 }

@@ -60,7 +60,7 @@ pub struct LoginRequest {
 }
 
 /// `POST /v1/tickets` at the socket for tickets: a way in for a browser.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
     /// The address of the dashboard, with the ticket where no server sees it.
     pub url: String,

@@ -180,6 +180,7 @@ fn what_makes_no_sense_is_refused_as_a_problem() {
         ("POST /v1/rollback", Value::Null, 409, "conflict"),
         ("POST /v1/rollback", json!({"to": "v0"}), 404, "not-found"),
         ("POST /v1/plan", json!({"strategy": "flip"}), 400, "bad-request"),
+        ("POST /v1/plan", json!([null, null]), 400, "bad-request"),
     ];
     for (what, body, status, code) in cases {
         let (answered, kind, problem) = daemon.ask(what, "", &body);

@@ -174,7 +174,7 @@ pub(super) fn parameters() -> Value {
             "description": "A text of the caller's own, another one for each request. What was done under a key is not \
                             done again: the same request gets the same answer, another one 422. A service remembers \
                             the last 100 keys, until its controller is started anew.",
-            "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
         },
     })
 }

@@ -36,7 +36,7 @@ impl Reception {
         who: &mut Who,
     ) -> Result<Response<Body>, Refusal> {
         if head.method != Method::POST {
-            return Err(unfit(Unfit::Method));
+            return Err(unfit(Unfit::Method("POST".to_owned())));
         }
         // No form of another page can send JSON.
         if door::only(&head.headers, &header::CONTENT_TYPE).is_none_or(|kind| !is_json(kind)) {

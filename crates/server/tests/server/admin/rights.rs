@@ -105,6 +105,15 @@ fn what_is_answered_here_has_roles_too() {
         let (answered, problem) = entrance.ask(what, &admin, "");
         assert_eq!((answered, &problem["status"]), (status, &json!(status)), "{what}: {problem}");
     }
+    for (what, methods) in [
+        ("PUT /", "GET,HEAD"),
+        ("GET /v1/login", "POST"),
+        ("DELETE /v1/me", "GET,HEAD"),
+        ("PUT /v1/services/shop/deployments", "GET,HEAD,POST"),
+    ] {
+        let answer = entrance.open_call(what, &admin, "");
+        assert_eq!((answer.status, answer.field("allow")), (405, methods), "{what}");
+    }
 }
 
 #[test]
