@@ -1,15 +1,15 @@
 //! `tandem deploy`: hands a deliverable over and follows its deployment.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tandem_core::base::VersionLabel;
+use tandem_core::base::{VersionLabel, label_of};
 use tandem_server::api::{Accepted, DeployRequest, StrategyChoice};
 
 use crate::args::{Deploy, Global, How};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::follow::follow;
-use crate::label;
 use crate::place;
 use crate::terminal::Terminal;
 use crate::verb::Ending;
@@ -42,7 +42,7 @@ pub(super) fn began(id: tandem_core::base::DeploymentId, what: &str, terminal: &
 }
 
 /// The deliverable by its absolute path: the daemon may have another working folder.
-pub(super) fn source(path: &std::path::Path) -> Result<String, Failure> {
+pub(super) fn source(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let absolute = path.canonicalize().map_err(|error| {
         Failure::usage(format!("{shown} can't be read: {error}"))
@@ -55,7 +55,8 @@ pub(super) fn source(path: &std::path::Path) -> Result<String, Failure> {
 }
 
 fn version(deploy: &Deploy) -> Result<VersionLabel, Failure> {
-    let made = || label::of(&deploy.path).or_else(|| label::of(&deploy.path.canonicalize().ok()?));
+    let named = |path: &Path| label_of(path.file_name()?.to_str()?);
+    let made = || named(&deploy.path).or_else(|| named(&deploy.path.canonicalize().ok()?));
     deploy.version.clone().or_else(made).ok_or_else(|| {
         Failure::usage(format!("no label can be made of the name {}", deploy.path.display()))
             .help("give one: --version v42")

@@ -1,6 +1,6 @@
 //! `tandem plan`: what a deployment would do, and what each strategy would cost.
 
-use tandem_core::base::VersionLabel;
+use tandem_core::base::{VersionLabel, label_of};
 use tandem_core::deploy::Forecast;
 use tandem_core::spec::StrategyKind;
 use tandem_server::api::{PlanRequest, StrategyChoice};
@@ -10,7 +10,6 @@ use crate::client::Client;
 use crate::columns::{Columns, number, text};
 use crate::contract;
 use crate::failure::{Exit, Failure};
-use crate::label;
 use crate::terminal::Terminal;
 use crate::verb::Ending;
 
@@ -89,5 +88,6 @@ fn version(plan: &Plan) -> Result<Option<VersionLabel>, Failure> {
         return Err(Failure::usage(format!("{} is not there", path.display()))
             .help("name a folder or a .tar.gz, or none for a plan for some new version"));
     }
-    Ok(plan.version.clone().or_else(|| label::of(path)))
+    let named = || label_of(path.file_name()?.to_str()?);
+    Ok(plan.version.clone().or_else(named))
 }
