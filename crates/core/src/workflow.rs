@@ -9,6 +9,7 @@ mod deployment;
 mod event;
 mod finding;
 mod fold;
+mod queue;
 mod reason;
 mod receipt;
 mod state;
@@ -19,6 +20,7 @@ pub use deployment::{CanaryProgress, Deployment, Direction, Expanded, Kind, Phas
 pub use event::{Diagnosis, Event, Outcome, Passed, Recorded, Request};
 pub use finding::{Compared, Finding, Judged};
 pub use fold::Illegal;
+pub use queue::{Declined, Deliverable, Entry, Mark, Origin, Queue, QueueStanding, SourcePause};
 pub use reason::Reason;
 pub(crate) use reason::last_answer;
 pub use receipt::{Receipt, Verdict};

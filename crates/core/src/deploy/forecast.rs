@@ -15,7 +15,7 @@ use crate::deploy::{
 use crate::fleet::{Exit, ObservedInstance, RunStatus};
 use crate::spec::ServiceSpec;
 use crate::traffic::{Answers, Health, InstanceReport, Latencies, Role, TrafficReport};
-use crate::workflow::{Action, Event, Outcome, Stage, State};
+use crate::workflow::{Action, Event, Outcome, Queue, Stage, State};
 
 /// More passes than any deployment of 1000 instances takes.
 const PASSES: usize = 20_000;
@@ -111,7 +111,9 @@ impl<'a> World<'a> {
     fn like(spec: &'a ServiceSpec, state: &State) -> World<'a> {
         let traffic = TrafficReport { generation: state.table.generation, ..TrafficReport::default() };
         let observed = Observed { traffic: Some(traffic), ..Observed::default() };
-        let mut world = World { spec, state: state.clone(), observed, now: Timestamp(0), began_with: 0 };
+        // What waits begins by itself, and is not asked about.
+        let state_alone = State { queue: Queue::default(), ..state.clone() };
+        let mut world = World { spec, state: state_alone, observed, now: Timestamp(0), began_with: 0 };
         for (id, instance) in &state.instances {
             if let Some(address) = instance.address.filter(|_| instance.stage.is_alive()) {
                 world.observe(*id, instance.version.clone(), address);

@@ -13,7 +13,7 @@ use crate::contract::Contract;
 use crate::database::Standing;
 use crate::fleet::Exit;
 use crate::traffic::{Gate, Table};
-use crate::workflow::Deployment;
+use crate::workflow::{Deployment, Queue};
 
 /// Everything that Tandem remembers of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub struct State {
     /// The schema of the database, as far as it was seen.
     #[serde(default)]
     pub schema: Schema,
+    /// The deliverables that came by themselves.
+    #[serde(default)]
+    pub queue: Queue,
 }
 
 /// What somebody wants done with new requests.

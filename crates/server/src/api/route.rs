@@ -20,11 +20,12 @@ use tandem_core::traffic::Gate;
 use tandem_core::traffic::metrics::Metrics;
 use tandem_core::workflow::Event;
 
+use super::push::{Room, push};
 use super::repeat::Repeats;
 use super::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, Hold, PlanRequest, Problem, ProblemCode,
-    PromoteRequest, RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log,
-    metrics, stream,
+    PromoteRequest, QueueStatus, RollbackAccepted, RollbackRequest, Scale, SourceRequest, Status,
+    StrategyChoice, VersionLink, Why, log, metrics, queue, stream,
 };
 use crate::exposition::Format;
 use crate::office::Office;
@@ -38,6 +39,8 @@ type Shared = State<Arc<Office>>;
 
 pub(super) fn router(office: Arc<Office>) -> Router {
     let repeats = Arc::new(Repeats::default());
+    let room = Arc::new(Room::default());
+    let push = move |state, request| push(state, request, room.clone());
     let deploy = move |state, headers, body| deploy(state, headers, body, repeats.clone());
     Router::new()
         .route("/v1/status", get(status))
@@ -53,6 +56,11 @@ pub(super) fn router(office: Arc<Office>) -> Router {
         .route("/v1/deployments/{id}/abort", post(abort))
         .route("/v1/deployments/{id}/promote", post(promote))
         .route("/v1/rollback", post(rollback))
+        .route("/v1/push", post(push))
+        .route("/v1/queue", get(queue::queue))
+        .route("/v1/queue/{digest}/approve", post(queue::approve))
+        .route("/v1/source/pause", post(pause_source))
+        .route("/v1/source/resume", post(queue::resume))
         .route("/v1/scale", post(scale))
         .route("/v1/gate", post(gate))
         .route("/v1/hold", post(hold))
@@ -207,6 +215,11 @@ async fn change(
     let id = known(&office, &id)?.id;
     office.command(command(Some(id))).await?;
     Ok(Json(Accepted { id }))
+}
+
+async fn pause_source(State(office): Shared, Body(body): Body) -> Result<Json<QueueStatus>, Problem> {
+    let SourceRequest { why } = parse(&body)?;
+    queue::pause(&office, why).await
 }
 
 async fn scale(State(office): Shared, Body(body): Body) -> Result<Json<Scale>, Problem> {
