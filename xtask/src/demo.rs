@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the main job, before one's eyes. A shop under load, on a database whose schema changes with it, is
-//! upgraded, rolled back half-way and upgraded again; the generator outside judges whether anybody noticed.
+//! upgraded, rolled back half-way and upgraded again; the generator outside judges whether anybody noticed. Then a version
+//! that is worse comes as a canary and is taken back, and one comes by itself.
 //!
 //! Uses the program as a user would: a config file, `tandem up`, `tandem deploy`. Leaves nothing behind.
 //! It is itself the test: it fails if any request was lost, crossed, doubled, or answered by the wrong version.
@@ -35,6 +36,9 @@ pub(crate) struct Options {
 
 /// How long anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The folder that is watched for deliverables.
+const INCOMING: &str = "incoming";
 
 /// Between two acts there is plain traffic for so many seconds.
 const INTERLUDE: f64 = 1.5;
@@ -147,8 +151,59 @@ impl Scene<'_> {
         self.show(&["rollback"]).await?;
         self.interlude(&load).await;
         load.end_watch();
-        self.show(&["history"]).await?;
-        self.judge(load).await
+        self.judge(load).await?;
+        self.a_worse_version().await?;
+        self.what_comes_by_itself().await?;
+        self.show(&["history"]).await
+    }
+
+    /// A canary that the guard takes back, and whom it cost.
+    async fn a_worse_version(&self) -> Result<(), String> {
+        println!("── a version that fails a fifth of its answers is given to a twentieth of the clients");
+        let load = Load::start(plan(self.options, self.address)).map_err(|why| why.to_string())?;
+        self.interlude(&load).await;
+        let deliverable = self.shop.deliverable("v2", "worse", Some("errors=20"))?;
+        let deliverable = deliverable.to_string_lossy();
+        let canary =
+            ["deploy", &deliverable, "--version", "worse", "--strategy", "canary", "--steps", "5% for 1h"];
+        let said = self.daemon.tandem(&canary).await;
+        print!("{}{}", said.err, said.out);
+        // So programs are told that it was rolled back by itself.
+        if said.code != Some(3) {
+            return Err(self.daemon.with_log(&format!("the guard did not take it back: {:?}", said.code)));
+        }
+        self.interlude(&load).await;
+        let verdict = load.stop().await;
+        let served = verdict.versions.get("worse").copied().unwrap_or_default();
+        println!("── of {} requests it answered {served}; {} failed", verdict.sent, verdict.failed);
+        if served == 0 || verdict.failed > served || served * 5 > verdict.sent {
+            return Err("a canary of a twentieth cost more than that".to_owned());
+        }
+        Ok(())
+    }
+
+    /// A deliverable that appears in the watched folder.
+    async fn what_comes_by_itself(&self) -> Result<(), String> {
+        println!("── v4 is put into the watched folder, and nobody says anything");
+        let load = Load::start(plan(self.options, self.address)).map_err(|why| why.to_string())?;
+        self.interlude(&load).await;
+        let deliverable = self.shop.deliverable("v3", "v4", None)?;
+        let incoming = self.daemon.folder().join(INCOMING);
+        // Complete when it has its name.
+        let unfinished = incoming.join("shop-v4.tar.gz.part");
+        let mut tar = Command::new("tar");
+        machine::run(tar.arg("-czf").arg(&unfinished).arg("-C").arg(&deliverable).arg("."))?;
+        let name = incoming.join("shop-v4.tar.gz");
+        std::fs::rename(&unfinished, &name).map_err(|why| format!("no {}: {why}", name.display()))?;
+        let serves = |status: &Value| status["current"] == "v4" && status["deployment"].is_null();
+        self.status("v4 serves", serves).await?;
+        self.interlude(&load).await;
+        let verdict = load.stop().await;
+        println!("── the generator's verdict\n{verdict}");
+        match verdict.is_clean() && verdict.versions.contains_key("v4") {
+            true => Ok(()),
+            false => Err("users would have noticed".to_owned()),
+        }
     }
 
     /// The generator's verdict, the shop's journal, and its database.
@@ -232,11 +287,13 @@ fn write_config(
     database: &str,
     stage: &Path,
 ) -> Result<(), String> {
-    let text = config(options.instances, address, database, &stage.join("data"));
+    let incoming = stage.join(INCOMING);
+    std::fs::create_dir_all(&incoming).map_err(|why| format!("can't make {}: {why}", incoming.display()))?;
+    let text = config(options.instances, address, database, stage);
     std::fs::write(path, text).map_err(|why| format!("can't write {}: {why}", path.display()))
 }
 
-fn config(instances: u32, address: SocketAddr, database: &str, data: &Path) -> String {
+fn config(instances: u32, address: SocketAddr, database: &str, stage: &Path) -> String {
     format!(
         r#"service = "shop"
 
@@ -259,9 +316,14 @@ warm = "2s"
 [database]
 url  = "{database}"
 keep = "2s"
+
+[source]
+folder = "{}"
+settle = "1s"
 "#,
         instances,
-        data.display()
+        stage.join("data").display(),
+        stage.join(INCOMING).display()
     )
 }
 

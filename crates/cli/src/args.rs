@@ -3,6 +3,7 @@
 //! Knows words, not what they do. Tested in `tests/cli`: the help of each verb, and what is refused.
 
 pub(crate) mod schema;
+pub(crate) mod source;
 pub(crate) mod token;
 
 use std::path::PathBuf;
@@ -122,6 +123,13 @@ pub(crate) enum Verb {
     Promote(Promote),
     /// List the deployments, the newest first
     History,
+    /// List what came by itself, and what became of it
+    #[command(after_help = "Example:\n  tandem queue --json | jq '.entries[0].standing'")]
+    Queue,
+    /// Let a version that waits in the queue be deployed
+    Approve(source::Approve),
+    /// Have nothing deployed by itself, or go on with it
+    Source(source::Source),
     /// Show what an instance wrote, or all of them
     Logs {
         /// The instance, such as i17 [default: every instance that runs]
@@ -278,6 +286,7 @@ Examples:
   tandem deploy build/ --version v42 --strategy flip
   tandem deploy shop-v42.tar.gz --batch 25% --surge 1 --floor 100%
   tandem deploy shop-v42.tar.gz --strategy canary --steps '5% for 10m, 50% for 10m'
+  tandem deploy shop-v42.1.tar.gz --hotfix
 
 Ctrl-C leaves the deployment running and only stops watching it.";
 
@@ -293,6 +302,9 @@ pub(crate) struct Deploy {
     /// Go on although clients still call what the new version's contract takes away or changes
     #[arg(long)]
     pub(crate) break_contract: bool,
+    /// Put it into the queue, before all others: it waits for what is being deployed, and for no window and no interval
+    #[arg(long, conflicts_with_all = ["strategy", "batch", "surge", "floor", "steps", "warm", "break_contract"])]
+    pub(crate) hotfix: bool,
     /// Return as soon as it has begun
     #[arg(long)]
     pub(crate) detach: bool,

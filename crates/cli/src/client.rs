@@ -4,6 +4,7 @@
 //! the answers mean. Tested in `tests/cli`.
 
 mod events;
+mod upload;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,9 +27,12 @@ use crate::failure::{Exit, Failure};
 use crate::place::{self, Place};
 
 pub(crate) use events::{Message, Messages};
+use upload::Upload;
 
 /// How long the daemon may take to answer, but for streams.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a deliverable may take to be handed over.
+const UPLOAD: Duration = Duration::from_secs(3600);
 /// From one try to reach a daemon that went away to the next.
 const RETRY: Duration = Duration::from_millis(200);
 /// No answer is longer, in bytes; streams have no such limit.
@@ -142,6 +146,23 @@ impl Client {
         })
     }
 
+    /// Hands a file over.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; or the file can't be read.
+    pub(crate) async fn push<A: DeserializeOwned>(
+        &self,
+        file: std::fs::File,
+        fields: &[(&str, Option<&str>)],
+    ) -> Result<A, Failure> {
+        let body = Upload::of(file).map_err(|error| Failure::failed(error.to_string()))?;
+        let answer = self.exchange(Method::POST, "/v1/push", body, fields);
+        let response = timeout(UPLOAD, answer).await.map_err(|_| self.silent())??;
+        let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await;
+        let bytes = body.map_err(|error| self.broken(&error.to_string()))?.to_bytes();
+        serde_json::from_slice(&bytes).map_err(|error| Failure::failed(error.to_string()))
+    }
+
     /// The journal and how things stand, as they change, after the event `after`.
     ///
     /// # Errors
@@ -172,21 +193,33 @@ impl Client {
         body: Bytes,
         fields: &[(&str, Option<&str>)],
     ) -> Result<Response<Incoming>, Failure> {
+        let kind = ("content-type", Some("application/json").filter(|_| !body.is_empty()));
+        self.exchange(method, path, Full::new(body), &[&[kind][..], fields].concat()).await
+    }
+
+    async fn exchange<B>(
+        &self,
+        method: Method,
+        path: &str,
+        body: B,
+        fields: &[(&str, Option<&str>)],
+    ) -> Result<Response<Incoming>, Failure>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let stream = self.connect().await?;
         let broken = |error: hyper::Error| self.broken(&error.to_string());
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // Ends with the connection, at the latest with the program.
         tokio::spawn(connection);
         let mut request = Request::builder().method(method).uri(path).header(http::header::HOST, "tandem");
-        if !body.is_empty() {
-            request = request.header(http::header::CONTENT_TYPE, "application/json");
-        }
         for (name, value) in fields {
             if let Some(value) = value {
                 request = request.header(*name, *value);
             }
         }
-        let request = request.body(Full::new(body)).map_err(|error| Failure::failed(error.to_string()))?;
+        let request = request.body(body).map_err(|error| Failure::failed(error.to_string()))?;
         let response = sender.send_request(request).await.map_err(broken)?;
         if response.status().is_success() {
             return Ok(response);

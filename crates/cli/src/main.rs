@@ -11,7 +11,6 @@ mod contract;
 mod excerpt;
 mod failure;
 mod follow;
-mod label;
 mod place;
 mod problems;
 mod progress;

@@ -8,7 +8,7 @@ use tandem_core::base::{InstanceId, Revision};
 use tandem_core::database::{ChangePhase, Standing};
 use tandem_core::fleet::Exit;
 use tandem_core::traffic::{Gate, Role, Table};
-use tandem_core::workflow::{Action, Diagnosis, Event, Finding, Outcome, Passed};
+use tandem_core::workflow::{Action, Diagnosis, Event, Finding, Outcome, Passed, Request};
 use tandem_server::api::Status;
 
 use crate::contract;
@@ -45,19 +45,22 @@ impl Story {
             Event::Scaled { instances } => {
                 (Tone::Plain, format!("{instances} instances are wanted from now on"))
             }
-            Event::Gated { gate } => match gate {
-                Gate::Open => (Tone::Plain, "new requests go on".to_owned()),
-                Gate::Held { longest } => (Tone::Care, format!("new requests wait for {longest} at most")),
-                Gate::Closed(_) => (Tone::Care, "maintenance: clients are told to come back".to_owned()),
-            },
+            Event::Gated { gate } => gated(gate),
             Event::Requested(request) => {
                 self.capacity = None;
-                let (id, version) = (request.deployment, &request.version);
-                (Tone::Plain, format!("{id} to {version} by {} begins", request.strategy.kind().name()))
+                (Tone::Plain, begins(request))
             }
             Event::Foreseen { figures, .. } => {
                 (Tone::Plain, format!("it is foreseen to take about {}", figures.took.rough()))
             }
+            Event::Arrived(_)
+            | Event::Declined { .. }
+            | Event::Superseded { .. }
+            | Event::Refused { .. }
+            | Event::Checked { .. }
+            | Event::Approved { .. }
+            | Event::SourcePaused { .. }
+            | Event::SourceResumed => queued(event)?,
             Event::Paused { deployment } => (Tone::Care, format!("{deployment} is paused")),
             Event::Resumed { deployment } => (Tone::Plain, format!("{deployment} goes on")),
             Event::Entered { phase, .. } => (Tone::Plain, format!("{phase}")),
@@ -172,6 +175,45 @@ impl Story {
             })
             .collect();
     }
+}
+
+fn gated(gate: &Gate) -> (Tone, String) {
+    match gate {
+        Gate::Open => (Tone::Plain, "new requests go on".to_owned()),
+        Gate::Held { longest } => (Tone::Care, format!("new requests wait for {longest} at most")),
+        Gate::Closed(_) => (Tone::Care, "maintenance: clients are told to come back".to_owned()),
+    }
+}
+
+fn begins(request: &Request) -> String {
+    let (id, version, how) = (request.deployment, &request.version, request.strategy.kind().name());
+    let by_itself = if request.queued.is_some() { " by itself" } else { "" };
+    format!("{id} to {version} by {how} begins{by_itself}")
+}
+
+/// What became of something that came by itself.
+fn queued(event: &Event) -> Option<(Tone, String)> {
+    Some(match event {
+        Event::Arrived(deliverable) => {
+            let kind = if deliverable.hotfix { ", a hotfix," } else { "" };
+            let (version, digest) = (&deliverable.version, deliverable.digest.short());
+            (Tone::Plain, format!("{version}{kind} came by itself (digest {digest})"))
+        }
+        Event::Declined { name, why, .. } => (Tone::Bad, format!("{name} is not taken: {why}")),
+        Event::Superseded { digest, by } => {
+            (Tone::Care, format!("what waits with the digest {} is superseded by {by}", digest.short()))
+        }
+        Event::Refused { digest, why } => {
+            (Tone::Bad, format!("what waits with the digest {} is refused: {why}", digest.short()))
+        }
+        Event::Checked { digest } => (Tone::Good, format!("{} has passed its check", digest.short())),
+        Event::Approved { digest } => (Tone::Good, format!("{} is approved", digest.short())),
+        Event::SourcePaused { why } => {
+            (Tone::Care, format!("nothing is begun by itself from now on, because {why}"))
+        }
+        Event::SourceResumed => (Tone::Plain, "what waits is begun by itself again".to_owned()),
+        _ => return None,
+    })
 }
 
 /// Why a canary goes on, with all that was found.

@@ -12,6 +12,7 @@ mod init;
 mod link;
 mod logs;
 mod plan;
+mod queue;
 mod reload;
 mod rollback;
 mod scale;
@@ -62,6 +63,9 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
             wait_for(steer::run(turn, promote.deployment, global, terminal))
         }
         Verb::History => wait_for(history::run(global, terminal)),
+        Verb::Queue => wait_for(queue::list(global, terminal)),
+        Verb::Approve(approve) => wait_for(queue::approve(approve, global, terminal)),
+        Verb::Source(source) => wait_for(queue::source(&source.verb, global, terminal)),
         Verb::Logs { instance, follow } => wait_for(logs::run(*instance, *follow, global, terminal)),
         Verb::Scale { instances } => wait_for(scale::run(*instances, global, terminal)),
         Verb::Maintenance(what) => wait_for(gate::maintain(what, global, terminal)),

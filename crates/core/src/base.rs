@@ -5,6 +5,7 @@
 mod amount;
 mod grouped;
 mod id;
+mod label;
 mod network;
 mod price;
 mod share;
@@ -15,6 +16,7 @@ pub use grouped::Grouped;
 pub use id::{
     DeploymentId, Digest, Generation, IdError, InstanceId, Revision, ServiceName, VersionKey, VersionLabel,
 };
+pub use label::label_of;
 pub use network::{Network, NotANetwork};
 pub use price::{Price, PriceError};
 pub use share::{Share, ShareError};

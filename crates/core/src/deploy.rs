@@ -5,6 +5,7 @@
 //! anything is carried out. Tested by cases (`decide/tests.rs`) and by the simulation, with [`check()`] as the oracle.
 
 mod backoff;
+mod calendar;
 mod canary;
 mod check;
 mod command;
@@ -16,6 +17,7 @@ mod forecast;
 mod guard;
 mod pools;
 mod promise;
+mod queue;
 pub mod routing;
 mod schema;
 mod steps;
@@ -23,6 +25,7 @@ mod strategy;
 mod strays;
 mod wait;
 
+pub use calendar::{Calendar, Zone};
 pub use check::{Violation, check};
 pub use command::{Command, Refusal, accept};
 pub use decide::decide;
@@ -31,5 +34,6 @@ pub use diagnosis::likely_cause;
 pub use forecast::{Basis, Estimate, Fault, Forecast, Step, Way, forecast, foreseen, ways};
 pub use guard::{findings, judge};
 pub use promise::{Promise, Question, question};
+pub use queue::{Condition, ObservedSource, to_be_checked};
 pub use strays::{strays, unseen_since};
 pub use wait::{StepEnd, Wait};

@@ -26,11 +26,13 @@ mod schema;
 mod service;
 mod session;
 mod show;
+mod source;
 mod template;
 mod text;
 mod tls;
 mod value;
 mod vocabulary;
+mod window;
 mod word;
 
 pub use admin::AdminSpec;
@@ -54,6 +56,8 @@ pub use service::{
 };
 pub use session::{AssetSpec, Pin, SessionSpec};
 pub use show::show;
+pub use source::SourceSpec;
 pub use template::{Part, Template};
 pub use text::like_a_name;
 pub use tls::{AcmeChallenge, AcmeSpec, ClientCertificate, TlsSpec, TlsVersion};
+pub use window::{WallMinute, Window, WindowError};

@@ -19,6 +19,9 @@ pub trait Driver: Send + Sync {
     /// with other content is [`DriverError::OtherContent`].
     fn prepare(&self, version: &VersionLabel, source: &Path) -> Result<Digest, DriverError>;
 
+    /// The digest of a deliverable that could be made ready to run, without making it ready: it is read to its end.
+    fn inspect(&self, source: &Path) -> Result<Digest, DriverError>;
+
     /// The versions that are ready to run, with the digests of their deliverables.
     fn prepared(&self) -> Result<BTreeMap<VersionLabel, Digest>, DriverError>;
 

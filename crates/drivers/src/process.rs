@@ -233,6 +233,10 @@ impl Driver for ProcessDriver {
         Ok((inside && folder.is_dir()).then_some(folder))
     }
 
+    fn inspect(&self, source: &Path) -> Result<Digest, DriverError> {
+        release::inspect(&self.layout, source, &self.limits)
+    }
+
     fn file(&self, source: &Path, path: &str, most: u64) -> Result<Option<Vec<u8>>, DriverError> {
         release::file(source, Path::new(path), most, &self.limits)
     }

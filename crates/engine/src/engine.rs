@@ -3,7 +3,7 @@
 use tandem_core::base::{InstanceId, Millis, Timestamp};
 use tandem_core::deploy::{
     Command, Decision, Input, Observed, Refusal, Violation, Wait, accept, check, decide, foreseen,
-    likely_cause, question, unseen_since,
+    likely_cause, question, to_be_checked, unseen_since,
 };
 use tandem_core::spec::ServiceSpec;
 use tandem_core::workflow::{Action, Diagnosis, Event, Illegal, Outcome, Reason, Recorded, State};
@@ -149,12 +149,14 @@ impl Engine {
         let promise = asked.zip(contracts).and_then(|(question, contracts)| {
             contracts.observe(&question).map(|promise| (question.instance, promise))
         });
+        let checked = to_be_checked(&self.spec, &self.view.state).map(|entry| entry.deliverable.clone());
         self.view.observed = Observed {
             instances: self.ports.instances.observe()?,
             prepared: self.ports.instances.prepared()?,
             traffic: self.ports.traffic.observe(),
             database: self.ports.database.as_mut().and_then(|database| database.observe(since)),
             promise,
+            source: self.ports.source.as_mut().map(|source| source.observe(checked.as_ref())),
         };
         self.view.at = self.ports.clock.now().max(self.view.at);
         Ok(())

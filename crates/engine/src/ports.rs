@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 
 use tandem_core::base::{Digest, InstanceId, Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Job, ObservedDatabase};
-use tandem_core::deploy::{Preparation, Promise, Question};
+use tandem_core::deploy::{ObservedSource, Preparation, Promise, Question};
 use tandem_core::fleet::{Findings, ObservedInstances};
 use tandem_core::traffic::{Table, TrafficReport};
-use tandem_core::workflow::Recorded;
+use tandem_core::workflow::{Deliverable, Recorded};
 
 /// A port could not do what it was asked. Nothing follows but that it is tried again later, unless the engine is told
 /// otherwise by what it observes.
@@ -29,6 +29,8 @@ pub struct Ports {
     pub database: Option<Box<dyn Database>>,
     /// Whoever asks instances what their versions promise. None: nobody has to be asked.
     pub contracts: Option<Box<dyn Contracts>>,
+    /// Where deliverables come from by themselves. None: nothing does.
+    pub source: Option<Box<dyn Source>>,
     /// What time it is.
     pub clock: Box<dyn Clock>,
 }
@@ -137,6 +139,13 @@ pub trait Contracts {
     /// What came of asking an instance. None: there is no answer yet. Asks if it was not asked yet, or had no answer for a
     /// while. Returns at once.
     fn observe(&mut self, question: &Question) -> Option<Promise>;
+}
+
+/// Where deliverables come from by themselves.
+pub trait Source {
+    /// What is known of it, and what came of the check of the deliverable that is asked about. Begins that check if it was not
+    /// begun yet, and cuts off any other one. Returns at once.
+    fn observe(&mut self, asked: Option<&Deliverable>) -> ObservedSource;
 }
 
 /// What time it is.

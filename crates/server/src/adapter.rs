@@ -8,6 +8,7 @@ pub(crate) mod contract;
 pub(crate) mod database;
 pub(crate) mod instances;
 pub(crate) mod journal;
+pub(crate) mod source;
 pub(crate) mod traffic;
 
 use tandem_core::base::Timestamp;

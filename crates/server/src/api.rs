@@ -8,6 +8,8 @@ mod link;
 mod log;
 pub(crate) mod metrics;
 mod note;
+mod push;
+mod queue;
 mod refusal;
 mod repeat;
 mod route;
@@ -22,8 +24,9 @@ use std::sync::Arc;
 pub use crate::message::{
     Accepted, AuditEntry, CanaryStatus, ConfigInForce, DeployRequest, DeploymentRecord, DeploymentStatus,
     FindingStatus, Hold, InstanceStatus, JournalEvent, LoginRequest, MaintenanceStatus, Me, PlanRequest,
-    Problem, ProblemCode, PromoteRequest, Role, RollbackAccepted, RollbackRequest, Scale, ServiceEntry,
-    Status, StrategyChoice, Ticket, VersionLink, WaitStatus, Why,
+    Problem, ProblemCode, PromoteRequest, Pushed, QueueEntry, QueueStatus, Role, RollbackAccepted,
+    RollbackRequest, Scale, ServiceEntry, SourceRequest, Status, StrategyChoice, Ticket, VersionLink,
+    WaitStatus, Who, Why,
 };
 
 pub(crate) use note::NOTED;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use tandem_core::spec::{self, Problem, ServiceSpec};
 
 use crate::acme::{Authority, BadAccountKey, ExternalAccount};
+use crate::adapter::source;
 use crate::certificates::{self, CertificateError, Certificates};
 
 /// The longest configuration that is read, in bytes.
@@ -63,6 +64,14 @@ pub enum ConfigError {
     /// It names a certificate that can't be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// Deliverables can't come by themselves as it says.
+    #[error("the configuration {}: {why}", path.display())]
+    Source {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// It names an account at a certificate authority that can't be used.
     #[error(transparent)]
     Account(#[from] BadAccountKey),
@@ -93,7 +102,10 @@ pub(crate) fn text(path: &Path) -> Result<String, ConfigError> {
 /// The configuration that a text is; `path` is where it stood.
 pub(crate) fn of(path: &Path, text: String) -> Result<Config, ConfigError> {
     match spec::read(&text) {
-        Ok(spec) => Ok(Config { spec, text }),
+        Ok(spec) => match source::problem(&spec.source) {
+            Some(why) => Err(ConfigError::Source { path: path.to_owned(), why }),
+            None => Ok(Config { spec, text }),
+        },
         Err(problems) => Err(ConfigError::Problems { path: path.to_owned(), text, problems }),
     }
 }

@@ -7,7 +7,7 @@ use tandem_core::base::DeploymentId;
 use tandem_core::workflow::Event;
 use tokio::sync::broadcast;
 
-use crate::message::{DeploymentRecord, JournalEvent};
+use crate::message::{DeploymentRecord, JournalEvent, Who};
 use crate::preparations::Preparations;
 
 /// A listener that is more than so many events behind reads them from the store.
@@ -79,6 +79,7 @@ impl Past {
                     kind: request.kind,
                     version: request.version.clone(),
                     strategy: request.strategy.kind(),
+                    who: request.queued.as_ref().map_or(Who::Somebody, |_| Who::Source),
                     requested_at: at,
                     finished_at: None,
                     turned_back: None,

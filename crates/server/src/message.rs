@@ -4,6 +4,7 @@
 //! not know.
 
 mod network;
+mod queue;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use tandem_core::traffic::{Counts, Health, InFlight, SessionReport};
 use tandem_core::workflow::{Diagnosis, Finding, Kind, Phase, Receipt, Recorded, Stage};
 
 pub use network::{AuditEntry, Hold, LoginRequest, Me, Role, ServiceEntry, Ticket};
+pub use queue::{Pushed, QueueEntry, QueueStatus, SourceRequest, Who};
 
 /// `GET /v1/status`: how things stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -323,6 +325,9 @@ pub struct DeploymentRecord {
     pub version: VersionLabel,
     /// How it was to be carried out.
     pub strategy: StrategyKind,
+    /// Who began it.
+    #[serde(default)]
+    pub who: Who,
     /// When it was asked for.
     pub requested_at: Timestamp,
     /// When it was over. None: it is under way.

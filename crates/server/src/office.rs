@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::adapter::certificates::CertificateKeeper;
 use crate::adapter::contract::ContractKeeper;
+use crate::adapter::source::SourceKeeper;
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -42,6 +43,8 @@ pub(crate) struct Office {
     pub(crate) contract: Option<Arc<ContractKeeper>>,
     /// Certificates. None: nothing is encrypted.
     pub(crate) certificates: Option<Arc<CertificateKeeper>>,
+    /// What comes by itself.
+    pub(crate) source: Arc<SourceKeeper>,
     /// The state folder.
     pub(crate) state: StateFolder,
     /// The configuration as the team edits it.
@@ -81,6 +84,7 @@ impl Office {
         let mut status = Status::of(&seen.view, &self.config.spec, self.clock.now());
         status.config_changed = self.config_changed();
         status.trouble = seen.trouble.clone();
+        status.remarks.extend(self.source.remarks());
         status.remarks.extend(self.certificates.iter().flat_map(|keeper| keeper.remarks()));
         status
     }

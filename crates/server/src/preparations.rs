@@ -104,6 +104,7 @@ mod tests {
             source: "/x".to_owned(),
             strategy: Strategy::Flip(FlipSpec::default()),
             break_contract: false,
+            queued: None,
         })
     }
 

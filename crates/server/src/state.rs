@@ -254,6 +254,11 @@ impl StateFolder {
         self.path.join("clock.json")
     }
 
+    /// Deliverables that came by themselves, until they are deployed.
+    pub fn inbox(&self) -> PathBuf {
+        self.path.join("inbox")
+    }
+
     /// Files of recent versions whose names tell their content, by service and path.
     pub fn shelf(&self) -> PathBuf {
         self.front.join("shelf")

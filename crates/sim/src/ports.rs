@@ -27,6 +27,7 @@ impl Port {
             traffic: Box::new(port.clone()),
             database: Some(Box::new(port.clone())),
             contracts: Some(Box::new(port.clone())),
+            source: None,
             clock: Box::new(port),
         }
     }

@@ -1,15 +1,19 @@
 //! `tandem deploy`: hands a deliverable over and follows its deployment.
 
+use std::fs::File;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tandem_core::base::VersionLabel;
-use tandem_server::api::{Accepted, DeployRequest, StrategyChoice};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tandem_core::base::{VersionLabel, label_of};
+use tandem_core::workflow::QueueStanding;
+use tandem_server::api::{Accepted, DeployRequest, Pushed, QueueStatus, StrategyChoice};
 
 use crate::args::{Deploy, Global, How};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::follow::follow;
-use crate::label;
 use crate::place;
 use crate::terminal::Terminal;
 use crate::verb::Ending;
@@ -18,6 +22,9 @@ pub(crate) async fn run(deploy: &Deploy, global: &Global, terminal: &Terminal) -
     let client = Client::find(global)?;
     let source = source(&deploy.path)?;
     let version = version(deploy)?;
+    if deploy.hotfix {
+        return hotfix(deploy, &client, version, terminal).await;
+    }
     let how = choice(&deploy.how);
     let break_contract = deploy.break_contract;
     let request = DeployRequest { source, version: version.clone(), how, break_contract };
@@ -31,6 +38,56 @@ pub(crate) async fn run(deploy: &Deploy, global: &Global, terminal: &Terminal) -
     follow(&client, id, deploy.timeout, false, terminal).await
 }
 
+/// Puts the deliverable into the queue, and follows its deployment when that begins.
+async fn hotfix(deploy: &Deploy, client: &Client, version: VersionLabel, terminal: &Terminal) -> Ending {
+    let shown = place::shown(&deploy.path);
+    let file = File::open(&deploy.path).ok().filter(|file| file.metadata().is_ok_and(|is| is.is_file()));
+    let file = file.ok_or_else(|| {
+        Failure::usage(format!("{shown} is no file that can be read"))
+            .help("a hotfix is an archive: a .tar.gz")
+    })?;
+    let signature = signature(&deploy.path);
+    let fields = [
+        ("tandem-version", Some(version.as_str())),
+        ("tandem-hotfix", Some("1")),
+        ("tandem-signature", signature.as_deref()),
+    ];
+    // What happens from here on is seen.
+    let mut messages = client.messages("/v1/events", None).await?;
+    let pushed: Pushed = client.push(file, &fields).await?;
+    if deploy.detach {
+        terminal.say(format_args!("{version} is in the queue: see `tandem queue`"));
+        return Ok(Exit::Done);
+    }
+    terminal.say(format_args!("{version} is in the queue, before all others: see `tandem why`"));
+    let stands = |queue: QueueStatus| queue.entries.into_iter().find(|entry| entry.digest == pushed.digest);
+    loop {
+        match stands(client.get("/v1/queue").await?).map(|entry| entry.standing) {
+            Some(QueueStanding::Waiting) => {}
+            Some(
+                QueueStanding::Deploying { deployment }
+                | QueueStanding::Settled { deployment }
+                | QueueStanding::WentBack { deployment, .. },
+            ) => return follow(client, deployment, deploy.timeout, false, terminal).await,
+            Some(standing) => return Err(Failure::new(Exit::Refused, format!("{version} is {standing}"))),
+            None => return Err(Failure::failed(format!("{version} is not in the queue any more"))),
+        }
+        if messages.next().await.is_none() {
+            return Err(Failure::new(
+                Exit::NoDaemon,
+                "the daemon went away; what is in the queue is not lost",
+            ));
+        }
+    }
+}
+
+/// The signature beside a deliverable, as it is sent.
+fn signature(path: &Path) -> Option<String> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".minisig");
+    std::fs::read(name).ok().map(|bytes| STANDARD.encode(bytes))
+}
+
 /// Tells of a deployment that goes on by itself.
 pub(super) fn began(id: tandem_core::base::DeploymentId, what: &str, terminal: &Terminal) {
     if terminal.json {
@@ -42,7 +99,7 @@ pub(super) fn began(id: tandem_core::base::DeploymentId, what: &str, terminal: &
 }
 
 /// The deliverable by its absolute path: the daemon may have another working folder.
-pub(super) fn source(path: &std::path::Path) -> Result<String, Failure> {
+pub(super) fn source(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let absolute = path.canonicalize().map_err(|error| {
         Failure::usage(format!("{shown} can't be read: {error}"))
@@ -55,7 +112,8 @@ pub(super) fn source(path: &std::path::Path) -> Result<String, Failure> {
 }
 
 fn version(deploy: &Deploy) -> Result<VersionLabel, Failure> {
-    let made = || label::of(&deploy.path).or_else(|| label::of(&deploy.path.canonicalize().ok()?));
+    let named = |path: &Path| label_of(path.file_name()?.to_str()?);
+    let made = || named(&deploy.path).or_else(|| named(&deploy.path.canonicalize().ok()?));
     deploy.version.clone().or_else(made).ok_or_else(|| {
         Failure::usage(format!("no label can be made of the name {}", deploy.path.display()))
             .help("give one: --version v42")

@@ -1,7 +1,7 @@
 //! `tandem history`: the deployments, the newest first.
 
 use tandem_core::workflow::{Kind, Verdict};
-use tandem_server::api::DeploymentRecord;
+use tandem_server::api::{DeploymentRecord, Who};
 
 use crate::args::Global;
 use crate::client::Client;
@@ -34,6 +34,7 @@ fn row(record: &DeploymentRecord) -> Vec<Cell> {
     let counts = receipt.and_then(|receipt| receipt.counts);
     let from = receipt.and_then(|receipt| receipt.from.as_ref());
     let kind = match record.kind {
+        Kind::Deploy if record.who == Who::Source => format!("{} (source)", record.strategy.name()),
         Kind::Deploy => record.strategy.name().to_owned(),
         Kind::Rollback => format!("{} (rollback)", record.strategy.name()),
     };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tandem_core::base::{Millis, Price, VersionLabel};
+use tandem_core::base::{Millis, Price, VersionLabel, label_of};
 use tandem_core::deploy::{Basis, Estimate, Fault, Forecast};
 use tandem_core::workflow::{Figures, Verdict};
 use tandem_server::api::PlanRequest;
@@ -12,7 +12,6 @@ use crate::client::Client;
 use crate::columns::{Columns, good, number, text};
 use crate::contract;
 use crate::failure::{Exit, Failure};
-use crate::label;
 use crate::terminal::{CARE, Terminal};
 use crate::verb::Ending;
 
@@ -182,5 +181,6 @@ fn version(plan: &Plan) -> Result<Option<VersionLabel>, Failure> {
         return Err(Failure::usage(format!("{} is not there", path.display()))
             .help("name a folder or a .tar.gz, or none for a plan for some new version"));
     }
-    Ok(plan.version.clone().or_else(|| label::of(path)))
+    let named = || label_of(path.file_name()?.to_str()?);
+    Ok(plan.version.clone().or_else(named))
 }

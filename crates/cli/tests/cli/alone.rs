@@ -151,6 +151,9 @@ fn without_a_daemon_the_exit_code_is_6() {
         &["resume"],
         &["abort"],
         &["history"],
+        &["queue"],
+        &["approve", "v1"],
+        &["source", "pause"],
         &["logs"],
         &["logs", "-f", "i1"],
         &["scale", "3"],
@@ -305,6 +308,9 @@ Commands:
   abort        Turn the deployment under way back to the version that it came from
   promote      Have a canary take its next step now, or let the old pool go
   history      List the deployments, the newest first
+  queue        List what came by itself, and what became of it
+  approve      Let a version that waits in the queue be deployed
+  source       Have nothing deployed by itself, or go on with it
   logs         Show what an instance wrote, or all of them
   scale        Run another number of instances from now on
   maintenance  Tell clients to come back later, or serve them again

@@ -18,5 +18,6 @@ mod reload;
 mod schema;
 mod services;
 mod sessions;
+mod source;
 mod stage;
 mod strays;

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeploymentId, InstanceId, Revision, VersionLabel};
+use crate::base::{DeploymentId, Digest, InstanceId, Revision, VersionLabel};
 use crate::database::ChangePhase;
+use crate::deploy::queue;
 use crate::spec::Strategy;
 use crate::traffic::Gate;
-use crate::workflow::{Event, Kind, Phase, Reason, Request, State};
+use crate::workflow::{Deliverable, Event, Kind, Mark, Phase, Reason, Request, State};
 
 /// Something that somebody asks of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,32 @@ pub enum Command {
         /// Which of it.
         gate: Gate,
     },
+    /// Take a deliverable into the queue that came by itself.
+    Offer {
+        /// The deliverable.
+        deliverable: Deliverable,
+    },
+    /// Remember what came by itself and can't be taken in.
+    Decline {
+        /// What it is called: a file in the folder, or a version that was pushed.
+        name: String,
+        /// What tells whether the file has changed since. None: it was pushed.
+        mark: Option<Mark>,
+        /// Why, for people.
+        why: String,
+    },
+    /// Let a deliverable that waits be deployed.
+    Approve {
+        /// The deliverable.
+        digest: Digest,
+    },
+    /// Begin nothing by itself.
+    PauseSource {
+        /// Why, for people.
+        why: String,
+    },
+    /// Begin what waits by itself again.
+    ResumeSource,
 }
 
 /// Why something that somebody asked for is not done. Nothing has changed.
@@ -149,6 +176,23 @@ pub enum Refusal {
     /// New requests can't be treated so.
     #[error("{0}")]
     Gate(&'static str),
+    /// No such deliverable came by itself.
+    #[error("no deliverable {} is in the queue: `tandem queue` tells which ones are", .0.short())]
+    NotQueued(Digest),
+    /// The deliverable does not wait any more.
+    #[error("{version} does not wait any more: it is {standing}")]
+    NotWaiting {
+        /// Its version.
+        version: VersionLabel,
+        /// What has become of it, for people.
+        standing: String,
+    },
+    /// Nothing is begun by itself anyway.
+    #[error("the source is paused already, because {0}")]
+    SourcePaused(String),
+    /// The source goes on anyway.
+    #[error("the source is not paused")]
+    SourceNotPaused,
 }
 
 /// What is to be recorded for a command.
@@ -163,7 +207,8 @@ pub fn accept(state: &State, command: &Command) -> Result<Vec<Event>, Refusal> {
                 return Err(Refusal::Serves(version.clone()));
             }
             let request = request(state, Kind::Deploy, version, source, strategy);
-            Ok(vec![Event::Requested(Request { break_contract: *break_contract, ..request })])
+            let requested = Event::Requested(Request { break_contract: *break_contract, ..request });
+            Ok(queue::supersede(state.queue.entries.iter(), version).chain([requested]).collect())
         }
         Command::Rollback { to, strategy } => rollback(state, to.as_ref(), strategy),
         Command::Pause { deployment } => match under_way(state, *deployment)? {
@@ -182,6 +227,13 @@ pub fn accept(state: &State, command: &Command) -> Result<Vec<Event>, Refusal> {
             Some(problem) => Err(Refusal::Gate(problem)),
             None => Ok(vec![Event::Gated { gate: gate.clone() }]),
         },
+        Command::Offer { deliverable } => Ok(queue::admit(state, deliverable)),
+        Command::Decline { name, mark, why } => {
+            Ok(vec![Event::Declined { name: name.clone(), mark: *mark, why: why.clone() }])
+        }
+        Command::Approve { digest } => queue::approve(state, digest),
+        Command::PauseSource { why } => queue::pause(state, why),
+        Command::ResumeSource => queue::resume(state),
     }
 }
 
@@ -267,5 +319,6 @@ fn request(state: &State, kind: Kind, version: &VersionLabel, source: &str, stra
         source: source.to_owned(),
         strategy: strategy.clone(),
         break_contract: false,
+        queued: None,
     }
 }

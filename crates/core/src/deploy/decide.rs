@@ -3,7 +3,7 @@
 use crate::deploy::pools::Pools;
 use crate::deploy::strategy::{self, Moves};
 use crate::deploy::{
-    Decision, Input, Preparation, Wait, canary, facts, guard, promise, routing, schema, steps, strays,
+    Decision, Input, Preparation, Wait, canary, facts, guard, promise, queue, routing, schema, steps, strays,
 };
 use crate::spec::Strategy;
 use crate::workflow::{Action, Deployment, Phase, Stage};
@@ -20,6 +20,7 @@ pub fn decide(input: &Input<'_>) -> Decision {
     for wait in &moves.waits {
         decision.wait(wait.clone());
     }
+    queue::waits(input).into_iter().for_each(|wait| decision.wait(wait));
     if let Some((_, Some(until))) = routing::gate(input) {
         decision.wait(Wait::Held { until });
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::base::{Digest, InstanceId, Revision, Timestamp, VersionKey, VersionLabel};
 use crate::contract::{Comparison, Contract};
 use crate::database::ObservedDatabase;
-use crate::deploy::{Promise, Wait};
+use crate::deploy::{ObservedSource, Promise, Wait};
 use crate::fleet::ObservedInstances;
 use crate::spec::ServiceSpec;
 use crate::traffic::{InstanceReport, TrafficReport};
@@ -37,6 +37,8 @@ pub struct Observed {
     pub database: Option<ObservedDatabase>,
     /// The instance that was asked what its version promises, and what came of it. None: nobody is asked, or there is no answer yet.
     pub promise: Option<(InstanceId, Promise)>,
+    /// Where deliverables come from. None: nothing is known.
+    pub source: Option<ObservedSource>,
 }
 
 /// How far a version is from being ready to run.

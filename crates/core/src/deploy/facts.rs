@@ -5,7 +5,7 @@ use crate::base::{Digest, InstanceId, Millis, Timestamp, VersionLabel};
 use crate::contract::{Comparison, Contract};
 use crate::deploy::decision::Preparation;
 use crate::deploy::pools::Pools;
-use crate::deploy::{Input, Wait, backoff, canary, guard, promise, schema, strategy, strays};
+use crate::deploy::{Input, Wait, backoff, canary, guard, promise, queue, schema, strategy, strays};
 use crate::fleet::{Exit, RunStatus};
 use crate::spec::{Pin, Strategy};
 use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason, Receipt, Stage};
@@ -15,7 +15,7 @@ use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason,
 const HOPELESS: u32 = 3;
 
 /// New facts about the traffic; if there are none, about the schema; if there are none, about instances; and only then about
-/// the deployment.
+/// the deployment; and after all of that about the queue.
 pub(super) fn facts(input: &Input<'_>) -> Vec<Event> {
     if let Some(routed) = of_traffic(input) {
         return vec![routed];
@@ -23,11 +23,11 @@ pub(super) fn facts(input: &Input<'_>) -> Vec<Event> {
     if let Some(stands) = schema::fact(input) {
         return vec![stands];
     }
-    let facts = of_instances(input);
-    match &input.state.deployment {
-        Some(deployment) if facts.is_empty() => of_deployment(input, deployment),
-        _ => facts,
+    let mut facts = of_instances(input);
+    if let Some(deployment) = input.state.deployment.as_ref().filter(|_| facts.is_empty()) {
+        facts = of_deployment(input, deployment);
     }
+    if facts.is_empty() { queue::facts(input) } else { facts }
 }
 
 /// Whether a table that was about to be put in force before a crash is in force, the proxy knows. If it is not, it is
@@ -109,7 +109,12 @@ fn of_deployment(input: &Input<'_>, deployment: &Deployment) -> Vec<Event> {
     if let Some(stray) = strays::of_deployment(input, deployment).filter(|_| deployment.stray.is_none()) {
         return vec![Event::Strayed { deployment: id, stray }];
     }
-    next_phase(input, deployment).map_or_else(Vec::new, |event| vec![event])
+    let next = next_phase(input, deployment);
+    let pause = match &next {
+        Some(Event::Finished { receipt, .. }) => queue::pause_after(input, deployment, &receipt.verdict),
+        _ => None,
+    };
+    next.into_iter().chain(pause).collect()
 }
 
 fn preparation(input: &Input<'_>, deployment: &Deployment) -> Option<Vec<Event>> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, Millis, Revision, Share, Timestamp, VersionLabel};
 use crate::database::Job;
+use crate::deploy::Condition;
 use crate::fleet::Exit;
 use crate::traffic::{Health, InFlight};
 
@@ -178,6 +179,17 @@ pub enum Wait {
         /// What it waits for there.
         until: StepEnd,
     },
+    /// A deliverable of the queue waits to be deployed.
+    Queued {
+        /// Its version.
+        version: VersionLabel,
+        /// What it waits for.
+        condition: Condition,
+        /// When it came.
+        since: Timestamp,
+        /// When that is out of the way by itself.
+        until: Option<Timestamp>,
+    },
     /// Somebody has new requests wait.
     Held {
         /// Until then.
@@ -202,6 +214,7 @@ impl Wait {
             | Wait::Promise { until, .. }
             | Wait::Backoff { until, .. } => Some(*until),
             Wait::Step { until, .. } => until.at(),
+            Wait::Queued { until, .. } => *until,
             Wait::Preparing { .. }
             | Wait::Schema { .. }
             | Wait::Clients { .. }
@@ -282,6 +295,10 @@ impl Wait {
                 format!("nothing may leave: {healthy} healthy instances serve, the floor is {floor}")
             }
             Wait::ProxyAway => "the proxy does not answer; nothing is stopped without its counts".to_owned(),
+            Wait::Queued { version, condition, since, until } => {
+                let left = until.map(|_| format!(", in {left}")).unwrap_or_default();
+                format!("{version} came {} ago and waits {condition}{left}", now.since(*since).rough())
+            }
             Wait::Held { .. } => format!("new requests wait for another {left}; `tandem hold --end` ends it"),
             Wait::Paused => "the deployment is paused; `tandem resume` lets it go on".to_owned(),
         }

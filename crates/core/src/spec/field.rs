@@ -5,6 +5,7 @@
 
 mod deploy;
 mod rule;
+mod source;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -92,6 +93,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     visit_contract(&mut spec.contract, each);
     visit_monitoring(&mut spec.monitoring, each);
     visit_admin(&mut spec.admin, each);
+    source::visit(&mut spec.source, each);
 }
 
 fn visit_admin(admin: &mut AdminSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {

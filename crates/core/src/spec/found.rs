@@ -133,11 +133,6 @@ impl Found {
         found: &Spanned<DeValue<'_>>,
     ) {
         match (&key.kind, found.get_ref()) {
-            (Kind::NotYet, _) => {
-                let message = format!("`{title}`: {} is not part of this version of Tandem yet", key.about);
-                let help = "leave it out for now, or put x- before the key: such keys are ignored";
-                self.problems.push(Problem::new(ProblemCode::NotYet, name, message).help(help));
-            }
             (Kind::Table(keys) | Kind::LengthOrTable(keys), DeValue::Table(table)) => {
                 self.table(path, title, keys, table, name);
             }
@@ -218,16 +213,15 @@ fn unknown(name: &str, span: Range<usize>, title: &str, keys: &'static [Key]) ->
             elsewhere(name, "", FILE).map(|table| format!("`{name}` belongs in {}. ", shown_table(&table)))
         }
     };
-    let all: Vec<&str> = keys.iter().filter(|key| !key.is_not_yet()).map(|key| key.name).collect();
+    let all: Vec<&str> = keys.iter().map(|key| key.name).collect();
     let help = format!("{}Known here: {}", meant.unwrap_or_default(), all.join(", "));
     Problem::new(ProblemCode::UnknownKey, span, message).help(help)
 }
 
 /// The key that was probably meant by a name that is not known.
 fn probably(name: &str, keys: &'static [Key]) -> Option<&'static str> {
-    let known = || keys.iter().filter(|key| !key.is_not_yet());
-    let renamed = known().find(|key| key.also.contains(&name)).map(|key| key.name);
-    renamed.or_else(|| nearest(name, known().map(|key| key.name)))
+    let renamed = keys.iter().find(|key| key.also.contains(&name)).map(|key| key.name);
+    renamed.or_else(|| nearest(name, keys.iter().map(|key| key.name)))
 }
 
 fn as_key(name: &str) -> String {

@@ -10,6 +10,7 @@ mod deploy;
 mod door;
 mod monitoring;
 mod rule;
+mod source;
 
 use crate::base::Millis;
 
@@ -59,14 +60,14 @@ pub(super) enum Kind {
     Length(Millis, Millis),
     /// A number of instances or a percentage.
     Amount,
+    /// Yes or no.
+    Flag,
     /// A table.
     Table(&'static [Key]),
     /// A length of time for all, or a table with a length for each.
     LengthOrTable(&'static [Key]),
     /// A list of tables; at least one where the key is required.
     Tables(&'static [Key]),
-    /// A later version of Tandem takes it.
-    NotYet,
 }
 
 impl Key {
@@ -87,18 +88,10 @@ impl Key {
             _ => &[],
         }
     }
-
-    pub(super) fn is_not_yet(&self) -> bool {
-        matches!(self.kind, Kind::NotYet)
-    }
 }
 
 const fn key(name: &'static str, kind: Kind, example: &'static str, about: &'static str) -> Key {
     Key { name, kind, example, about, required: false, also: &[] }
-}
-
-const fn not_yet(name: &'static str, about: &'static str) -> Key {
-    key(name, Kind::NotYet, "", about)
 }
 
 const DAY: Millis = Millis::from_secs(86_400);
@@ -168,7 +161,13 @@ pub(super) static FILE: &[Key] =
         key("log", Kind::Table(monitoring::LOG), "", "The log of requests.").also(&["logs", "logging"]),
         key("admin", Kind::Table(admin::ADMIN), "", "Where people are answered over the network.")
             .also(&["api", "dashboard"]),
-        not_yet("source", "watching for deliverables"),
+        key(
+            "source",
+            Kind::Table(source::SOURCE),
+            "",
+            "Deliverables that come by themselves, and when they are deployed.",
+        )
+        .also(&["sources"]),
     ];
 
 static RUN: &[Key] = &[

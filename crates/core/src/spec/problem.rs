@@ -23,8 +23,6 @@ pub enum ProblemCode {
     OutOfRange,
     /// Values that are good alone but not together.
     Contradiction,
-    /// Something that a later version of Tandem will understand.
-    NotYet,
 }
 
 impl ProblemCode {
@@ -38,7 +36,6 @@ impl ProblemCode {
             ProblemCode::BadValue => "bad-value",
             ProblemCode::OutOfRange => "out-of-range",
             ProblemCode::Contradiction => "contradiction",
-            ProblemCode::NotYet => "not-yet",
         }
     }
 }

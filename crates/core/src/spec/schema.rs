@@ -18,9 +18,9 @@ pub fn schema() -> String {
 }
 
 fn table(keys: &[Key]) -> Value {
-    let known = || keys.iter().filter(|key| !key.is_not_yet());
-    let properties: Map<String, Value> = known().map(|key| (key.name.to_owned(), property(key))).collect();
-    let required: Vec<&str> = known().filter(|key| key.required).map(|key| key.name).collect();
+    let properties: Map<String, Value> =
+        keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
     json!({
         "type": "object",
         "properties": properties,
@@ -34,7 +34,7 @@ fn property(key: &Key) -> Value {
     let length = || json!({ "type": "string", "examples": ["500ms", "30s", "5m", "1h 30m"] });
     let text = || json!({ "type": "string" });
     let mut value = match &key.kind {
-        Kind::Text(_) | Kind::NotYet => text(),
+        Kind::Text(_) => text(),
         Kind::OneOf(words, _) if *words == SIGNALS => text(),
         Kind::OneOf(words, _) => json!({ "enum": words }),
         Kind::Words(_) => json!({ "type": "array", "items": text() }),
@@ -47,6 +47,7 @@ fn property(key: &Key) -> Value {
             json!({ "anyOf": [{ "type": "integer", "minimum": least, "maximum": most }, text()] })
         }
         Kind::Length(..) => length(),
+        Kind::Flag => json!({ "type": "boolean" }),
         Kind::LengthOrTable(keys) => json!({ "anyOf": [length(), table(keys)] }),
         Kind::Amount => json!({
             "anyOf": [
@@ -78,6 +79,6 @@ mod tests {
         assert_eq!(at("/properties/listen/items/required"), json!(["address"]));
         assert_eq!(at("/properties/deploy/properties/strategy/enum"), json!(["rolling", "flip", "canary"]));
         assert_eq!(at("/properties/database/properties/home/type"), json!("string"));
-        assert_eq!(at("/properties/source"), Value::Null);
+        assert_eq!(at("/properties/source/properties/approve/type"), json!("boolean"));
     }
 }

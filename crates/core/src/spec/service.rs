@@ -1,5 +1,5 @@
 //! The checked configuration. A value of these types is known to make sense; only `spec::check` builds one from text.
-//! Every default of Tandem stands in this file, in `admin`, `balance`, `contract`, `database` or `session`, in a `Default` or a constructor.
+//! Every default of Tandem stands in this file, in `admin`, `balance`, `contract`, `database`, `session` or `source`, in a `Default` or a constructor.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +19,7 @@ use super::listen::ListenSpec;
 use super::monitoring::MonitoringSpec;
 use super::rule::RuleSpec;
 use super::session::{AssetSpec, SessionSpec};
+use super::source::SourceSpec;
 use super::tls::TlsSpec;
 use super::vocabulary::words;
 
@@ -63,6 +64,9 @@ pub struct ServiceSpec {
     /// Where people are answered over the network.
     #[serde(default)]
     pub admin: AdminSpec,
+    /// Where deliverables come from by themselves.
+    #[serde(default)]
+    pub source: SourceSpec,
 }
 
 impl ServiceSpec {
@@ -93,6 +97,7 @@ impl ServiceSpec {
             tls: TlsSpec::default(),
             monitoring: MonitoringSpec::default(),
             admin: AdminSpec::default(),
+            source: SourceSpec::default(),
         }
     }
 }

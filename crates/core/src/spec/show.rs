@@ -49,7 +49,7 @@ impl Page {
         }
         let below =
             |key: &Key| if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
-        for key in keys.iter().filter(|key| key.inner().is_empty() && !key.is_not_yet()) {
+        for key in keys.iter().filter(|key| key.inner().is_empty()) {
             self.entry(&below(key), key);
         }
         for key in keys.iter().filter(|key| !key.inner().is_empty()) {

@@ -23,6 +23,7 @@ pub(super) enum Value {
     Number(u64),
     Length(Millis),
     Amount(Amount),
+    Flag(bool),
 }
 
 /// Why a value is not taken.
@@ -82,6 +83,7 @@ pub(super) fn read(key: &Key, found: &DeValue<'_>) -> Result<Value, Complaint> {
             Ok(Value::Amount(Amount::Count(u32::try_from(count).unwrap_or(u32::MAX))))
         }
         (Kind::Amount, DeValue::String(text)) => amount(text),
+        (Kind::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
         _ => Err(wrong_type(key, found)),
     }
 }
@@ -96,6 +98,9 @@ pub(super) fn wrong_type(key: &Key, found: &DeValue<'_>) -> Complaint {
         }
         (Kind::Length(..) | Kind::LengthOrTable(_), DeValue::Integer(number)) => {
             Some(format!("add a unit: {name} = \"{number}s\" or \"{number}ms\""))
+        }
+        (Kind::Flag, DeValue::String(text)) if matches!(text.trim(), "true" | "false") => {
+            Some(format!("leave out the quotes: {name} = {}", text.trim()))
         }
         (Kind::Words(_), DeValue::String(text)) => {
             Some(format!("put it in brackets: {name} = [{}]", quoted(text)))
@@ -130,7 +135,7 @@ fn expected(kind: &Kind) -> &'static str {
         Kind::Amount => "a whole number, or a percentage in quotes,",
         Kind::Table(_) => "a table",
         Kind::Tables(_) => "a list of tables",
-        Kind::NotYet => "nothing",
+        Kind::Flag => "true or false",
     }
 }
 

@@ -12,7 +12,7 @@ use crate::database::{Job, Standing};
 use crate::fleet::{Exit, Findings};
 use crate::spec::Strategy;
 use crate::traffic::{Answers, Counts, Gate, Health};
-use crate::workflow::{Action, Figures, Finding, Kind, Phase, Reason, Receipt, Stray};
+use crate::workflow::{Action, Deliverable, Figures, Finding, Kind, Mark, Phase, Reason, Receipt, Stray};
 
 /// An event with its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,7 +39,7 @@ pub enum Event {
         /// Which of it.
         gate: Gate,
     },
-    /// Somebody asked for a deployment, and it was accepted.
+    /// Somebody asked for a deployment, and it was accepted; or a deliverable of the queue is deployed by itself.
     Requested(Request),
     /// What it was foreseen to cost when it began.
     Foreseen {
@@ -48,6 +48,49 @@ pub enum Event {
         /// The figures.
         figures: Figures,
     },
+    /// A deliverable came by itself.
+    Arrived(Deliverable),
+    /// Something came by itself and is not taken in.
+    Declined {
+        /// What it is called: a file in the folder, or a version that was pushed.
+        name: String,
+        /// What tells whether the file has changed since. None: it was pushed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark: Option<Mark>,
+        /// Why, for people.
+        why: String,
+    },
+    /// A deliverable that waited is not deployed, because another version is in its place.
+    Superseded {
+        /// The deliverable.
+        digest: Digest,
+        /// The other version.
+        by: VersionLabel,
+    },
+    /// A deliverable that waited may not be deployed.
+    Refused {
+        /// The deliverable.
+        digest: Digest,
+        /// Why, for people.
+        why: String,
+    },
+    /// A deliverable that waits has passed the check.
+    Checked {
+        /// The deliverable.
+        digest: Digest,
+    },
+    /// Somebody approved a deliverable that waits.
+    Approved {
+        /// The deliverable.
+        digest: Digest,
+    },
+    /// Nothing is begun by itself from now on.
+    SourcePaused {
+        /// Why, for people.
+        why: String,
+    },
+    /// What waits is begun by itself again.
+    SourceResumed,
     /// Somebody paused the deployment: nothing new is begun.
     Paused {
         /// The deployment.
@@ -233,6 +276,9 @@ pub struct Request {
     /// Whether it may break what clients of the version that serves still call.
     #[serde(default)]
     pub break_contract: bool,
+    /// The deliverable of the queue that is deployed by itself. None: somebody asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued: Option<Digest>,
 }
 
 /// Why a canary went on.

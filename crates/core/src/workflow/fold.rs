@@ -7,7 +7,7 @@ use crate::spec::Strategy;
 use crate::traffic::{Role, Table};
 use crate::workflow::{
     Action, CanaryProgress, CrashRecord, Deployment, Direction, Event, Expanded, Gated, Instance, Outcome,
-    Phase, Recorded, Release, Request, Schema, Stage, State, Verdict, Watch,
+    Phase, Reason, Receipt, Recorded, Release, Request, Schema, Stage, State, Verdict, Watch,
 };
 
 /// An event that does not fit the state before it. The journal is damaged, or a decision was wrong.
@@ -51,6 +51,14 @@ impl State {
                 Ok(())
             }
             Event::Requested(request) => self.requested(at, request),
+            Event::Arrived(_)
+            | Event::Declined { .. }
+            | Event::Superseded { .. }
+            | Event::Refused { .. }
+            | Event::Checked { .. }
+            | Event::Approved { .. }
+            | Event::SourcePaused { .. }
+            | Event::SourceResumed => self.queue.apply(at, event),
             Event::Prepared { version, digest, revision, key, contract } => {
                 if let Some(active) = self.deployment.as_ref().filter(|d| d.phase == Phase::Preparing) {
                     self.pace.prepare.add(at.since(active.phase_since));
@@ -113,6 +121,7 @@ impl State {
         if request.deployment != self.last_deployment.next() {
             return illegal(format!("{} follows {}", request.deployment, self.last_deployment));
         }
+        self.queue.began(at, request)?;
         self.last_deployment = request.deployment;
         self.deployment = Some(Deployment {
             request: request.clone(),
@@ -198,16 +207,24 @@ impl State {
             | Event::Stepped { .. }) => {
                 return active.watched(at, event);
             }
-            Event::Finished { receipt, .. } => {
-                self.pace.learn(receipt);
-                if receipt.verdict == Verdict::Settled {
-                    self.schema.settled_at = Some(at);
-                    self.previous = active.from.take();
-                    self.current = Some(active.request.version.clone());
-                }
-                self.deployment = None;
-            }
+            Event::Finished { receipt, .. } => return self.finished(at, receipt),
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, at: Timestamp, receipt: &Receipt) -> Result<(), Illegal> {
+        let Some(mut over) = self.deployment.take() else { return illegal("no deployment is under way") };
+        let content = |version: &VersionLabel| self.releases.get(version).map(|known| &known.digest);
+        // What was refused may not be what is known under its label.
+        let is_known = !over.turned_back().is_some_and(Reason::is_refusal);
+        let new = content(&over.request.version).filter(|_| is_known);
+        self.pace.learn(receipt);
+        self.queue.ended(at, (&over.request, receipt), new, over.from.as_ref().and_then(content));
+        if receipt.verdict == Verdict::Settled {
+            self.schema.settled_at = Some(at);
+            self.previous = over.from.take();
+            self.current = Some(over.request.version);
         }
         Ok(())
     }

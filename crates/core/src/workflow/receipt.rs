@@ -186,6 +186,7 @@ mod tests {
                 source: "/v2".to_owned(),
                 strategy: Strategy::Flip(FlipSpec::default()),
                 break_contract: false,
+                queued: None,
             },
             from: Some("v1".parse().unwrap()),
             requested_at: Timestamp(1_000),

@@ -14,7 +14,7 @@ use crate::contract::Contract;
 use crate::database::Standing;
 use crate::fleet::Exit;
 use crate::traffic::{Gate, Table};
-use crate::workflow::{Deployment, Pace};
+use crate::workflow::{Deployment, Pace, Queue};
 
 /// Everything that Tandem remembers of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub struct State {
     /// How long things took of late.
     #[serde(default)]
     pub pace: Pace,
+    /// The deliverables that came by themselves.
+    #[serde(default)]
+    pub queue: Queue,
 }
 
 /// What somebody wants done with new requests.

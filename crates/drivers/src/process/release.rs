@@ -103,6 +103,16 @@ pub(crate) fn prepare(
     made
 }
 
+/// Reads a deliverable to its end without making it ready; see [`crate::Driver::inspect`].
+pub(crate) fn inspect(layout: &Layout, source: &Path, limits: &Limits) -> Result<Digest, DriverError> {
+    let mut sink = Sink::nowhere(limits);
+    let read = fs::metadata(source).map_err(Refused::Reading).and_then(|is| match is.is_dir() {
+        true => folder::walk(source, layout.root(), &mut sink),
+        false => archive::unpack(source, &mut sink, limits),
+    });
+    read.and_then(|digest| sink.finish().map(|()| digest)).map_err(|refused| explain(source, source, refused))
+}
+
 /// One file of a deliverable; see [`crate::Driver::file`].
 pub(crate) fn file(
     source: &Path,

@@ -84,7 +84,8 @@ fn operation(call: &Call, asked: &mut SchemaGenerator, given: &mut SchemaGenerat
         all["parameters"] = json!(parameters);
     }
     if let Some(takes) = &call.takes {
-        let content = json!({ "application/json": { "schema": (takes.shape)(asked) } });
+        let mut content = json!({});
+        content[takes.kind] = json!({ "schema": (takes.shape)(asked) });
         all["requestBody"] = json!({ "required": takes.is_required, "content": content });
     }
     let (status, given) = call.gives.response(given);

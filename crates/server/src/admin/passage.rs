@@ -30,7 +30,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(2);
 
 /// What a service is told.
-const ASKED: &[&str] = &["accept", "content-type", "idempotency-key", "last-event-id"];
+const ASKED: &[&str] = &[
+    "accept",
+    "content-digest",
+    "content-type",
+    "idempotency-key",
+    "last-event-id",
+    "tandem-hotfix",
+    "tandem-signature",
+    "tandem-version",
+];
 /// What it tells.
 const TOLD: &[&str] =
     &["allow", "cache-control", "content-length", "content-type", "retry-after", "x-accel-buffering"];
@@ -42,6 +51,27 @@ pub(super) struct Asked {
     pub(super) path: String,
     pub(super) fields: HeaderMap,
     pub(super) body: Incoming,
+    pub(super) bounds: Bounds,
+}
+
+/// What bounds a call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// The largest body that is passed on, in bytes.
+    largest: usize,
+    /// How long the request may take to arrive, and the service to begin its answer.
+    patience: Duration,
+}
+
+impl Bounds {
+    /// Of a call to that path at the service's socket. A deliverable is as large as the service allows; it does not wait
+    /// long for more of it.
+    pub(super) fn of(path: &str) -> Bounds {
+        match path {
+            "/v1/push" => Bounds { largest: usize::MAX, patience: Duration::from_secs(3600) },
+            _ => Bounds { largest: LARGEST, patience: PATIENCE },
+        }
+    }
 }
 
 /// Asks a service. What comes is passed on as long as `may` says so; with the answer `place` is given back.
@@ -54,9 +84,10 @@ pub(super) async fn pass<P: Send + Unpin + 'static>(
     may: impl Fn() -> bool + Send + Unpin + 'static,
     place: P,
 ) -> Result<Response<Body>, Refusal> {
-    let answer = timeout(PATIENCE, send(socket, asked)).await;
+    let patience = asked.bounds.patience;
+    let answer = timeout(patience, send(socket, asked)).await;
     let silent = || {
-        let detail = format!("there was no answer within {} s", PATIENCE.as_secs());
+        let detail = format!("there was no answer within {} s", patience.as_secs());
         Refusal::new(ProblemCode::Unavailable, detail)
     };
     let (head, body) = answer.map_err(|_| silent())??.into_parts();
@@ -74,7 +105,8 @@ async fn send(socket: &Path, asked: Asked) -> Result<Response<Incoming>, Refusal
             format!("the controller of the service does not answer at the moment ({error}): try again");
         Refusal::new(ProblemCode::Unavailable, detail)
     };
-    if asked.body.size_hint().lower() > LARGEST as u64 {
+    let largest = asked.bounds.largest;
+    if asked.body.size_hint().lower() > largest as u64 {
         return Err(too_large());
     }
     let stream = UnixStream::connect(socket).await.map_err(|error| away(&error))?;
@@ -82,7 +114,7 @@ async fn send(socket: &Path, asked: Asked) -> Result<Response<Incoming>, Refusal
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
     // Ends with the answer, or when nobody wants it any more.
     tokio::spawn(connection);
-    let mut request = Request::new(Limited::new(asked.body, LARGEST));
+    let mut request = Request::new(Limited::new(asked.body, largest));
     *request.method_mut() = asked.method;
     *request.uri_mut() = asked.path.parse().map_err(|error| away(&error))?;
     *request.headers_mut() = chosen(&asked.fields, ASKED);

@@ -6,7 +6,7 @@ use http::Method;
 
 use crate::message::Role;
 
-/// A call, and who may make it. `{…}` stands for a number, such as `d7` or `i3`.
+/// A call, and who may make it. `{id}` stands for a number, such as `d7` or `i3`, `{digest}` for one of 64 digits.
 pub(super) struct Row {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
@@ -41,6 +41,11 @@ pub(super) const OF_A_SERVICE: &[Row] = &[
     row(Role::Deployer, "POST", "/v1/deployments/{id}/abort"),
     row(Role::Deployer, "POST", "/v1/deployments/{id}/promote"),
     row(Role::Deployer, "POST", "/v1/rollback"),
+    row(Role::Viewer, "GET", "/v1/queue"),
+    row(Role::Deployer, "POST", "/v1/push"),
+    row(Role::Deployer, "POST", "/v1/queue/{digest}/approve"),
+    row(Role::Deployer, "POST", "/v1/source/pause"),
+    row(Role::Deployer, "POST", "/v1/source/resume"),
     row(Role::Deployer, "POST", "/v1/hold"),
     // It looks at whatever path of the machine it is told.
     row(Role::Deployer, "POST", "/v1/plan"),
@@ -84,10 +89,14 @@ pub(super) fn is_unsafe(method: &Method) -> bool {
 
 /// A segment is taken as it was sent: nothing is decoded, so nothing can mean something else further on.
 fn matches(pattern: &str, path: &str) -> bool {
-    let is_number =
-        |part: &str| (1..=24).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
-    let fits =
-        |(pattern, part): (&str, &str)| if pattern == "{id}" { is_number(part) } else { pattern == part };
+    let is_number = |part: &str, longest| {
+        (1..=longest).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    let fits = |(pattern, part): (&str, &str)| match pattern {
+        "{id}" => is_number(part, 24),
+        "{digest}" => is_number(part, 64),
+        _ => pattern == part,
+    };
     let parts = || pattern.split('/').zip(path.split('/'));
     pattern.split('/').count() == path.split('/').count() && parts().all(fits)
 }
@@ -163,6 +172,8 @@ mod tests {
             "/v1/deployments/d7%2fpause",
             "/v1/deployments/d7/../../config",
             "/v1/deployments/{id}",
+            "/v1/queue/{digest}/approve",
+            "/v1/queue/a.b/approve",
             "/v1/instances/i1/log/",
             "/V1/status",
             "/v1/status;x",

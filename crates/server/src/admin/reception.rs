@@ -23,7 +23,7 @@ use super::callers::{Caller, Callers, Credential};
 use super::dashboard::Dashboard;
 use super::digest::Digest;
 use super::door::{self, Proof};
-use super::passage::{self, Asked};
+use super::passage::{self, Asked, Bounds};
 use super::permission::{self, HERE, OF_A_SERVICE, Row, Unfit};
 use super::places::Places;
 use super::session;
@@ -282,8 +282,9 @@ impl Reception {
             Refusal::new(ProblemCode::TooMany, detail).again(LATER)
         })?;
         let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        let asked =
-            Asked { method: head.method.clone(), path: path + &query, fields: head.headers.clone(), body };
+        let bounds = Bounds::of(&path);
+        let (method, fields) = (head.method.clone(), head.headers.clone());
+        let asked = Asked { method, path: path + &query, fields, body, bounds };
         let (callers, name) = (self.callers.clone(), name.clone());
         let may = move || match callers.find(by, wall_time()) {
             Ok(found) => found.is_some_and(|caller| caller.role >= role && caller.knows(&name)),

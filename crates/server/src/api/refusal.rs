@@ -76,7 +76,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         let code = match &refusal {
             Refusal::Busy { .. } => ProblemCode::Busy,
-            Refusal::UnknownVersion(_) => ProblemCode::NotFound,
+            Refusal::UnknownVersion(_) | Refusal::NotQueued(_) => ProblemCode::NotFound,
             Refusal::Number(_) | Refusal::Gate(_) => ProblemCode::BadRequest,
             _ => ProblemCode::Conflict,
         };

@@ -21,10 +21,11 @@ use tandem_core::traffic::Gate;
 use tandem_core::traffic::metrics::Metrics;
 use tandem_core::workflow::Event;
 
+use super::push::{Room, push};
 use super::{
     Accepted, ConfigInForce, DeployRequest, DeploymentRecord, Hold, PlanRequest, Problem, ProblemCode,
-    PromoteRequest, RollbackAccepted, RollbackRequest, Scale, Status, StrategyChoice, VersionLink, Why, log,
-    metrics, repeat, stream,
+    PromoteRequest, QueueStatus, RollbackAccepted, RollbackRequest, Scale, SourceRequest, Status,
+    StrategyChoice, VersionLink, Why, log, metrics, queue, repeat, stream,
 };
 use crate::exposition::Format;
 use crate::office::Office;
@@ -38,6 +39,8 @@ type Shared = State<Arc<Office>>;
 
 pub(super) fn router(office: Arc<Office>) -> Router {
     let once = from_fn_with_state(Arc::<repeat::Repeats>::default(), repeat::once);
+    let room = Arc::new(Room::default());
+    let push = move |state, request| push(state, request, room.clone());
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/why", get(why))
@@ -52,6 +55,11 @@ pub(super) fn router(office: Arc<Office>) -> Router {
         .route("/v1/deployments/{id}/abort", post(abort))
         .route("/v1/deployments/{id}/promote", post(promote).layer(once.clone()))
         .route("/v1/rollback", post(rollback).layer(once))
+        .route("/v1/push", post(push))
+        .route("/v1/queue", get(queue::queue))
+        .route("/v1/queue/{digest}/approve", post(queue::approve))
+        .route("/v1/source/pause", post(pause_source))
+        .route("/v1/source/resume", post(queue::resume))
         .route("/v1/scale", post(scale))
         .route("/v1/gate", post(gate))
         .route("/v1/hold", post(hold))
@@ -191,6 +199,11 @@ async fn change(
     let id = known(&office, &id)?.id;
     office.command(command(Some(id))).await?;
     Ok(Json(Accepted { id }))
+}
+
+async fn pause_source(State(office): Shared, Body(body): Body) -> Result<Json<QueueStatus>, Problem> {
+    let SourceRequest { why } = parse(&body)?;
+    queue::pause(&office, why).await
 }
 
 async fn scale(State(office): Shared, Body(body): Body) -> Result<Json<Scale>, Problem> {

@@ -4,13 +4,16 @@ use tandem_core::base::Timestamp;
 use tandem_core::deploy::{Input, findings, strays};
 use tandem_core::spec::{ServiceSpec, Strategy};
 use tandem_core::traffic::Gate;
-use tandem_core::workflow::{Deployment, Stage};
+use tandem_core::workflow::{Deployment, Queue, Stage};
 use tandem_engine::View;
 
 use super::{
     CanaryStatus, DeploymentRecord, DeploymentStatus, FindingStatus, InstanceStatus, MaintenanceStatus,
     Status, WaitStatus, Why,
 };
+
+/// So much is told of what was not taken in; `tandem queue` tells the rest.
+const TOLD: usize = 3;
 
 impl Status {
     /// The status that a view amounts to. Whether the configuration has changed is not known here.
@@ -94,7 +97,19 @@ fn remarks(view: &View, spec: &ServiceSpec) -> Vec<String> {
              socket, another program): look at pg_stat_activity"
         )
     });
-    strays.iter().map(ToString::to_string).chain(strangers).collect()
+    let remarks = strays.iter().map(ToString::to_string).chain(strangers);
+    remarks.chain(of_queue(&state.queue)).collect()
+}
+
+/// That nothing is begun by itself, and what came last and was not taken in.
+fn of_queue(queue: &Queue) -> impl Iterator<Item = String> + '_ {
+    let paused = queue.paused.iter().map(|pause| {
+        let why = &pause.why;
+        format!("nothing is deployed by itself, because {why}; `tandem source resume` ends that, or the next `tandem deploy`")
+    });
+    let last = queue.entries.last().map_or(Timestamp(0), |entry| entry.arrived_at);
+    let since = queue.declined.iter().rev().take(TOLD).filter(move |declined| declined.at >= last);
+    paused.chain(since.map(|declined| format!("{} was not taken: {}", declined.name, declined.why)))
 }
 
 fn instances(view: &View) -> Vec<InstanceStatus> {

@@ -20,6 +20,7 @@ use crate::adapter::contract::{ContractKeeper, ContractPort};
 use crate::adapter::database::{DatabasePort, SchemaKeeper};
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
+use crate::adapter::source::{SourceKeeper, SourcePort};
 use crate::adapter::traffic::{ProxyTraffic, Reports};
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -56,6 +57,8 @@ pub(crate) struct Work {
     certificates: Option<Arc<CertificateKeeper>>,
     /// Of an authority that gives them. None: there are only files.
     acme: Option<Arc<AcmeKeeper>>,
+    /// Of what comes by itself.
+    source: Arc<SourceKeeper>,
     engine: JoinHandle<()>,
     /// Becomes ready when the engine's thread is over, for whatever reason.
     over: Option<oneshot::Receiver<()>>,
@@ -87,6 +90,9 @@ impl Work {
         let certificates = CertificateKeeper::new(&spec, base.clone(), state).map(Arc::new);
         let authority = Authority::of(&spec, &base, config::external_account(&spec)?);
         let acme = AcmeKeeper::new(&spec, authority, state, certificates.as_ref()).map(Arc::new);
+        let source = SourceKeeper::open(&spec, &base, state, driver.clone(), wake.clone());
+        let source = source.map_err(|source| ControllerError::System { doing: "open the inbox", source })?;
+        let source = Arc::new(source);
         let instances = DriverInstances {
             driver: driver.clone(),
             service: service.clone(),
@@ -102,7 +108,7 @@ impl Work {
         let traffic = ProxyTraffic::new(reports.clone());
         let (publish, seen) = watch::channel(Arc::new(Seen::default()));
         let (over_sender, over) = oneshot::channel();
-        let parts = (journal, instances, traffic, keeper.clone(), contract.clone());
+        let parts = (journal, instances, traffic, keeper.clone(), contract.clone(), source.clone());
         let passes = Arc::new(Passes::default());
         let outside = World { inbox, clock, publish, passes: passes.clone() };
         let engine = begin_engine(spec.clone(), parts, outside, over_sender)?;
@@ -120,6 +126,7 @@ impl Work {
             contract,
             certificates,
             acme,
+            source,
             engine,
             over: Some(over),
         };
@@ -138,6 +145,7 @@ impl Work {
             clock: self.clock,
             contract: self.contract.clone(),
             certificates: self.certificates.clone(),
+            source: self.source.clone(),
             state: self.state.clone(),
             path: path.to_owned(),
             store: Mutex::new(Store::open(&self.state.database())?),
@@ -174,6 +182,8 @@ impl Work {
         if let Some(keeper) = self.acme.clone() {
             spawn("acme", move || keeper.work())?;
         }
+        let (keeper, seen) = (self.source.clone(), self.seen.clone());
+        spawn("source", move || keeper.watch(&seen))?;
         Ok(())
     }
 
@@ -195,6 +205,7 @@ impl Work {
         if let Some(keeper) = &self.certificates {
             keeper.end();
         }
+        self.source.end();
         self.engine.join().map_err(|_| ControllerError::EngineEnded)?;
         Ok(Stopped { state: self.state, spec: self.spec, driver: self.driver, clock: self.clock })
     }
@@ -241,13 +252,19 @@ fn spawn(
         .map_err(|source| ControllerError::System { doing: "begin a thread", source })
 }
 
-type Parts =
-    (StoreJournal, DriverInstances, ProxyTraffic, Option<Arc<SchemaKeeper>>, Option<Arc<ContractKeeper>>);
+type Parts = (
+    StoreJournal,
+    DriverInstances,
+    ProxyTraffic,
+    Option<Arc<SchemaKeeper>>,
+    Option<Arc<ContractKeeper>>,
+    Arc<SourceKeeper>,
+);
 
 /// The ports of the engine stay on its thread; that the journal can be taken up is waited for.
 fn begin_engine(
     spec: ServiceSpec,
-    (journal, instances, traffic, keeper, contract): Parts,
+    (journal, instances, traffic, keeper, contract, source): Parts,
     mut outside: World,
     over: oneshot::Sender<()>,
 ) -> Result<JoinHandle<()>, ControllerError> {
@@ -261,6 +278,7 @@ fn begin_engine(
             database: keeper.map(|keeper| Box::new(DatabasePort(keeper)) as Box<dyn tandem_engine::Database>),
             contracts: contract
                 .map(|keeper| Box::new(ContractPort(keeper)) as Box<dyn tandem_engine::Contracts>),
+            source: Some(Box::new(SourcePort(source))),
             clock: Box::new(outside.clock),
         };
         match Engine::load(spec, ports) {

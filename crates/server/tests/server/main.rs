@@ -6,6 +6,7 @@ mod api;
 mod certificates;
 mod config;
 mod metrics;
+mod source;
 mod state;
 mod store;
 mod supervisor;

@@ -5,6 +5,7 @@ mod contract;
 mod forecast;
 mod gate;
 mod promise;
+mod queue;
 mod sessions;
 mod strays;
 
@@ -115,8 +116,10 @@ impl Story {
         self.told.push_str(&format!("  does: {action}\n"));
         self.state.apply(self.now, &Event::Begun { action: action.clone() }).unwrap();
         let outcome = match action {
-            Action::Prepare { version, .. } => {
-                let digest = "ab".parse().unwrap();
+            Action::Prepare { version, source } => {
+                // What is kept by its digest has that one.
+                let digest = source.rsplit('/').next().and_then(|name| name.parse().ok());
+                let digest = digest.unwrap_or_else(|| "ab".parse().unwrap());
                 let ready = Preparation::Ready { digest, revision: None, key: None, contract: None };
                 self.observed.prepared.insert(version.clone(), ready);
                 Outcome::Preparing { version }

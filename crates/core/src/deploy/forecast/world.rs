@@ -11,7 +11,7 @@ use crate::deploy::{Input, Observed, Preparation, Promise, Wait, decide, questio
 use crate::fleet::{Exit, ObservedInstance, RunStatus};
 use crate::spec::ServiceSpec;
 use crate::traffic::{Answers, Health, InFlight, InstanceReport, Latencies, Role, TrafficReport};
-use crate::workflow::{Action, Event, Outcome, Pace, Phase, Reason, Receipt, Recent, Stage, State};
+use crate::workflow::{Action, Event, Outcome, Pace, Phase, Queue, Reason, Receipt, Recent, Stage, State};
 
 /// Before this, whoever turns back finds everything that was kept for it.
 fn is_last_chance(fact: &Event) -> bool {
@@ -88,7 +88,8 @@ impl<'a> World<'a> {
         let observed = Observed { traffic: Some(traffic), ..Observed::default() };
         let mut world = World {
             spec,
-            state: state.clone(),
+            // What waits begins by itself, and is not asked about.
+            state: State { queue: Queue::default(), ..state.clone() },
             pace: &state.pace,
             observed,
             began: now,

@@ -13,6 +13,7 @@ fn request(number: u64, version: &str) -> Event {
         source: "/releases/x".to_owned(),
         strategy: Strategy::Rolling(RollingSpec::default()),
         break_contract: false,
+        queued: None,
     })
 }
 

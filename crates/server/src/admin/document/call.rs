@@ -3,7 +3,7 @@
 use schemars::generate::{Contract, SchemaGenerator};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
-use tandem_core::base::{ServiceName, VersionLabel};
+use tandem_core::base::{Digest, ServiceName, VersionLabel};
 use tandem_core::deploy::Forecast;
 use tandem_core::traffic::Gate;
 use tandem_core::traffic::metrics::Metrics;
@@ -11,8 +11,8 @@ use tandem_core::traffic::metrics::Metrics;
 use crate::admin::permission::{HERE, OF_A_SERVICE, Row};
 use crate::message::{
     Accepted, AuditEntry, ConfigInForce, DeployRequest, DeploymentRecord, Hold, LoginRequest, Me,
-    PlanRequest, PromoteRequest, RollbackAccepted, RollbackRequest, Scale, ServiceEntry, Status, VersionLink,
-    Why,
+    PlanRequest, PromoteRequest, Pushed, QueueStatus, RollbackAccepted, RollbackRequest, Scale, ServiceEntry,
+    SourceRequest, Status, VersionLink, Why,
 };
 
 pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;
@@ -20,6 +20,12 @@ pub(super) type Shape = fn(&mut SchemaGenerator) -> Schema;
 fn shape<T: JsonSchema>(schemas: &mut SchemaGenerator) -> Schema {
     schemas.subschema_for::<T>()
 }
+
+fn file(_: &mut SchemaGenerator) -> Schema {
+    Schema::default()
+}
+
+const JSON: &str = "application/json";
 
 /// One call.
 pub(super) struct Call {
@@ -38,6 +44,8 @@ pub(super) struct Call {
 
 /// A body.
 pub(super) struct Body {
+    /// Its media type.
+    pub(super) kind: &'static str,
     pub(super) shape: Shape,
     /// Whether it can't be empty.
     pub(super) is_required: bool,
@@ -66,12 +74,20 @@ const fn call(
 
 impl Call {
     const fn takes(self, shape: Shape) -> Call {
-        Call { takes: Some(Body { shape, is_required: true }), ..self }
+        Call { takes: Some(Body { kind: JSON, shape, is_required: true }), ..self }
     }
 
     /// A body that may be empty.
     const fn may_take(self, shape: Shape) -> Call {
-        Call { takes: Some(Body { shape, is_required: false }), ..self }
+        Call { takes: Some(Body { kind: JSON, shape, is_required: false }), ..self }
+    }
+
+    /// A body that is a file.
+    const fn takes_file(self) -> Call {
+        Call {
+            takes: Some(Body { kind: "application/octet-stream", shape: file, is_required: true }),
+            ..self
+        }
     }
 
     const fn with(self, with: &'static [&'static str]) -> Call {
@@ -105,14 +121,15 @@ impl Call {
             true => "instance",
             false => "deployment",
         });
-        let all = service.into_iter().chain(id).chain(self.with.iter().copied());
+        let digest = self.path.contains("{digest}").then_some("digest");
+        let all = service.into_iter().chain(id).chain(digest).chain(self.with.iter().copied());
         all.map(|name| format!("#/components/parameters/{name}"))
     }
 
     /// With which statuses it is refused, beside those that every call may be answered with.
     pub(super) fn refusals(&self) -> Vec<u16> {
         let changes = self.method == "POST" && self.is_of_a_service();
-        let is_read = self.takes.is_some() || !self.with.is_empty() || self.path.contains("{id}");
+        let is_read = self.takes.is_some() || !self.with.is_empty() || self.path.contains('{');
         [
             (400, is_read),
             (401, true),
@@ -145,6 +162,31 @@ pub(super) fn parameters() -> Value {
             "name": "instance", "in": "path", "required": true,
             "description": "The number of an instance: `3` or `i3`.",
             "schema": { "type": "string", "pattern": "^i?[0-9]{1,19}$" },
+        },
+        "digest": {
+            "name": "digest", "in": "path", "required": true,
+            "description": "Of what a deliverable is made.",
+            "schema": shape::<Digest>(&mut schemas),
+        },
+        "label": {
+            "name": "Tandem-Version", "in": "header", "required": true, "description": "The label of the version.",
+            "schema": shape::<VersionLabel>(&mut schemas),
+        },
+        "content": {
+            "name": "Content-Digest", "in": "header",
+            "description": "The SHA-256 of the body (RFC 9530): `sha-256=:…:`, in base64. It is not taken in if another \
+                            one came.",
+            "schema": { "type": "string" },
+        },
+        "signature": {
+            "name": "Tandem-Signature", "in": "header",
+            "description": "The file of its minisign signature, in base64; needed where `source.public_key` is set.",
+            "schema": { "type": "string" },
+        },
+        "hotfix": {
+            "name": "Tandem-Hotfix", "in": "header",
+            "description": "Whether it waits for no window and no interval.",
+            "schema": { "type": "string", "enum": ["1", "true"] },
         },
         "version": {
             "name": "version", "in": "query",
@@ -290,6 +332,44 @@ pub(super) const CALLS: &[Call] = &[
     )
     .may_take(shape::<RollbackRequest>)
     .with(&["key"]),
+    call(
+        "POST",
+        "/v1/push",
+        "push",
+        "Takes a deliverable in, to be deployed by itself; 200 if it was known already.",
+        Given::Value(202, shape::<Pushed>),
+    )
+    .takes_file()
+    .with(&["label", "content", "signature", "hotfix"]),
+    call(
+        "GET",
+        "/v1/queue",
+        "queue",
+        "What came by itself, and what has become of it.",
+        Given::Value(200, shape::<QueueStatus>),
+    ),
+    call(
+        "POST",
+        "/v1/queue/{digest}/approve",
+        "approve",
+        "Approves a deliverable that waits for it.",
+        Given::Value(200, shape::<QueueStatus>),
+    ),
+    call(
+        "POST",
+        "/v1/source/pause",
+        "pauseSource",
+        "Has nothing begun by itself.",
+        Given::Value(200, shape::<QueueStatus>),
+    )
+    .may_take(shape::<SourceRequest>),
+    call(
+        "POST",
+        "/v1/source/resume",
+        "resumeSource",
+        "Has what waits begun by itself again.",
+        Given::Value(200, shape::<QueueStatus>),
+    ),
     call(
         "POST",
         "/v1/scale",

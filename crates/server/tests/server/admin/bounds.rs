@@ -7,6 +7,7 @@ use serde_json::json;
 use tandem_server::api::Role;
 
 use super::Entrance;
+use crate::source::archive;
 use crate::waiting::{LONG, wait_until};
 
 #[test]
@@ -38,6 +39,19 @@ fn whoever_fails_too_often_waits_and_sessions_go_on() {
     // A thousand refusals would not push out of the audit what was done.
     let refused = |entry: &&serde_json::Value| matches!(entry["status"].as_u64(), Some(401 | 429));
     assert_eq!(entrance.audit(&session).iter().filter(refused).count(), 20);
+}
+
+#[test]
+fn a_deliverable_may_be_larger_than_other_calls_but_not_than_the_service_allows() {
+    let entrance = Entrance::open();
+    let token = entrance.token(Role::Deployer) + "Tandem-Version: v7\r\n";
+    let push = "POST /v1/services/shop/push";
+    let large = String::from_utf8(archive(&"x".repeat(1 << 20))).unwrap();
+    let (status, pushed) = entrance.ask(push, &token, &large);
+    assert_eq!((status, &pushed["version"]), (202, &json!("v7")), "{pushed}");
+    // The body is never sent.
+    let said = entrance.open_call(push, &format!("{token}Content-Length: 1000000000000\r\n"), "");
+    assert_eq!(said.status, 413);
 }
 
 #[test]

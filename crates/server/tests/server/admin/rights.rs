@@ -26,6 +26,7 @@ const CALLS: &[(Role, &[&str])] = &[
             "GET /v1/deployments/{id}/events",
             "GET /v1/metrics",
             "GET /v1/traffic",
+            "GET /v1/queue",
         ],
     ),
     (
@@ -37,6 +38,10 @@ const CALLS: &[(Role, &[&str])] = &[
             "POST /v1/deployments/{id}/promote",
             "POST /v1/deployments/{id}/abort",
             "POST /v1/rollback",
+            "POST /v1/push",
+            "POST /v1/queue/{digest}/approve",
+            "POST /v1/source/pause",
+            "POST /v1/source/resume",
             "POST /v1/hold",
             "POST /v1/plan",
             "GET /v1/link",
@@ -55,7 +60,8 @@ fn every_call_needs_its_role() {
     let callers = [(Role::Viewer, viewer), (Role::Deployer, deployer), (Role::Admin, admin)];
     for (needed, calls) in CALLS {
         for call in *calls {
-            let what = call.replace("/v1/", "/v1/services/shop/").replace("{id}", "7");
+            let what =
+                call.replace("/v1/", "/v1/services/shop/").replace("{id}", "7").replace("{digest}", "ab");
             let body = if what.starts_with("POST") { "1" } else { "" };
             assert_eq!(entrance.ask_status(&what, ""), 401, "{what} as nobody");
             assert_eq!(entrance.ask_status(&what, &other), 404, "{what} with a token for another service");

@@ -56,9 +56,9 @@ batch = 0
 "#;
     insta::assert_snapshot!(problems(text), @r###"
 tandem.toml:2:1: unknown key `servce` at the top
-  help: did you mean `service`? Known here: service, run, listen, rule, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log, admin
+  help: did you mean `service`? Known here: service, run, listen, rule, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log, admin, source
 tandem.toml:3:1: unknown key `instances` at the top
-  help: `instances` belongs in [run]. Known here: service, run, listen, rule, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log, admin
+  help: `instances` belongs in [run]. Known here: service, run, listen, rule, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log, admin, source
 tandem.toml:5:11: `run.command` is the text "bin/shop --port $PORT", but a list of program and arguments is expected
   help: write command = ["bin/shop", "--port", "$PORT"]
 tandem.toml:6:13: `run.instances` is the text "four", but a whole number is expected
@@ -83,18 +83,6 @@ tandem.toml:1:16: this is not TOML: invalid basic string, expected `"`
 "###);
     insta::assert_snapshot!(problems("service = \"a\"\nservice = \"b\"\n"), @r###"
 tandem.toml:2:1: this is not TOML: duplicate key
-"###);
-}
-
-#[test]
-fn later_parts_are_announced() {
-    let text = format!(
-        "{SMALL}[source]\n\
-         watch = \"*.tar.gz\"\n"
-    );
-    insta::assert_snapshot!(problems(&text), @r###"
-tandem.toml:6:2: `source`: watching for deliverables is not part of this version of Tandem yet
-  help: leave it out for now, or put x- before the key: such keys are ignored
 "###);
 }
 

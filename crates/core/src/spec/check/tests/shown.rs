@@ -171,6 +171,20 @@ queries = "hidden"                # default. Whether what follows the ? of a pat
 hosts = []                        # default. The names under which it is asked for, beside its address; others are refused.
 # certificate =                   # default. The file with its certificate and chain. Needed unless it listens on loopback.
 # key =                           # default. The file with the key of the certificate.
+
+[source]
+# folder =                        # default. The folder in which archives appear that are deployed by themselves. Not set: they are only pushed.
+settle = "3s"                     # default. A file there that has not changed for so long is complete.
+max_size = "1GiB"                 # default. No archive that comes by itself is larger.
+checksum = false                  # default. Whether each archive must bring its SHA-256: X.sha256 beside X. One that is there is looked at in any case.
+# public_key =                    # default. By which each archive must be signed: X.minisig beside X, made by minisign. Not set: signatures are not looked at.
+# hotfix =                        # default. What archives are called that wait for no window and no interval; * stands for any text.
+windows = []                      # default. Only in these times a deployment begins by itself. Empty: at any time.
+freezes = []                      # default. In these times none begins by itself.
+interval = "0s"                   # default. So long after the beginning of a deployment the next one begins by itself at the earliest.
+# check =                         # default. A command that must succeed before an archive is deployed. $DIGEST, $VERSION and $FILE stand for those of the archive.
+check_within = "10m"              # default. How long it may take.
+approve = false                   # default. Whether each archive waits until somebody has approved it: tandem approve.
 "###);
     let full = show(FULL).unwrap();
     assert_eq!(
