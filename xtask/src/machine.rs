@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 pub(crate) type Need = (&'static str, &'static str);
 
 /// What the suite needs beside Rust: a C compiler and linker (SQLite is built in), a Python for its servers, PostgreSQL with
-/// its pooler, clang, whose library reads the headers of PostgreSQL's parser, a maker of certificates, and an authority for them.
+/// its pooler, clang, whose library reads the headers of PostgreSQL's parser, a maker of certificates, an authority for them,
+/// and a browser for the dashboard.
 pub(crate) const SUITE: &[Need] = &[
     ("cc", "build-essential"),
     ("python3", "python3"),
@@ -18,6 +19,7 @@ pub(crate) const SUITE: &[Need] = &[
     ("clang", "clang"),
     ("openssl", "openssl"),
     ("pebble", "pebble"),
+    ("chromium", "chromium"),
 ];
 
 /// Where Debian keeps PostgreSQL's programs, a folder per version.

@@ -11,8 +11,6 @@ use crate::machine::{self, Need};
 
 /// What it needs.
 const NEEDS: &[Need] = &[("node", "nodejs"), ("npm", "npm")];
-/// What trying it needs beside that.
-const BROWSER: &[Need] = &[("chromium", "chromium"), ("initdb", "postgresql"), ("psql", "postgresql-client")];
 /// What looks whether there is a dashboard.
 const LOOKS: &str = "crates/server/build.rs";
 
@@ -28,7 +26,6 @@ pub(crate) fn check(root: &Path) -> Result<(), String> {
 
 /// Tries it in a browser, as the program that was built last serves it. What takes too long is ended by the tests themselves.
 pub(crate) fn try_in_browser(root: &Path) -> Result<(), String> {
-    machine::ensure(BROWSER)?;
     let program = machine::target(root).join("debug/tandem");
     let mut npm = Command::new("npm");
     npm.current_dir(root.join("web")).args(["run", "test:browser"]).env("TANDEM", program);

@@ -63,6 +63,8 @@ pub(crate) enum Verb {
     Init,
     /// Check the configuration and say everything that is wrong with it
     Check,
+    /// Say what is missing on this machine and in the database, and what to do
+    Doctor,
     /// Run the service here: load balancer, deployer and instances, in the foreground
     Up,
     /// Replace the running version by another, and wait until that is done

@@ -6,6 +6,7 @@ mod config;
 mod daemon;
 mod dashboard;
 mod deploy;
+mod doctor;
 mod gate;
 mod history;
 mod init;
@@ -40,6 +41,7 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
     match &args.verb {
         Verb::Init => init::run(global, terminal),
         Verb::Check => check::run(global, terminal),
+        Verb::Doctor => doctor::run(global, terminal),
         Verb::Config(what) => config::run(*what, global, terminal),
         Verb::Completions { shell } => completions::run(*shell, terminal),
         Verb::Deploy(deploy) => wait_for(deploy::run(deploy, global, terminal)),

@@ -5,6 +5,7 @@
 
 mod access;
 mod adoption;
+mod checkup;
 mod deliverable;
 mod examination;
 mod folder;
@@ -24,6 +25,7 @@ use tandem_postgres::{Error, connect, role};
 
 pub use self::access::{Form, url};
 pub use self::adoption::{adopt, adopt_as};
+pub use self::checkup::{Checkup, Lack};
 pub use self::deliverable::{Source, Unpacked, tables};
 pub use self::examination::Examined;
 pub use self::folder::{Folder, text};

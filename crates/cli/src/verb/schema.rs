@@ -97,6 +97,15 @@ pub(super) fn plan_of(deliverable: &Path, global: &Global, terminal: &Terminal) 
     }
 }
 
+/// The database of a service, by its configuration.
+///
+/// # Errors
+/// What it names in the environment is not there.
+pub(super) fn site(config: &Path, spec: DatabaseSpec) -> Result<Site, Failure> {
+    let place = Place { config: config.to_owned(), state: PathBuf::new() };
+    placed(&Database::default(), Some(&place), spec).map(|(site, _)| site)
+}
+
 /// The environment that the configuration gives to instances.
 fn environment(place: &Place) -> Result<BTreeMap<String, String>, Failure> {
     let unusable = |error: ConfigError| Failure::usage(error.to_string());

@@ -294,6 +294,7 @@ Usage: tandem [OPTIONS] <COMMAND>
 Commands:
   init         Write a tandem.toml for the service in this folder
   check        Check the configuration and say everything that is wrong with it
+  doctor       Say what is missing on this machine and in the database, and what to do
   up           Run the service here: load balancer, deployer and instances, in the foreground
   deploy       Replace the running version by another, and wait until that is done
   plan         Say what a deployment would do, step by step, without doing it

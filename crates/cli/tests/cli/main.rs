@@ -5,6 +5,7 @@
 
 mod alone;
 mod daemon;
+mod doctor;
 mod schema;
 mod talk;
 mod top;
