@@ -97,7 +97,7 @@ impl Engine {
     pub fn command(&mut self, command: &Command) -> Result<Vec<Event>, EngineError> {
         self.refresh()?;
         let mut events = accept(&self.view.state, command)?;
-        events.extend(foreseen(&self.spec, &self.view.state, self.view.at, command));
+        events.extend(foreseen(&self.spec, &self.view.state, self.view.at, &events));
         self.record(events.clone())?;
         // Whoever asked is not to read that somebody is still waited for.
         self.view.waits = decide(&self.input()).waits;
@@ -172,6 +172,9 @@ impl Engine {
             }
             let diagnoses = self.diagnoses(&decision.facts);
             decision.facts.extend(diagnoses);
+            // What waited in the queue begins by itself.
+            let foreseen = foreseen(&self.spec, &self.view.state, self.view.at, &decision.facts);
+            decision.facts.extend(foreseen);
             pass.events += self.record(decision.facts)?;
         }
         Err(EngineError::Restless)

@@ -130,10 +130,19 @@ pub fn forecast(
     command: &Command,
     fault: Option<Fault>,
 ) -> Result<Forecast, Refusal> {
+    after(spec, state, now, &accept(state, command)?, fault)
+}
+
+/// What follows from the events with which a deployment begins or turns.
+fn after(
+    spec: &ServiceSpec,
+    state: &State,
+    now: Timestamp,
+    events: &[Event],
+    fault: Option<Fault>,
+) -> Result<Forecast, Refusal> {
     let mut world = World::like(spec, state, now, fault);
-    for event in accept(&world.state, command)? {
-        world.record(&event);
-    }
+    events.iter().for_each(|event| world.record(event));
     let to = match &world.state.deployment {
         Some(deployment) => deployment.request.version.clone(),
         None => return Err(Refusal::NothingUnderWay),
@@ -188,15 +197,14 @@ pub fn ways(spec: &ServiceSpec, state: &State, now: Timestamp, version: &Version
     ways
 }
 
-/// What is to be remembered of a deployment that `command` begins: what it was foreseen to cost.
-pub fn foreseen(spec: &ServiceSpec, state: &State, now: Timestamp, command: &Command) -> Option<Event> {
-    let begins = matches!(command, Command::Deploy { .. } | Command::Rollback { .. });
-    if !begins || state.deployment.is_some() {
-        return None;
-    }
-    let forecast = forecast(spec, state, now, command, None).ok()?;
-    let deployment = state.last_deployment.next();
-    let event = Event::Foreseen { deployment, figures: forecast.figures };
+/// What is to be remembered beside the events with which a deployment begins: what it was foreseen to cost.
+pub fn foreseen(spec: &ServiceSpec, state: &State, now: Timestamp, events: &[Event]) -> Option<Event> {
+    let request = events.iter().find_map(|event| match event {
+        Event::Requested(request) => Some(request),
+        _ => None,
+    })?;
+    let forecast = after(spec, state, now, events, None).ok()?;
+    let event = Event::Foreseen { deployment: request.deployment, figures: forecast.figures };
     (forecast.end == Some(Verdict::Settled)).then_some(event)
 }
 

@@ -2,9 +2,9 @@
 
 use super::{Story, deploy, version};
 use crate::base::{Amount, InstanceId, Millis, Timestamp};
-use crate::deploy::{Command, Fault, Forecast, Refusal, forecast, ways};
+use crate::deploy::{Command, Fault, Forecast, Refusal, accept, forecast, foreseen as foreseen_by, ways};
 use crate::spec::{CanarySpec, FlipSpec, RollingSpec, Strategy, StrategyKind};
-use crate::workflow::{Figures, Pace, Verdict};
+use crate::workflow::{Event, Figures, Pace, Verdict};
 
 fn rolling(batch: u32, surge: u32) -> Strategy {
     Strategy::Rolling(RollingSpec {
@@ -196,4 +196,28 @@ fn a_rollback_is_foreseen_from_where_things_stand() {
     // The new pool had no requests: it is stopped, and that is all.
     assert!(forecast.figures.took <= Millis::from_secs(3), "{:?}", forecast.figures);
     assert_eq!(forecast.figures.lowest_capacity, Some(4));
+}
+
+#[test]
+fn what_was_foreseen_is_remembered_and_judged_by_what_came() {
+    let mut story = paced(&[1], 0, 0);
+    let command = deploy("v2", rolling(1, 1));
+    let events = accept(&story.state, &command).unwrap();
+    let event = foreseen_by(&story.spec, &story.state, story.now, &events).unwrap();
+    let Event::Foreseen { figures, .. } = &event else { panic!("{event:?}") };
+    assert_eq!(*figures, foreseen(&story, rolling(1, 1)).figures);
+    for event in events.iter().chain([&event]) {
+        story.state.apply(story.now, event).unwrap();
+    }
+    // A turn of what is under way is no new deployment.
+    let back = accept(&story.state, &Command::Abort { deployment: None }).unwrap();
+    assert_eq!(foreseen_by(&story.spec, &story.state, story.now, &back), None);
+    while story.state.deployment.is_some() {
+        story.pass();
+        story.all_up();
+        story.now = story.now + Millis::from_secs(1);
+    }
+    let judged = story.state.pace.forecasts.back().unwrap();
+    assert_eq!(judged.foreseen, figures.took);
+    assert!(story.told.contains(&format!("(foreseen {})", figures.took.rough())), "{}", story.told);
 }
