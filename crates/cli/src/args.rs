@@ -70,7 +70,7 @@ pub(crate) enum Verb {
     /// Replace the running version by another, and wait until that is done
     #[command(after_help = DEPLOY_EXAMPLES)]
     Deploy(Deploy),
-    /// Say what a deployment would do, step by step, and what other ways would cost, without doing it
+    /// Say what a deployment would do, step by step, without doing it
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
     /// Show what runs and what is going on

@@ -93,7 +93,7 @@ fn steps(forecast: &Forecast, fault: Option<Fault>) -> Columns {
         columns.row(cells);
         if let Some(Fault { instance, step: _ }) = fault.filter(|fault| fault.step.max(1) == at + 1) {
             let dies = format!("{instance} dies, as soon as it runs");
-            columns.row(vec![text(""), text(""), text(&dies), text(""), text(""), text("")]);
+            columns.row(vec![text(""), text(""), text(&dies)]);
         }
     }
     columns
@@ -151,7 +151,6 @@ fn ways(forecast: &Forecast) -> Columns {
     let mut heads =
         vec!["WAY", "FIRST", "ALL NEW AFTER", "BACK IN", "MIXED STATE", "PEAK", "LOWEST", "EXTRA"];
     heads.extend(forecast.price.as_ref().map(|_| "COST"));
-    heads.push("");
     let mut columns = Columns::new(&heads);
     for way in &forecast.ways {
         let Figures { first, served, back, mixed_state, peak, lowest_capacity, extra, .. } = way.figures;
@@ -169,7 +168,7 @@ fn ways(forecast: &Forecast) -> Columns {
         ];
         let cost = |price: &Price| number(Some(price.of(extra)));
         cells.extend(forecast.price.as_ref().map(cost));
-        cells.push(if way.unbeaten { good("unbeaten") } else { text("") });
+        cells.extend(way.unbeaten.then(|| good("unbeaten")));
         columns.row(cells);
     }
     columns

@@ -317,7 +317,22 @@ d7  2023-11-14 22:13:20  v2       v1    rolling  12.3s     48210       0   4.0s 
 --- stderr
 "###);
     daemon.answers("POST /v1/plan", 200, &foreseen());
-    insta::assert_snapshot!(ran(folder, &["plan"]), @"");
+    insta::assert_snapshot!(ran(folder, &["plan"]), @r###"
+exit 0
+--- stdout
+v1 → v2: 2 steps in about 41.0s, at most 3 instances at once, capacity never below 2/2, mixed state 21.0s, 0.024 EUR for 30m 0s of extra instances
+STEP    AT  WHAT                 NEW  OLD  RUNNING
+   1  1.0s  start 1 of v2 (i3)     0    2        3
+   2  6.2s  route to 1, drain 1    1    1        3
+reckoned with: made ready to run in 1.0s, up in 5.2s, drained in 0.1s (as measured here)
+reckoned with: stopped in 1.0s (assumed: nothing was measured yet)
+the last 2 forecasts were off by 20%, 0%
+
+WAY                   FIRST  ALL NEW AFTER  BACK IN  MIXED STATE  PEAK  LOWEST   EXTRA       COST
+rolling, 1 at a time    50%          30.0s     0.0s        21.0s     3     2/2  30m 0s  0.024 EUR  unbeaten
+flip                    50%          30.0s     0.0s        21.0s     3     2/2  30m 0s  0.024 EUR
+--- stderr
+"###);
 }
 
 /// What a daemon foresees, with the fields of `more`.
@@ -363,8 +378,13 @@ fn a_plan_tells_what_a_contract_breaks() {
     insta::assert_snapshot!(ran(folder.path(), &["plan", "shop-v2", "--strategy", "flip"]), @r###"
 exit 5
 --- stdout
-v1 → v2: 0 steps, at most 1 instances at once, capacity never below 1/1
-STEP  WHAT  NEW  OLD  RUNNING
+v1 → v2: 2 steps in about 41.0s, at most 3 instances at once, capacity never below 2/2, mixed state 21.0s, 0.024 EUR for 30m 0s of extra instances
+STEP    AT  WHAT                 NEW  OLD  RUNNING
+   1  1.0s  start 1 of v2 (i3)     0    2        3
+   2  6.2s  route to 1, drain 1    1    1        3
+reckoned with: made ready to run in 1.0s, up in 5.2s, drained in 0.1s (as measured here)
+reckoned with: stopped in 1.0s (assumed: nothing was measured yet)
+the last 2 forecasts were off by 20%, 0%
 
 ✘ GET /orders/{id}: response property `total` is gone; called 1 204 times in the last 24h, by checkout/3.1 (900), curl/8 (4) and others
 ! POST /old is gone; not called in the last 24h

@@ -227,11 +227,9 @@ pub(super) fn affinity(text: &str) -> Result<String, Wrong> {
 }
 
 pub(super) fn price(text: &str) -> Result<String, Wrong> {
-    let wrong = || {
-        let help = "write a number and a currency, such as \"0.048 EUR\"";
-        Wrong::new(format!("is {}, which is not a price", quoted(text)), help)
-    };
-    text.parse::<Price>().map(|price| price.to_string()).map_err(|_| wrong())
+    let help = "write a number and a currency, such as \"0.048 EUR\"";
+    let wrong = |_| Wrong::new(format!("is {}, which is not a price", quoted(text)), help);
+    text.parse::<Price>().map(|price| price.to_string()).map_err(wrong)
 }
 
 pub(super) fn ports(text: &str) -> Result<String, Wrong> {
