@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use tandem_core::base::{InstanceId, Revision};
+use tandem_core::base::{DeploymentId, InstanceId, Revision};
 use tandem_core::database::{ChangePhase, Standing};
 use tandem_core::fleet::Exit;
 use tandem_core::traffic::{Gate, Role, Table};
@@ -88,10 +88,7 @@ impl Story {
                 (Tone::Care, format!("{instance} was given requests by a link: the new schema is in use"))
             }
             Event::Strayed { stray, .. } => (Tone::Care, stray.to_string()),
-            Event::Promoted { deployment, whole } => {
-                let how = if *whole { "past all its steps" } else { "and goes on" };
-                (Tone::Plain, format!("{deployment} is promoted {how}"))
-            }
+            Event::Promoted { deployment, whole } => (Tone::Plain, promoted(*deployment, *whole)),
             Event::Reached { step, .. } => {
                 (Tone::Good, format!("the clients of step {} are at the new version", step + 1))
             }
@@ -189,6 +186,11 @@ fn begins(request: &Request) -> String {
     let (id, version, how) = (request.deployment, &request.version, request.strategy.kind().name());
     let by_itself = if request.queued.is_some() { " by itself" } else { "" };
     format!("{id} to {version} by {how} begins{by_itself}")
+}
+
+fn promoted(deployment: DeploymentId, whole: bool) -> String {
+    let how = if whole { "past all its steps" } else { "and goes on" };
+    format!("{deployment} is promoted {how}")
 }
 
 /// What became of something that came by itself.
@@ -294,7 +296,7 @@ pub(crate) fn stands(standing: &Standing) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tandem_core::base::{DeploymentId, Generation};
+    use tandem_core::base::Generation;
     use tandem_core::traffic::{Member, Route};
 
     fn table(members: &[(u64, &str, Role)]) -> Event {

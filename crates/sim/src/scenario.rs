@@ -7,6 +7,7 @@ use tandem_core::deploy::Command;
 use tandem_core::spec::{
     CanarySpec, CanaryStep, DrainSpec, FlipSpec, LatencyLimit, RollingSpec, ServiceSpec, Strategy, Unclear,
 };
+use tandem_core::workflow::{Deliverable, Origin};
 
 use crate::random::Random;
 
@@ -100,7 +101,23 @@ pub fn deploy(label: &str, strategy: Strategy) -> Command {
     Command::Deploy { version: version(label), source: format!("/{label}"), strategy, break_contract: false }
 }
 
+/// A deliverable that comes by itself; its label is `v` and a number.
+pub fn offer(label: &str) -> Command {
+    let digest = label.replace('v', "d").parse().expect("a digest");
+    let (version, source) = (version(label), format!("/{label}"));
+    Command::Offer {
+        deliverable: Deliverable { digest, version, source, origin: Origin::Push, hotfix: false },
+    }
+}
+
 impl Scenario {
+    /// First v1 comes by itself, then v2, and while that is deployed v3 and v4; with nothing going wrong.
+    pub fn by_itself(instances: u32) -> Scenario {
+        let came = [(0, "v1"), (20_000, "v2"), (21_000, "v3"), (21_500, "v4")];
+        let commands = came.iter().map(|(at, label)| (*at, offer(label))).collect();
+        Scenario { commands, ..Scenario::plain(instances, Strategy::Rolling(RollingSpec::default())) }
+    }
+
     /// First v1, then v2 by `strategy`, with nothing going wrong.
     pub fn plain(instances: u32, strategy: Strategy) -> Scenario {
         Scenario {

@@ -296,8 +296,7 @@ impl Wait {
             }
             Wait::ProxyAway => "the proxy does not answer; nothing is stopped without its counts".to_owned(),
             Wait::Queued { version, condition, since, until } => {
-                let left = until.map(|_| format!(", in {left}")).unwrap_or_default();
-                format!("{version} came {} ago and waits {condition}{left}", now.since(*since).rough())
+                format!("{version} came {} ago and waits {condition}{}", ago(*since, now), when(*until, left))
             }
             Wait::Held { .. } => format!("new requests wait for another {left}; `tandem hold --end` ends it"),
             Wait::Paused => "the deployment is paused; `tandem resume` lets it go on".to_owned(),
@@ -313,6 +312,16 @@ fn draining(instance: InstanceId, in_flight: Option<&InFlight>, left: Millis) ->
         "{instance} is draining: {} requests, {} uploads, {} streams, {} WebSockets in flight; cut in {left} at the latest",
         f.requests, f.uploads, f.streams, f.websockets
     )
+}
+
+/// It changes no more often than once in a second.
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    let passed = Millis::from_secs(now.since(then).0 / 1000);
+    if passed < Millis::from_secs(60) { passed.to_string() } else { passed.rough() }
+}
+
+fn when(until: Option<Timestamp>, left: Millis) -> String {
+    until.map_or_else(String::new, |_| format!(", in {left}"))
 }
 
 /// Whole seconds read better than milliseconds.

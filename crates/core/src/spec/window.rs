@@ -182,8 +182,9 @@ impl fmt::Display for Window {
         match self.span {
             Span::Dated { from, to } => write!(f, "{} to {}", written(from), written(to))?,
             Span::Weekly { days, from, to } => {
-                let names: Vec<&str> =
-                    (0..7).filter(|day| days & (1 << day) != 0).map(|day| DAYS[day]).collect();
+                let is_on = |(day, _): &(usize, &&str)| days & (1 << day) != 0;
+                let names = DAYS.iter().enumerate().filter(is_on).map(|(_, name)| *name);
+                let names: Vec<&str> = names.collect();
                 let clock = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);
                 write!(f, "{} {}-{}", names.join(","), clock(from), clock(to))?;
             }

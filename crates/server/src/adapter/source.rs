@@ -25,10 +25,8 @@ use tandem_core::spec::{ServiceSpec, SourceSpec};
 use tandem_core::workflow::{Deliverable, Mark, Origin, Queue};
 use tandem_drivers::Driver;
 use tandem_engine::{Message, Source};
-use tokio::sync::watch;
 
 use crate::clock::wall_time;
-use crate::office::Seen;
 use crate::state::StateFolder;
 use crate::wake::Wake;
 use check::Check;
@@ -41,6 +39,8 @@ use proof::{Demands, LONGEST, Proof};
 const LOOK: Duration = Duration::from_secs(1);
 /// … and no more often than this.
 const EAGER: Duration = Duration::from_millis(50);
+/// Where there is no folder, what is not needed any more is looked for so often.
+const SWEEP: Duration = Duration::from_secs(5);
 /// How long the engine may take to record something.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What failed by no fault of the deliverable is tried again after this time.
@@ -152,16 +152,19 @@ impl SourceKeeper {
         self.lock().remarks.clone()
     }
 
-    /// Looks at the folder again and again until it is told to end.
-    pub(crate) fn watch(&self, seen: &watch::Receiver<Arc<Seen>>) {
+    /// Looks at the folder again and again until it is told to end. `queue` tells how the queue stands.
+    pub(crate) fn watch(&self, queue: impl Fn() -> Queue) {
         let mut watch = Watch::default();
-        let pause = (self.spec.settle.to_std() / 4).clamp(EAGER, LOOK);
+        let pause = match &self.folder {
+            Some(_) => (self.spec.settle.to_std() / 4).clamp(EAGER, LOOK),
+            None => SWEEP,
+        };
         loop {
             let mut remarks = Vec::new();
             if let Some(folder) = &self.folder {
-                remarks = self.look(folder, &mut watch, seen);
+                remarks = self.look(folder, &mut watch, &queue());
             }
-            let swept = self.inbox.sweep(|digest| seen.borrow().view.state.queue.needs(digest));
+            let swept = self.inbox.sweep(|digest| queue().needs(digest));
             remarks.extend(swept.err().map(|error| format!("the inbox can't be swept: {error}")));
             let mut inner = self.lock();
             inner.remarks = remarks;
@@ -179,7 +182,7 @@ impl SourceKeeper {
     }
 
     /// Takes in what is complete, in the order in which it was changed; the answer is what people should know.
-    fn look(&self, folder: &Path, watch: &mut Watch, seen: &watch::Receiver<Arc<Seen>>) -> Vec<String> {
+    fn look(&self, folder: &Path, watch: &mut Watch, queue: &Queue) -> Vec<String> {
         let shown = folder.display();
         let (found, older) = match folder::look(folder) {
             Ok(found) => found,
@@ -192,11 +195,8 @@ impl SourceKeeper {
         watch.done.retain(|name, _| is_there(name));
         watch.failed.retain(|name, _| is_there(name));
         for one in watch.settling.complete(&found, now, self.spec.settle.to_std()) {
-            let is_known = {
-                let seen = seen.borrow();
-                let queue: &Queue = &seen.view.state.queue;
-                watch.done.get(&one.name) == Some(&one.mark) || queue.knows_file(&one.name, one.mark)
-            };
+            let is_done = watch.done.get(&one.name) == Some(&one.mark);
+            let is_known = is_done || queue.knows_file(&one.name, one.mark);
             let waits =
                 watch.failed.get(&one.name).is_some_and(|(_, since)| now.duration_since(*since) < AGAIN);
             if is_known || waits {

@@ -27,6 +27,8 @@ const AT_ONCE: usize = 4;
 /// The longest silence while one arrives.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// How long one may take to arrive.
+const LONGEST: Duration = Duration::from_secs(3600);
 /// How long the rest of what is refused may take.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -51,7 +53,11 @@ pub(super) async fn push(
     let (head, mut body) = request.into_parts();
     let keeper = office.source.clone();
     let arrived = match asked(&head.headers) {
-        Ok(asked) => receive(&office, &mut body).await.map(|incoming| (asked, incoming)),
+        Ok(asked) => {
+            let received = tokio::time::timeout(LONGEST, receive(&office, &mut body)).await;
+            let late = |_| Problem::bad_request(format!("it took longer than {} s", LONGEST.as_secs()));
+            received.map_err(late).flatten().map(|incoming| (asked, incoming))
+        }
         Err(problem) => Err(problem),
     };
     if arrived.is_err() && !head.headers.contains_key(http::header::EXPECT) {

@@ -183,7 +183,7 @@ impl Work {
             spawn("acme", move || keeper.work())?;
         }
         let (keeper, seen) = (self.source.clone(), self.seen.clone());
-        spawn("source", move || keeper.watch(&seen))?;
+        spawn("source", move || keeper.watch(|| seen.borrow().view.state.queue.clone()))?;
         Ok(())
     }
 

@@ -47,7 +47,7 @@ fn what_is_pushed_is_in_the_queue_once() {
     let (status, pushed) = push(&daemon, "Tandem-Version: v2\r\n", &v2);
     assert_eq!((status, &pushed["standing"]), (202, &json!({"standing": "waiting"})), "{pushed}");
     let again = push(&daemon, "Tandem-Version: v2\r\nTandem-Hotfix: 1\r\n", &v2);
-    assert_eq!(again, (200, pushed.clone()));
+    assert_eq!(again, (200, pushed));
     assert_eq!(push(&daemon, "Tandem-Version: v3\r\n", &archive("v3")).0, 202);
     let queue = queue(&daemon);
     let told: Vec<_> = queue["entries"]

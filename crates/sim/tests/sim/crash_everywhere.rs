@@ -35,6 +35,17 @@ fn rolling_survives_a_crash_at_every_call() {
 }
 
 #[test]
+fn what_comes_by_itself_survives_a_crash_at_every_call() {
+    let mut scenario = Scenario::by_itself(1);
+    assert_eq!(run(&scenario, &[]).current, Some("v4".parse().unwrap()), "the newest ends live");
+    everywhere(&scenario);
+    // Nothing follows by itself on what went back.
+    scenario.behaviours.insert("v2".parse().unwrap(), Behaviour::NeverReady);
+    assert_eq!(run(&scenario, &[]).current, Some("v1".parse().unwrap()));
+    everywhere(&scenario);
+}
+
+#[test]
 fn rolling_without_surge_survives_a_crash_at_every_call() {
     let spec = RollingSpec { batch: Amount::Count(2), surge: Some(Amount::Count(0)), floor: None };
     everywhere(&Scenario::plain(4, Strategy::Rolling(spec)));
