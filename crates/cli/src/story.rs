@@ -94,13 +94,7 @@ impl Story {
             }
             Event::Stepped { step, passed, findings, .. } => (Tone::Good, stepped(*step, *passed, findings)),
             Event::Ready { instance } => (Tone::Good, format!("{instance} is ready")),
-            Event::Ended { instance, exit, crashes: 0 } => (Tone::Plain, as_asked(*instance, exit)),
-            Event::Ended { instance, exit: exit @ Exit::NotExecuted(_), .. } => {
-                (Tone::Bad, format!("{instance} {exit}"))
-            }
-            Event::Ended { instance, exit, crashes } => {
-                (Tone::Bad, format!("{instance} {exit}, unasked (crash {crashes} in a row)"))
-            }
+            Event::Ended { instance, exit, crashes } => ended(*instance, exit, *crashes),
             Event::Begun { action: Action::Route { table } } => {
                 self.ordered = Some(table.clone());
                 return None;
@@ -228,6 +222,15 @@ fn stepped(step: usize, passed: Passed, findings: &[Finding]) -> String {
     let found: Vec<String> = findings.iter().map(ToString::to_string).collect();
     let found = if found.is_empty() { String::new() } else { format!(": {}", found.join("; ")) };
     format!("step {step} {why}{found}")
+}
+
+/// How an instance ended, and whether that was wanted.
+fn ended(instance: InstanceId, exit: &Exit, crashes: u32) -> (Tone, String) {
+    match (crashes, exit) {
+        (0, exit) => (Tone::Plain, as_asked(instance, exit)),
+        (_, Exit::NotExecuted(_)) => (Tone::Bad, format!("{instance} {exit}")),
+        _ => (Tone::Bad, format!("{instance} {exit}, unasked (crash {crashes} in a row)")),
+    }
 }
 
 /// How an instance ended that was asked to. A signal is what was asked of it, so it is no bad news.

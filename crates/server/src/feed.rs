@@ -99,7 +99,7 @@ impl Past {
             }
             Event::Finished { deployment, receipt } => self.change(*deployment, |record| {
                 record.finished_at = Some(at);
-                record.receipt = Some(receipt.clone());
+                record.receipt = Some((**receipt).clone());
             }),
             _ => {}
         }

@@ -263,5 +263,5 @@ fn finished(input: &Input<'_>, deployment: &Deployment) -> Event {
         .as_ref()
         .map(|report| report.counts.get(&input.spec.service).copied().unwrap_or_default());
     let receipt = Receipt::of(deployment, input.wanted(), counts, input.now);
-    Event::Finished { deployment: deployment.request.deployment, receipt }
+    Event::Finished { deployment: deployment.request.deployment, receipt: Box::new(receipt) }
 }

@@ -171,7 +171,7 @@ pub enum Event {
         /// The deployment.
         deployment: DeploymentId,
         /// How it went.
-        receipt: Receipt,
+        receipt: Box<Receipt>,
     },
     /// A version is ready to run.
     Prepared {

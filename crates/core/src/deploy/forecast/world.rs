@@ -122,7 +122,7 @@ impl<'a> World<'a> {
     /// An event that does not fit would be a fault of `decide`; a forecast is no place to stop the program for it.
     pub(super) fn record(&mut self, event: &Event) {
         if let Event::Finished { receipt, .. } = event {
-            self.receipt = Some(receipt.clone());
+            self.receipt = Some((**receipt).clone());
         }
         let _ = self.state.apply(self.now, event);
     }

@@ -164,9 +164,8 @@ pub(super) fn parameters() -> Value {
             "schema": { "type": "string", "pattern": "^i?[0-9]{1,19}$" },
         },
         "digest": {
-            "name": "digest", "in": "path", "required": true,
+            "name": "digest", "in": "path", "required": true, "schema": shape::<Digest>(&mut schemas),
             "description": "Of what a deliverable is made.",
-            "schema": shape::<Digest>(&mut schemas),
         },
         "label": {
             "name": "Tandem-Version", "in": "header", "required": true, "description": "The label of the version.",
@@ -184,9 +183,8 @@ pub(super) fn parameters() -> Value {
             "schema": { "type": "string" },
         },
         "hotfix": {
-            "name": "Tandem-Hotfix", "in": "header",
+            "name": "Tandem-Hotfix", "in": "header", "schema": { "type": "string", "enum": ["1", "true"] },
             "description": "Whether it waits for no window and no interval.",
-            "schema": { "type": "string", "enum": ["1", "true"] },
         },
         "version": {
             "name": "version", "in": "query",
