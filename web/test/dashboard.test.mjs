@@ -114,15 +114,15 @@ test("plan: ways are weighed, and the chosen one is deployed", async () => {
   await shown("rolling, 4 at a time");
   await seen.page.locator(".ways").getByText("flip").waitFor(WITHIN);
   assert.ok((await seen.page.locator(".ways .tag").getByText("unbeaten").count()) >= 2);
-  await shown(/as measured in d1/);
+  await shown(/as measured here: ready after/);
   await button("rolling, 2 at a time").click();
-  await shown(/route to 2, drain 2/);
+  await shown(/route to [12], drain [12]/);
   assert.ok(await button("Deploy so").first().isDisabled(), "nothing is named yet");
   await seen.accessible();
   await seen.page.getByLabel(/Deliverable/).fill(tandem.deliverable("v2", {}, 2));
   await seen.page.getByRole("textbox", { name: "Version" }).fill("v2");
   await button("Plan it").click();
-  const way = seen.page.getByRole("row", { name: /rolling, 2 at a time/ });
+  const way = seen.page.getByRole("row").filter({ has: button("rolling, 2 at a time") });
   await way.getByRole("button", { name: "Deploy so" }).click(WITHIN);
   await shown(/v2 replaces v1/);
   await button("Deploy v2").click();
@@ -254,6 +254,21 @@ test("whoever is asked to log in anew comes back to the same page", async () => 
   await logIn(seen.page);
   await seen.page.getByRole("table").waitFor(WITHIN);
   assert.match(seen.page.url(), /history$/);
+});
+
+test("now: what comes by itself is approved, and goes on after somebody went back from it", async () => {
+  await go("now");
+  tandem.drop("v9");
+  await shown("v9 came by itself");
+  await act("Approve", "as soon as nothing else is in its way", "Approve");
+  await shown(/being deployed by d\d+/);
+  await seen.accessible();
+  const said = await tandem.tandem("abort");
+  assert.equal(said.code, 0, said.stderr);
+  await shown(/nothing is begun by itself since/);
+  await act("Resume", "when nothing is in its way", "Resume");
+  await shown(/went back in d\d+/);
+  await until("nothing is under way", async () => !(await tandem.status()).deployment);
 });
 
 test("dark, and as narrow as a phone: every page fits and is accessible", async () => {

@@ -1,8 +1,8 @@
 // A real Tandem in a folder of its own: `tandem up` with a service and its PostgreSQL, deliverables for it, and load.
 // The program is named by TANDEM. The browser tests use it; `node test/show.mjs` does so by hand.
 
-import { execFile, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ const MIGRATIONS = {
     "ALTER TABLE orders ALTER COLUMN note SET NOT NULL;\n",
 };
 
-const config = ({ port, keep, bake, instances, admin }) => `# The service of the browser tests.
+const config = ({ port, keep, bake, instances, admin, incoming }) => `# The service of the browser tests.
 service = "shop"
 
 [run]
@@ -42,6 +42,11 @@ keep       = "${keep}"
 strategy = "rolling"
 bake     = "${bake}"
 
+[source]
+folder  = "${incoming}"
+settle  = "200ms"
+approve = true
+
 [admin]
 listen = "${admin}"
 `;
@@ -51,7 +56,9 @@ export async function world({ keep = "20s", bake = "10s", instances = 4 } = {}) 
   const folder = mkdtempSync(join(tmpdir(), "tandem-web-"));
   const database = await postgres(folder);
   const [port, admin] = [await freePort(), `127.0.0.1:${await freePort()}`];
-  writeFileSync(join(folder, "tandem.toml"), config({ port, keep, bake, instances, admin }));
+  const incoming = join(folder, "incoming");
+  mkdirSync(incoming);
+  writeFileSync(join(folder, "tandem.toml"), config({ port, keep, bake, instances, admin, incoming }));
   const loads = [];
   // A test that fails, or takes too long and is ended, leaves nothing behind either.
   process.once("SIGTERM", () => process.exit(1));
@@ -84,6 +91,12 @@ export async function world({ keep = "20s", bake = "10s", instances = 4 } = {}) 
     stop,
     /** Makes a deliverable; `release` is how it behaves, `revision` how many of the migrations it brings. */
     deliverable: (version, release, revision) => deliverable(folder, version, release, revision),
+    /** Puts a deliverable into the watched folder. */
+    drop: (version) => {
+      const archive = join(incoming, `${version}.tar.gz`);
+      execFileSync("tar", ["-czf", `${archive}.part`, "-C", deliverable(folder, version, {}, 2), "."]);
+      renameSync(`${archive}.part`, archive);
+    },
     up,
     /** Kills all of Tandem but keepers and instances, until `up`. */
     kill: () => {

@@ -98,6 +98,31 @@ export interface Wait {
   wait: { wait: string; [field: string]: unknown };
 }
 
+export type QueueStanding =
+  | { standing: "waiting" }
+  | { standing: "superseded"; by: string }
+  | { standing: "refused"; why: string }
+  | { standing: "deploying" | "settled"; deployment: number }
+  | { standing: "went_back"; deployment: number; why: string };
+
+/** A deliverable that came by itself. */
+export interface QueueEntry {
+  digest: string;
+  version: string;
+  hotfix: boolean;
+  arrived_at: Time;
+  standing: QueueStanding;
+  since: Time;
+  waits?: Wait[];
+}
+
+export interface QueueStatus {
+  at: Time;
+  paused: { why: string; since: Time } | null;
+  entries: QueueEntry[];
+  declined: { name: string; why: string; at: Time }[];
+}
+
 export interface Standing {
   revision: string | null;
   change: { from: string | null; to: string; phase: ChangePhase } | null;
@@ -196,6 +221,7 @@ export interface DeploymentRecord {
   turned_back: string | null;
   diagnosis: Diagnosis | null;
   receipt: Receipt | null;
+  who: "somebody" | "source";
 }
 
 export interface Member {

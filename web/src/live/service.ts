@@ -20,6 +20,20 @@ const LINES = 200;
 /** Whoever shows it is told no more often. */
 const CALM = 200;
 
+/** What may change the queue. */
+const QUEUE = new Set([
+  "arrived",
+  "declined",
+  "superseded",
+  "refused",
+  "checked",
+  "approved",
+  "source_paused",
+  "source_resumed",
+  "requested",
+  "finished",
+]);
+
 /** A moment that the drawings mark. */
 export interface Mark {
   at: number;
@@ -36,6 +50,8 @@ export class Service {
   readonly lines = new Ring<Line>(LINES);
   readonly marks = new Ring<Mark>(LINES);
   readonly looks = new Looks();
+  /** Grows with all that may have changed the queue. */
+  queued = 0;
   private readonly story = new Story();
   private readonly stream: Stream;
   private readonly tellers = new Set<() => void>();
@@ -107,6 +123,7 @@ export class Service {
   }
 
   private happened(event: JournalEvent): void {
+    if (QUEUE.has(event.recorded.event)) this.queued += 1;
     const line = this.story.tell(event);
     if (!line) return;
     this.lines.push(line);

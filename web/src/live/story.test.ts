@@ -21,6 +21,15 @@ test("events are told in the words of the command line", () => {
   ]);
   expect(tell({ event: "capacity_fell", deployment: 3, serving: 4 })).toBeNull();
   expect(tell({ event: "something_new" })).toBeNull();
+  const digest = "0123456789abcdef";
+  expect(tell({ event: "superseded", digest, by: "v9" })).toEqual([
+    "care",
+    "what waits with the digest 0123456789ab is superseded by v9",
+  ]);
+  expect(tell({ event: "requested", deployment: 3, version: "v9", strategy: { flip: {} }, queued: digest })).toEqual([
+    "plain",
+    "d3 to v9 by flip begins by itself",
+  ]);
 });
 
 test("a kind of reason that is not known yet is told by its name", () => {

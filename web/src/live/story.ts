@@ -47,7 +47,10 @@ export class Story {
       case "requested":
         this.capacity = null;
         this.coming = e.version;
-        return ["plain", `d${e.deployment} to ${e.version} by ${Object.keys(e.strategy)[0]} begins`];
+        return [
+          "plain",
+          `d${e.deployment} to ${e.version} by ${Object.keys(e.strategy)[0]} begins${e.queued ? " by itself" : ""}`,
+        ];
       case "capacity_fell": {
         // The first of these tells where capacity began.
         const before = this.capacity;
@@ -119,6 +122,24 @@ function told(e: JournalEvent["recorded"]): [Tone, string] | null {
       return gated(e.gate);
     case "foreseen":
       return ["plain", `it is foreseen to take about ${length(millis(e.figures.took))}`];
+    case "arrived": {
+      const hotfix = e.hotfix ? ", a hotfix," : "";
+      return ["plain", `${e.version}${hotfix} came by itself (digest ${e.digest.slice(0, 12)})`];
+    }
+    case "declined":
+      return ["bad", `${e.name} is not taken: ${e.why}`];
+    case "superseded":
+      return ["care", `what waits with the digest ${e.digest.slice(0, 12)} is superseded by ${e.by}`];
+    case "refused":
+      return ["bad", `what waits with the digest ${e.digest.slice(0, 12)} is refused: ${e.why}`];
+    case "checked":
+      return ["good", `${e.digest.slice(0, 12)} has passed its check`];
+    case "approved":
+      return ["good", `${e.digest.slice(0, 12)} is approved`];
+    case "source_paused":
+      return ["care", `nothing is begun by itself from now on, because ${e.why}`];
+    case "source_resumed":
+      return ["plain", "what waits is begun by itself again"];
     case "paused":
       return ["care", `d${e.deployment} is paused`];
     case "resumed":

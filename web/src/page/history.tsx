@@ -73,7 +73,10 @@ function Cells({ record }: { record: DeploymentRecord }) {
         {receipt?.from ? clean(receipt.from) : "–"}
       </div>
       <div role="cell">{moment(record.requested_at)}</div>
-      <div role="cell">{record.kind === "rollback" ? `${record.strategy}, back` : record.strategy}</div>
+      <div role="cell">
+        {record.kind === "rollback" ? `${record.strategy}, back` : record.strategy}
+        {record.who === "source" && ", by itself"}
+      </div>
       <div role="cell" class="number">
         {span(receipt?.took)}
       </div>

@@ -9,6 +9,7 @@ import { Hold, Maintenance, Scale } from "../view/deeds";
 import { useSeconds, useService } from "../view/live";
 import { Log } from "../view/log";
 import { Figure, Level, Notices, Panel, Tag, Waits } from "../view/parts";
+import { Queue } from "../view/queue";
 import { clean } from "../view/text";
 import { clock, count, length, rate, share } from "../view/units";
 import { Signs, Squares, Version } from "../view/version";
@@ -65,6 +66,7 @@ function Card({ name, me }: { name: string; me: Me }) {
         </Panel>
       </div>
       <Instances service={service} status={status} me={me} />
+      <Queue service={service} status={status} me={me} />
       <Lately service={service} />
     </article>
   );
