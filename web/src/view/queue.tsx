@@ -58,7 +58,10 @@ export function Queue({ service, status, me }: { service: Service; status: Statu
         </Notice>
       ))}
       {entries.length > 0 && (
-        <Table label="what came by itself, the newest first" heads={["version", "came", "stands", "waits", "what to do"]}>
+        <Table
+          label="what came by itself, the newest first"
+          heads={["version", "came", "stands", "waits", "what to do"]}
+        >
           {entries.slice(0, LATELY).map((entry) => (
             <tr key={entry.digest}>
               <th scope="row" class="mono" title={entry.version}>
