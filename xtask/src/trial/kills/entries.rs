@@ -65,7 +65,7 @@ async fn kill_at(
     let release = ["v1", "v2", "v3"][entry % 3];
     let label = format!("{strategy}-{entry}");
     let pid = ground.daemon.pids(Kind::Controller).first().copied().ok_or("there is no controller")?;
-    let socket = ground.daemon.folder().join(".tandem/services/shop/admin.sock");
+    let socket = ground.daemon.folder().join("state/admin.sock");
     let (told, reached) = mpsc::channel();
     let listening = Instant::now();
     let (ready, listens) = mpsc::channel();
