@@ -140,6 +140,8 @@ pub(super) async fn deploy(
     let said = daemon.tandem(&[&words, more].concat()).await;
     match said.code {
         Some(0) => Ok(deliverable),
+        // A controller that was killed before it answered has begun it all the same, and so the second try is told.
+        _ if said.err.contains(&format!("to {label} is under way")) => Ok(deliverable),
         _ => Err(daemon.with_log(&format!("deploying {label} was refused: {}", said.err))),
     }
 }
