@@ -41,6 +41,7 @@ export function Plan({ name }: { name: string }) {
           <Ways courses={courses} chosen={chosen} choose={choose} status={status} asked={asked} />
         </>
       )}
+      {forecast && courses.length === 0 && <p class="empty">Nothing serves yet: all ways cost the same.</p>}
       {forecast?.contract && <Contract comparison={forecast.contract} />}
     </div>
   );

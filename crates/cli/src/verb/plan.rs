@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tandem_core::base::{Millis, Price, VersionLabel, label_of};
+use tandem_core::base::{Millis, Price, Share, VersionLabel, label_of};
 use tandem_core::deploy::{Basis, Estimate, Fault, Forecast};
 use tandem_core::workflow::{Figures, Verdict};
 use tandem_server::api::PlanRequest;
@@ -42,7 +42,7 @@ async fn tell(request: &PlanRequest, global: &Global, terminal: &Terminal) -> En
         terminal.object(&forecast);
         return Ok(exit);
     }
-    show(&forecast, request.fault, terminal);
+    show(&forecast, request, terminal);
     if let Some(path) = &forecast.asked {
         terminal.line("");
         terminal.line(format_args!(
@@ -63,12 +63,16 @@ pub(crate) fn schema(plan: &Plan, global: &Global, terminal: &Terminal) -> Endin
     }
 }
 
-fn show(forecast: &Forecast, fault: Option<Fault>, terminal: &Terminal) {
+fn show(forecast: &Forecast, request: &PlanRequest, terminal: &Terminal) {
     let from = forecast.from.as_ref().map_or("nothing", |from| from.as_str());
-    terminal.line(format_args!("{from} → {}: {}", forecast.to, price(forecast)));
-    terminal.text(&steps(forecast, fault).lines());
+    // What is under way is turned: that is what was asked about.
+    let turns = request.back && forecast.end != Some(Verdict::Settled);
+    let way = if turns { format!("back to {from}") } else { format!("{from} → {}", forecast.to) };
+    terminal.line(format_args!("{way}: {}", price(forecast)));
+    terminal.text(&steps(forecast, request.fault).lines());
     match &forecast.end {
         Some(Verdict::Settled) => {}
+        Some(_) if turns => {}
         Some(Verdict::RolledBack { reason } | Verdict::Failed { reason }) => {
             terminal.line(format_args!("{CARE}!{CARE:#} it would go back, because {reason}"));
         }
@@ -108,7 +112,7 @@ fn price(forecast: &Forecast) -> String {
         let wanted = forecast.wanted;
         let _ = write!(told, ", capacity never below {lowest}/{wanted}, mixed state {}", mixed_state.rough());
     }
-    if let Some(price) = &forecast.price {
+    if let Some(price) = forecast.price.as_ref().filter(|_| extra > Millis::ZERO) {
         let _ = write!(told, ", {} for {} of extra instances", price.of(extra), extra.rough());
     }
     told
@@ -158,7 +162,7 @@ fn ways(forecast: &Forecast) -> Columns {
         let lowest = lowest_capacity.map(|lowest| format!("{lowest}/{}", forecast.wanted));
         let mut cells = vec![
             text(&way.name),
-            number(Some(first)),
+            number(Some(part(first))),
             length(served),
             number(back.map(Millis::rough)),
             length(mixed_state),
@@ -172,6 +176,12 @@ fn ways(forecast: &Forecast) -> Columns {
         columns.row(cells);
     }
     columns
+}
+
+/// A part of the clients, as exactly as anybody looks at it.
+fn part(share: Share) -> String {
+    let percent = share.fraction() * 100.0;
+    if percent < 10.0 { format!("{percent:.1}%") } else { format!("{percent:.0}%") }
 }
 
 fn version(plan: &Plan) -> Result<Option<VersionLabel>, Failure> {

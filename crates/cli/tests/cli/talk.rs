@@ -335,7 +335,28 @@ flip                    50%          30.0s     0.0s        21.0s     3     2/2  
 "###);
 }
 
-/// What a daemon foresees, with the fields of `more`.
+#[test]
+fn a_plan_of_a_way_back_tells_where_it_leads() {
+    let (folder, daemon) = start();
+    let mut turned = foreseen();
+    (turned["ways"], turned["end"]) =
+        (json!([]), json!({ "verdict": "rolled_back", "reason": "somebody asked" }));
+    daemon.answers("POST /v1/plan", 200, &turned);
+    let told = ran(folder.path(), &["rollback", "--plan"]);
+    assert!(
+        told.contains("back to v1: 2 steps in about 41.0s") && !told.contains("it would go back"),
+        "{told}"
+    );
+    assert_eq!(daemon.asked().remove(0).body["back"], true);
+    daemon.answers("POST /v1/plan", 200, &turned);
+    let told = ran(folder.path(), &["plan", "--break", "i3@1"]);
+    assert!(
+        told.contains("i3 dies, as soon as it runs") && told.contains("it would go back, because somebody"),
+        "{told}"
+    );
+}
+
+/// What a daemon foresees.
 fn foreseen() -> Value {
     let step = |at: &str, what: &str, new: u32, old: u32| json!({ "at": at, "what": what, "new": new, "old": old, "running": 3 });
     let figures = json!({

@@ -20,6 +20,9 @@ use world::{GUESS, World};
 /// More passes than any deployment of 1000 instances takes.
 const PASSES: usize = 20_000;
 
+/// A deployment of no more instances than this is foreseen within a second: the time grows with the square of their number.
+const AT_ONCE: u32 = 300;
+
 /// What a deployment would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Forecast {
@@ -183,8 +186,12 @@ fn after(
     })
 }
 
-/// The ways in which `version` could be deployed, weighed against each other. Empty: it can't be.
+/// The ways in which `version` could be deployed, weighed against each other. Empty: it can't be, or nothing serves, and then
+/// they are all alike.
 pub fn ways(spec: &ServiceSpec, state: &State, now: Timestamp, version: &VersionLabel) -> Vec<Way> {
+    if state.current.is_none() {
+        return Vec::new();
+    }
     let way = |(name, strategy): (String, Strategy)| {
         let (version, source) = (version.clone(), String::new());
         let command = Command::Deploy { version, source, strategy: strategy.clone(), break_contract: false };
@@ -197,12 +204,16 @@ pub fn ways(spec: &ServiceSpec, state: &State, now: Timestamp, version: &Version
     ways
 }
 
-/// What is to be remembered beside the events with which a deployment begins: what it was foreseen to cost.
+/// What is to be remembered beside the events with which a deployment begins: what it was foreseen to cost. None: it is not to
+/// settle, or whoever asked would have to wait for the answer.
 pub fn foreseen(spec: &ServiceSpec, state: &State, now: Timestamp, events: &[Event]) -> Option<Event> {
     let request = events.iter().find_map(|event| match event {
         Event::Requested(request) => Some(request),
         _ => None,
     })?;
+    if state.wanted(spec.run.instances) > AT_ONCE {
+        return None;
+    }
     let forecast = after(spec, state, now, events, None).ok()?;
     let event = Event::Foreseen { deployment: request.deployment, figures: forecast.figures };
     (forecast.end == Some(Verdict::Settled)).then_some(event)

@@ -37,7 +37,9 @@ impl Pace {
         if let Some(counts) = receipt.counts.filter(|counts| counts.requests > 0) {
             self.requests = counts.requests.saturating_mul(1_000_000).checked_div(receipt.took.0);
         }
-        if let (Verdict::Settled, Some(foreseen)) = (&receipt.verdict, &receipt.foreseen) {
+        // What was foreseen of the first deployment was all assumed, and says nothing of the next ones.
+        let judged = receipt.foreseen.filter(|_| receipt.from.is_some());
+        if let (Verdict::Settled, Some(foreseen)) = (&receipt.verdict, judged) {
             push(&mut self.forecasts, JUDGED, Judgement { foreseen: foreseen.took, took: receipt.took });
         }
     }

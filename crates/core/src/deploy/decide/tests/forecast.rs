@@ -4,7 +4,7 @@ use super::{Story, deploy, version};
 use crate::base::{Amount, InstanceId, Millis, Timestamp};
 use crate::deploy::{Command, Fault, Forecast, Refusal, accept, forecast, foreseen as foreseen_by, ways};
 use crate::spec::{CanarySpec, FlipSpec, RollingSpec, Strategy, StrategyKind};
-use crate::workflow::{Event, Figures, Pace, Verdict};
+use crate::workflow::{Event, Figures, Pace, State, Verdict};
 
 fn rolling(batch: u32, surge: u32) -> Strategy {
     Strategy::Rolling(RollingSpec {
@@ -160,6 +160,24 @@ fn the_ways_are_weighed_against_each_other() {
         // What is kept warm is there at once; what is gone has to come up again.
         assert_eq!(back == Some(Millis::ZERO), is_warm, "{}: {back:?}", way.name);
     }
+}
+
+#[test]
+fn where_nothing_serves_there_is_nothing_to_weigh() {
+    let mut story = paced(&[5], 1, 1);
+    story.state = State::default();
+    assert_eq!(ways(&story.spec, &story.state, story.now, &version("v1")), []);
+}
+
+#[test]
+fn whoever_deploys_a_large_fleet_does_not_wait_for_a_forecast() {
+    let begins = |instances| {
+        let story = Story::with_v1(instances);
+        let events = accept(&story.state, &deploy("v2", rolling(100, 100))).unwrap();
+        foreseen_by(&story.spec, &story.state, story.now, &events)
+    };
+    assert!(begins(300).is_some());
+    assert_eq!(begins(301), None);
 }
 
 #[test]
