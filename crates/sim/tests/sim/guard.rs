@@ -102,8 +102,11 @@ fn a_worse_version_is_taken_back_at_any_rate_and_a_good_one_is_not() {
     let (few, many) = (number.unwrap_or(5), number.unwrap_or(40));
     for rate in [5, 50, 500] {
         let number = if rate == 500 { few } else { many };
-        assert_eq!(trials("2 % fail more", FAILS, rate, number), 0);
-        assert_eq!(trials("1.5 times slow", SLOW, rate, number), 0);
+        for (name, worse) in [("2 % fail more", FAILS), ("1.5 times slow", SLOW)] {
+            let passed = trials(name, worse, rate, number);
+            // One of a hundred may have luck; of the few that the suite tries, none.
+            assert!(passed * 100 <= number, "{name} at {rate}/s: {passed} of {number} passed");
+        }
     }
     for (rate, number) in [(5, few), (50, many)] {
         let passed = trials("as good", OLD, rate, number);
