@@ -14,6 +14,8 @@ mod follow;
 mod place;
 mod problems;
 mod progress;
+#[cfg(test)]
+mod reference;
 mod story;
 mod terminal;
 mod verb;

@@ -6,6 +6,8 @@
 mod deployment;
 mod process;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod strict;
 mod traffic;
 

@@ -6,6 +6,7 @@
 mod alone;
 mod daemon;
 mod doctor;
+mod guide;
 mod schema;
 mod talk;
 mod top;

@@ -10,6 +10,7 @@ mod command;
 mod contract;
 mod deployments;
 mod failures;
+mod guide;
 mod kills;
 mod monitoring;
 mod network;

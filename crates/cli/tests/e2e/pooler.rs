@@ -15,7 +15,7 @@ use crate::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Who may connect, as the README says: whoever is a member of the app's role, by a password.
+/// Who may connect, as the guide says: whoever is a member of the app's role, by a password.
 const ADMITTED: &str = "local all all trust\nhost all postgres 127.0.0.1/32 trust\n\
     host all shop_owner,pooler 127.0.0.1/32 scram-sha-256\nhost all +shop_app 127.0.0.1/32 scram-sha-256\n";
 
@@ -23,7 +23,7 @@ const ROLES: &str = "CREATE ROLE shop_owner LOGIN CREATEDB CREATEROLE PASSWORD '
     CREATE ROLE shop_app LOGIN PASSWORD 'app'; ALTER ROLE shop_app SET statement_timeout = '17s';
     GRANT shop_app TO shop_owner WITH ADMIN OPTION; CREATE ROLE pooler LOGIN PASSWORD 'pooler'";
 
-/// By which a pooler looks passwords up, as the README has it.
+/// By which a pooler looks passwords up, as the guide has it.
 const LOGIN: &str = "CREATE SCHEMA pooler;
     CREATE FUNCTION pooler.login(name text) RETURNS TABLE (name text, password text)
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog

@@ -4,6 +4,7 @@
 //! Only tests know it. Whether answers are as it says is tried from outside: see the checklist of a verb in CONTRIBUTING.
 
 mod call;
+mod page;
 
 use std::fs;
 use std::path::Path;

@@ -15,7 +15,7 @@ use super::strict::{Read, read};
 use super::*;
 use crate::message::DeploymentStatus;
 
-fn status() -> Status {
+pub(super) fn status() -> Status {
     let spec = ServiceSpec::new("shop".parse().unwrap(), vec!["x".to_owned()], "[::1]:80".parse().unwrap());
     Status::of(&tandem_engine::View::default(), &spec, Timestamp(5))
 }
@@ -27,7 +27,7 @@ fn requests() -> Requests {
     Requests { ended: BTreeMap::from([(Method::Get, classes)]), durations, received: 7, sent: 9 }
 }
 
-fn metrics() -> Metrics {
+pub(super) fn metrics() -> Metrics {
     let now = InstanceNow {
         role: Some(Role::Serve),
         health: Health::Up,
@@ -105,8 +105,8 @@ fn without_a_proxy_only_what_is_known_is_told() {
     assert_eq!(page.value("tandem_deployment_phase", &shifting), 0.0);
 }
 
-#[test]
-fn a_deployment_is_told_by_its_phase() {
+/// A deployment that has turned back.
+pub(super) fn deploying() -> Status {
     let mut status = status();
     status.deployment = Some(DeploymentStatus {
         id: DeploymentId(7),
@@ -125,6 +125,12 @@ fn a_deployment_is_told_by_its_phase() {
         canary: None,
         findings: Vec::new(),
     });
+    status
+}
+
+#[test]
+fn a_deployment_is_told_by_its_phase() {
+    let status = deploying();
     let page = page(&status, None, Format::OpenMetrics);
     for (phase, value) in [("preparing", 0.0), ("shifting", 1.0), ("retiring", 0.0)] {
         assert_eq!(page.value("tandem_deployment_phase", &[("service", "shop"), ("phase", phase)]), value);

@@ -10,6 +10,7 @@ mod acme;
 mod admin;
 mod deploy;
 mod messages;
+mod reference;
 mod rule;
 mod shown;
 mod source;
