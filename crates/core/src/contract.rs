@@ -24,3 +24,4 @@ pub use ledger::Ledger;
 pub use operation::{Contract, Operation};
 pub use template::Templates;
 pub use verdict::{Between, Break, Comparison, Party};
+pub use yaml::read as read_yaml;

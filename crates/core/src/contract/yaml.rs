@@ -23,7 +23,10 @@ const MOST_COPIED: usize = 16 * 1024 * 1024;
 const VALUE: usize = 32;
 
 /// Reads the text of a document.
-pub(super) fn read(text: &str) -> Result<Value, DocumentError> {
+///
+/// # Errors
+/// It is no YAML, holds more than one document or none, or makes too much of a small text.
+pub fn read(text: &str) -> Result<Value, DocumentError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader::default();
     for event in Parser::new_from_str(text) {
