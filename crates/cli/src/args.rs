@@ -60,12 +60,24 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Write a tandem.toml for the service in this folder
+    #[command(
+        after_help = "Example:\n  cd shop && tandem init\n\nLooks at what is there (Procfile, Dockerfile, compose file, Kamal's deploy.yml, a unit of systemd,\nwhat frameworks and tools for migrations leave), says what it found, and never overwrites a file."
+    )]
     Init,
     /// Check the configuration and say everything that is wrong with it
+    #[command(
+        after_help = "Examples:\n  tandem check\n  tandem check --config shop/tandem.toml --json | jq .problems\n\nIn a job of GitHub or GitLab, problems are shown beside the lines of the file."
+    )]
     Check,
     /// Say what is missing on this machine and in the database, and what to do
+    #[command(
+        after_help = "Examples:\n  tandem doctor\n  tandem doctor --json\n\nExit code 1 if something is missing without which nothing works."
+    )]
     Doctor,
     /// Run the service here: load balancer, deployer and instances, in the foreground
+    #[command(
+        after_help = "Examples:\n  tandem up\n  tandem up --config /etc/shop/tandem.toml --state /var/lib/shop\n\nSIGTERM and Ctrl-C let requests finish, then end the instances. SIGHUP is `tandem reload`.\nKilled, it leaves everything running, and the next one takes it up."
+    )]
     Up,
     /// Replace the running version by another, and wait until that is done
     #[command(after_help = DEPLOY_EXAMPLES)]
@@ -74,6 +86,9 @@ pub(crate) enum Verb {
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
     /// Show what runs and what is going on
+    #[command(
+        after_help = "Examples:\n  tandem status\n  tandem status --watch\n  tandem status --json | jq '.instances[].health'"
+    )]
     Status {
         /// Show it anew whenever it changes, until interrupted
         #[arg(long, short)]
@@ -87,11 +102,15 @@ pub(crate) enum Verb {
         once: bool,
     },
     /// Follow a deployment until it is over
+    #[command(
+        after_help = "Examples:\n  tandem watch\n  tandem watch d7\n\nEnds with the exit code of the deployment; Ctrl-C stops watching it and nothing else."
+    )]
     Watch {
         /// The deployment, such as d7 [default: the one under way]
         deployment: Option<DeploymentId>,
     },
     /// Say what the deployment under way waits for
+    #[command(after_help = "Example:\n  tandem why")]
     Why,
     /// Print a link that shows one version, whether it has traffic or not
     #[command(after_help = LINK_EXAMPLES)]
@@ -115,15 +134,21 @@ pub(crate) enum Verb {
         plan: bool,
     },
     /// Let the deployment under way begin nothing new
+    #[command(
+        after_help = "Examples:\n  tandem pause\n  tandem pause d7\n\nWhat has begun is finished. `tandem resume` lets it go on, `tandem abort` turns it back."
+    )]
     Pause(Steer),
     /// Let a paused deployment go on
+    #[command(after_help = "Example:\n  tandem resume")]
     Resume(Steer),
     /// Turn the deployment under way back to the version that it came from
+    #[command(after_help = "Example:\n  tandem abort\n\nOnce it is over: `tandem rollback`.")]
     Abort(Steer),
     /// Have a canary take its next step now, or let the old pool go
     #[command(after_help = PROMOTE_EXAMPLES)]
     Promote(Promote),
     /// List the deployments, the newest first
+    #[command(after_help = "Examples:\n  tandem history\n  tandem history --json | jq '.[0].receipt'")]
     History,
     /// List what came by itself, and what became of it
     #[command(after_help = "Example:\n  tandem queue --json | jq '.entries[0].standing'")]
@@ -133,6 +158,7 @@ pub(crate) enum Verb {
     /// Have nothing deployed by itself, or go on with it
     Source(source::Source),
     /// Show what an instance wrote, or all of them
+    #[command(after_help = "Examples:\n  tandem logs --follow\n  tandem logs i17")]
     Logs {
         /// The instance, such as i17 [default: every instance that runs]
         instance: Option<InstanceId>,
@@ -141,6 +167,9 @@ pub(crate) enum Verb {
         follow: bool,
     },
     /// Run another number of instances from now on
+    #[command(
+        after_help = "Example:\n  tandem scale 6\n\nIt stays so over restarts of Tandem, whatever `run.instances` says."
+    )]
     Scale {
         /// How many
         #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -176,6 +205,13 @@ pub(crate) enum Verb {
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
+    },
+    /// Write manual pages, one for each verb
+    #[command(after_help = "Example:\n  tandem man ~/.local/share/man/man1 && man tandem-deploy")]
+    Man {
+        /// The folder to write them into
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
     /// The data plane; started by `tandem up`
     #[command(hide = true)]
@@ -219,6 +255,7 @@ pub(crate) enum MaintenanceVerb {
     #[command(after_help = MAINTENANCE_EXAMPLES)]
     On(MaintenanceOn),
     /// Serve requests again
+    #[command(after_help = "Example:\n  tandem maintenance off")]
     Off,
 }
 
@@ -409,8 +446,10 @@ pub(crate) struct Promote {
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum Config {
     /// The whole configuration in effect, every default written out
+    #[command(after_help = "Example:\n  tandem config show | less")]
     Show,
     /// A JSON schema of tandem.toml, for editors
+    #[command(after_help = "Example:\n  tandem config schema > tandem.schema.json")]
     Schema,
 }
 

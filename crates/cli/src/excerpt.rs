@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
 
+use crate::annotation::Annotation;
 use crate::terminal::Terminal;
 
 /// Something to say about a place in a file.
@@ -37,6 +38,10 @@ impl Excerpt<'_> {
         } else {
             terminal.say(self.plain());
         }
+        let (line, column) = self.position();
+        let help = self.help.map(|help| format!("\n{help}")).unwrap_or_default();
+        let message = format!("{}{help}", self.message);
+        Annotation { file: self.file, line, column, message }.show(terminal);
     }
 
     /// Line and column of the beginning, both counted from 1, the column in characters.

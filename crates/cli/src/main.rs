@@ -4,6 +4,7 @@
 //! `terminal` is the only way to the screen. Nothing here decides anything about services. Tested by running the
 //! program itself (`tests/cli`).
 
+mod annotation;
 mod args;
 mod client;
 mod columns;

@@ -12,6 +12,7 @@ mod history;
 mod init;
 mod link;
 mod logs;
+mod man;
 mod plan;
 mod queue;
 mod reload;
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &Cli, terminal: &Terminal) -> Ending {
         Verb::Doctor => doctor::run(global, terminal),
         Verb::Config(what) => config::run(*what, global, terminal),
         Verb::Completions { shell } => completions::run(*shell, terminal),
+        Verb::Man { folder } => man::run(folder, terminal),
         Verb::Deploy(deploy) => wait_for(deploy::run(deploy, global, terminal)),
         Verb::Plan(plan) => {
             let exit = wait_for(plan::run(plan, global, terminal))?;

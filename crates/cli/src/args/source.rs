@@ -20,12 +20,14 @@ pub(crate) struct Source {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SourceVerb {
     /// Begin nothing by itself
+    #[command(after_help = "Example:\n  tandem source pause --why 'the sale has begun'")]
     Pause {
         /// Why, for the others
         #[arg(long, value_name = "TEXT")]
         why: Option<String>,
     },
     /// Begin what waits by itself again
+    #[command(after_help = "Example:\n  tandem source resume")]
     Resume,
 }
 

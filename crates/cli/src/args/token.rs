@@ -22,10 +22,15 @@ pub(crate) struct Token {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenVerb {
     /// Make a token, and print it this once
+    #[command(
+        after_help = "Examples:\n  tandem token create ci --role deployer --service shop --expires 90d\n  tandem token create wall --role viewer"
+    )]
     Create(TokenCreate),
     /// List the tokens
+    #[command(after_help = "Example:\n  tandem token list")]
     List,
     /// Take a token out of force
+    #[command(after_help = "Example:\n  tandem token revoke ci\n\nAlso for what is under way with it.")]
     Revoke {
         /// Which one
         name: TokenName,

@@ -15,7 +15,8 @@ fn a_folder_gets_a_configuration_that_is_good() {
 exit 0
 --- stdout
 --- stderr
-✔ wrote tandem.toml: the command is the line `web:` of the Procfile
+✔ wrote tandem.toml: the command is that of Procfile
+  found Procfile
   read it, then: tandem up, and in another terminal: tandem deploy PATH
 "###);
     let written = fs::read_to_string(folder.path().join("tandem.toml")).unwrap();
@@ -58,6 +59,43 @@ exit 2
 {"problems":[{"file":"tandem.toml","line":8,"column":1,"code":"unknown-key","message":"unknown key `btach` in [deploy]","help":"did you mean `batch`? Known here: strategy, batch, surge, floor, bake, flip, canary, guard"},{"file":"tandem.toml","line":9,"column":12,"code":"bad-value","message":"`deploy.strategy` is \"filp\", which is not known here","help":"did you mean \"flip\"? Possible are \"rolling\", \"flip\", \"canary\""}]}
 --- stderr
 "###);
+}
+
+#[test]
+fn jobs_of_github_and_gitlab_show_problems_beside_the_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("tandem.toml"), format!("{SMALL}\n[deploy]\nbtach = 2\n")).unwrap();
+    let github = tandem(folder.path(), &["check"]).env("GITHUB_ACTIONS", "true").output().unwrap();
+    let said = String::from_utf8_lossy(&github.stderr);
+    let line = said.lines().find(|line| line.starts_with("::error ")).unwrap_or_else(|| panic!("{said}"));
+    assert!(line.starts_with("::error file=tandem.toml,line=8,col="), "{line}");
+    assert!(line.contains("::unknown key `btach`") && line.contains("%0Adid you mean"), "{line}");
+    assert!(!folder.path().join("gl-code-quality-report.json").exists());
+
+    for _ in 0..2 {
+        tandem(folder.path(), &["check"]).env("GITLAB_CI", "true").output().unwrap();
+    }
+    let report = fs::read(folder.path().join("gl-code-quality-report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(report.as_array().map(Vec::len), Some(1), "{report}");
+    assert_eq!(report[0]["location"]["lines"]["begin"], 8);
+}
+
+#[test]
+fn every_verb_has_a_manual_page_and_an_example() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(tandem(folder.path(), &["man", "pages"]).output().unwrap().status.success());
+    let page = |name: &str| fs::read_to_string(folder.path().join("pages").join(name)).unwrap();
+    assert!(page("tandem.1").contains("tandem\\-deploy(1)"));
+    assert!(page("tandem-deploy.1").contains("tandem deploy shop"));
+    assert!(page("tandem-schema-plan.1").contains("tandem schema plan"));
+    for entry in fs::read_dir(folder.path().join("pages")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        // What only holds others has the examples in theirs.
+        let holds_others = matches!(name.as_str(), "tandem-config.1" | "tandem-maintenance.1");
+        assert!(page(&name).contains("Example") || holds_others, "{name}");
+        assert!(!name.contains("keeper") && !name.contains("controller"), "{name}");
+    }
 }
 
 /// A file that is checked where its secrets are not is no worse for it.
@@ -322,6 +360,7 @@ Commands:
   dashboard    Print a link that opens the dashboard
   config       Show the configuration, or describe it for editors
   completions  Print a completion script for a shell
+  man          Write manual pages, one for each verb
 
 Options:
   -h, --help     Print help

@@ -22,6 +22,8 @@ fn tandem(folder: &Path, words: &[&str]) -> Command {
         .args(words)
         .env_remove("NO_COLOR")
         .env_remove("CLICOLOR_FORCE")
+        .env_remove("GITHUB_ACTIONS")
+        .env_remove("GITLAB_CI")
         .env("TZ", "UTC");
     command
 }
