@@ -1,4 +1,5 @@
-//! The commands for everybody who works on Tandem: `cargo xtask test`, `demo`, `tidy`, `bench`, `trial`, `web`.
+//! The commands for everybody who works on Tandem: `cargo xtask test`, `demo`, `tidy`, `bench`, `trial`, `web`,
+//! `package`.
 //!
 //! One file per command. Knows the packages only from outside, by their commands and files.
 //! Tested in place; `cargo xtask test` runs the whole.
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod demo;
 mod machine;
+mod package;
 mod suite;
 mod tidy;
 mod trial;
@@ -42,6 +44,8 @@ enum Command {
     Trial(trial::Trial),
     /// Build the dashboard, which the next build of the program takes in.
     Web,
+    /// Make what is handed out: a Debian package, an archive, a container image, a bill of materials, checksums.
+    Package(package::Options),
     /// Run the whole suite: format, house rules, lints, documentation, tests.
     Test,
 }
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench::run(&root(), &bench),
         Command::Trial(trial) => trial::run(&root(), &trial),
         Command::Web => web::run(&root()),
+        Command::Package(options) => package::run(&root(), &options),
         Command::Test => suite::run(&root()),
     };
     match done {
