@@ -1,8 +1,8 @@
-//! Pages of the guide, carried out: each file on them is written, each command run, each answer compared.
+//! Pages of the guide and of the examples, carried out: each file on them is written, each command run, each answer compared.
 //!
 //! A page with the line `<!-- runs -->` is taken from top to bottom, in a folder of its own; with `<!-- runs on a database -->`
 //! `DATABASE_URL` names an empty one. What a page can say stands in `page`, how answers are compared in `pattern`.
-//! The pages' port 8080 is a free one here.
+//! The pages' ports 8080 and 7443 are free ones here.
 
 mod page;
 mod pattern;
@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A folder in which a page is carried out; nothing of it runs on when it is dropped.
 struct Bench {
     folder: tempfile::TempDir,
-    port: String,
+    /// The ports that pages name, and those that are free here.
+    ports: [(&'static str, String); 2],
     database: Option<Ground>,
     up: Option<Child>,
 }
@@ -34,11 +35,28 @@ struct Bench {
 impl Bench {
     fn new(database: Option<Ground>) -> Bench {
         let folder = tempfile::Builder::new().prefix("tandem-guide-").tempdir().expect("a folder");
-        Bench { folder, port: free_port().port().to_string(), database, up: None }
+        let ports = ["8080", "7443"].map(|named| (named, free_port().port().to_string()));
+        Bench { folder, ports, database, up: None }
+    }
+
+    /// A folder of the repository, with the port that is ours.
+    fn copy(&self, from: &Path, to: &Path) {
+        fs::create_dir_all(to).expect("a folder");
+        for entry in fs::read_dir(from).expect("a folder").map(|entry| entry.expect("an entry")) {
+            let (from, to) = (entry.path(), to.join(entry.file_name()));
+            if from.is_dir() {
+                self.copy(&from, &to);
+            } else if entry.file_name() == "tandem.toml" {
+                fs::write(to, self.here(&fs::read_to_string(from).expect("text")))
+                    .expect("it can be written");
+            } else {
+                fs::copy(from, to).expect("it can be copied");
+            }
+        }
     }
 
     fn here(&self, text: &str) -> String {
-        text.replace("8080", &self.port)
+        self.ports.iter().fold(text.to_owned(), |text, (named, free)| text.replace(named, free))
     }
 
     fn command(&self, line: &str) -> Command {
@@ -77,7 +95,8 @@ impl Bench {
         let output =
             tokio::time::timeout(PATIENCE, output).await.map_err(|_| "it does not end".to_owned())?;
         let output = output.map_err(|why| why.to_string())?;
-        let said = String::from_utf8_lossy(&output.stdout).replace(&self.port, "8080");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let said = self.ports.iter().fold(said, |said, (named, free)| said.replace(free, named));
         if output.status.code() != Some(run.exit) {
             return Err(format!("it ended with {}, and said:\n{said}", output.status));
         }
@@ -126,11 +145,12 @@ impl Drop for Bench {
     }
 }
 
-/// Carries out a page of the guide.
-async fn runs(name: &str) {
-    let text = fs::read_to_string(root().join("docs/src").join(name)).expect("the page is there");
+/// Carries out a page of the repository.
+async fn carry_out(name: &str, prepare: impl FnOnce(&Bench)) {
+    let text = fs::read_to_string(root().join(name)).expect("the page is there");
     let page = Page::read(&text).unwrap_or_else(|why| panic!("{name}: {why}"));
     let mut bench = Bench::new(page.database.then(Ground::new));
+    prepare(&bench);
     for (line, step) in &page.steps {
         if let Err(why) = bench.carry_out(step).await {
             panic!("{name}:{line}: {why}");
@@ -139,32 +159,78 @@ async fn runs(name: &str) {
     bench.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_deployment_goes_as_the_guide_says() {
-    runs("first-deployment.md").await;
+/// Carries out a page of the guide.
+async fn runs(name: &str) {
+    carry_out(&format!("docs/src/{name}"), |_| {}).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn going_back_goes_as_the_guide_says() {
-    runs("tasks/rollback.md").await;
+/// The same, with the program of jobs beside it.
+async fn pushes(name: &str) {
+    carry_out(&format!("docs/src/{name}"), |bench| {
+        fs::copy(root().join("packaging/push.py"), bench.folder.path().join("push.py"))
+            .expect("it can be copied");
+    })
+    .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn migrations_go_as_the_guide_says() {
-    runs("tasks/migrations.md").await;
+/// Carries out the page of an example, in a copy of its folder.
+async fn example(name: &str) {
+    carry_out(&format!("examples/{name}/README.md"), |bench| {
+        bench.copy(&root().join("examples").join(name), bench.folder.path());
+    })
+    .await;
+}
+
+macro_rules! pages {
+    ($($test:ident: $carry_out:ident($name:literal);)*) => {
+        /// What is carried out.
+        const PAGES: &[&str] = &[$($name),*];
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                $carry_out($name).await;
+            }
+        )*
+    };
+}
+
+pages! {
+    the_first_deployment: runs("first-deployment.md");
+    going_back: runs("tasks/rollback.md");
+    migrations: runs("tasks/migrations.md");
+    continuous_integration: pushes("tasks/ci.md");
+    example_processes: example("01-processes");
+    example_static: example("02-static");
+    example_node: example("03-node");
+    example_migrations: example("04-migrations");
+    example_websocket: example("05-websocket");
+    example_canary: example("06-canary");
+    example_services: example("07-services");
 }
 
 #[test]
-fn every_page_that_says_so_is_run() {
-    let here = include_str!("guide.rs");
+fn every_page_that_says_so_is_run_and_every_example() {
+    let says_so = |path: &Path| {
+        fs::read_to_string(path).is_ok_and(|text| text.lines().any(|line| line.starts_with("<!-- runs")))
+    };
+    let mut wanted = Vec::new();
     let mut folders = vec![root().join("docs/src")];
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-            let text = fs::read_to_string(&path).unwrap_or_default();
             let name = path.strip_prefix(root().join("docs/src")).expect("below it").display().to_string();
-            let is_run = here.contains(&format!("runs(\"{name}\")"));
-            assert_eq!(text.lines().any(|line| line.starts_with("<!-- runs")), is_run, "{name}");
+            wanted.extend(says_so(&path).then_some(name));
             folders.extend(path.is_dir().then_some(path));
         }
     }
+    for entry in fs::read_dir(root().join("examples")).expect("a folder") {
+        let name = entry.expect("an entry").file_name().into_string().expect("a name");
+        if name.starts_with(|first: char| first.is_ascii_digit()) {
+            assert!(says_so(&root().join("examples").join(&name).join("README.md")), "{name}");
+            wanted.push(name);
+        }
+    }
+    wanted.sort();
+    let mut run = PAGES.to_vec();
+    run.sort_unstable();
+    assert_eq!(wanted, run);
 }
