@@ -50,7 +50,10 @@ def push():
 
 def tell(standing):
     """One line for the log, and the outputs of a job of GitHub."""
-    said = " ".join(str(value) for key, value in standing.items() if key != "standing")
+    more = {key: value for key, value in standing.items() if key != "standing"}
+    if "deployment" in more:
+        more["deployment"] = f"d{more['deployment']}"
+    said = " ".join(str(value) for value in more.values())
     print(f"{given('VERSION')}: {standing['standing'].replace('_', ' ')} {said}".rstrip(), flush=True)
     if ENDS.get(standing["standing"], 0) and os.environ.get("GITHUB_ACTIONS") == "true":
         line = f"{given('VERSION')} {standing['standing'].replace('_', ' ')}: {said}".replace("%", "%25").replace("\n", "%0A")
