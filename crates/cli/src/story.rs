@@ -88,6 +88,9 @@ impl Story {
                 (Tone::Care, format!("{instance} was given requests by a link: the new schema is in use"))
             }
             Event::Strayed { stray, .. } => (Tone::Care, stray.to_string()),
+            Event::Agreed { moment, took, .. } => {
+                (Tone::Good, format!("the hook `{}` agrees after {took}", moment.name()))
+            }
             Event::Promoted { deployment, whole } => (Tone::Plain, promoted(*deployment, *whole)),
             Event::Reached { step, .. } => {
                 (Tone::Good, format!("the clients of step {} are at the new version", step + 1))

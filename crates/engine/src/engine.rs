@@ -2,7 +2,7 @@
 
 use tandem_core::base::{InstanceId, Millis, Timestamp};
 use tandem_core::deploy::{
-    Command, Decision, Input, Observed, Refusal, Violation, Wait, accept, check, decide, foreseen,
+    Command, Decision, Input, Observed, Refusal, Violation, Wait, accept, call, check, decide, foreseen,
     likely_cause, question, to_be_checked, unseen_since,
 };
 use tandem_core::spec::ServiceSpec;
@@ -149,6 +149,9 @@ impl Engine {
         let promise = asked.zip(contracts).and_then(|(question, contracts)| {
             contracts.observe(&question).map(|promise| (question.instance, promise))
         });
+        let asked = call(&self.spec, &self.view.state);
+        let hook = self.ports.hooks.as_mut().and_then(|hooks| hooks.observe(asked.as_ref()));
+        let hook = asked.zip(hook).map(|(call, asked)| (call.deployment, call.moment, asked));
         let checked = to_be_checked(&self.spec, &self.view.state).map(|entry| entry.deliverable.clone());
         self.view.observed = Observed {
             instances: self.ports.instances.observe()?,
@@ -156,6 +159,7 @@ impl Engine {
             traffic: self.ports.traffic.observe(),
             database: self.ports.database.as_mut().and_then(|database| database.observe(since)),
             promise,
+            hook,
             source: self.ports.source.as_mut().map(|source| source.observe(checked.as_ref())),
         };
         self.view.at = self.ports.clock.now().max(self.view.at);

@@ -9,5 +9,7 @@ mod ports;
 mod run;
 
 pub use engine::{Engine, EngineError, Pass, View};
-pub use ports::{Clock, Contracts, Database, Instances, Journal, PortError, Ports, Source, Start, Traffic};
+pub use ports::{
+    Clock, Contracts, Database, Hooks, Instances, Journal, PortError, Ports, Source, Start, Traffic,
+};
 pub use run::{Message, Outside, Stop, run};

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tandem_core::base::{Digest, InstanceId, Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Job, ObservedDatabase};
-use tandem_core::deploy::{ObservedSource, Preparation, Promise, Question};
+use tandem_core::deploy::{Asked, Call, ObservedSource, Preparation, Promise, Question};
 use tandem_core::fleet::{Findings, ObservedInstances};
 use tandem_core::traffic::{Table, TrafficReport};
 use tandem_core::workflow::{Deliverable, Recorded};
@@ -29,6 +29,8 @@ pub struct Ports {
     pub database: Option<Box<dyn Database>>,
     /// Whoever asks instances what their versions promise. None: nobody has to be asked.
     pub contracts: Option<Box<dyn Contracts>>,
+    /// Whoever is asked whether a deployment may go on. None: nobody is.
+    pub hooks: Option<Box<dyn Hooks>>,
     /// Where deliverables come from by themselves. None: nothing does.
     pub source: Option<Box<dyn Source>>,
     /// What time it is.
@@ -139,6 +141,13 @@ pub trait Contracts {
     /// What came of asking an instance. None: there is no answer yet. Asks if it was not asked yet, or had no answer for a
     /// while. Returns at once.
     fn observe(&mut self, question: &Question) -> Option<Promise>;
+}
+
+/// The commands of the team's that have a word in deployments.
+pub trait Hooks {
+    /// How far the one is that is asked. Begins it if it was not begun yet, and cuts off any other one. Returns at once. None: nobody
+    /// is asked.
+    fn observe(&mut self, call: Option<&Call>) -> Option<Asked>;
 }
 
 /// Where deliverables come from by themselves.

@@ -6,6 +6,7 @@ pub(crate) mod acme;
 pub(crate) mod certificates;
 pub(crate) mod contract;
 pub(crate) mod database;
+pub(crate) mod hook;
 pub(crate) mod instances;
 pub(crate) mod journal;
 pub(crate) mod source;

@@ -139,6 +139,20 @@ pub(crate) fn external_account(spec: &ServiceSpec) -> Result<Option<ExternalAcco
     Ok(Some(ExternalAccount::new(number, &key)?))
 }
 
+/// Where messages are sent, their references `env:NAME` resolved from our own environment; None for those that a command takes.
+pub fn targets(spec: &ServiceSpec) -> Result<Vec<Option<String>>, ConfigError> {
+    let mut missing = Vec::new();
+    let mut resolved = |url: &String| match url.strip_prefix("env:") {
+        None => url.clone(),
+        Some(name) => std::env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| {
+            missing.push(name.to_owned());
+            String::new()
+        }),
+    };
+    let targets = spec.notify.iter().map(|target| target.url.as_ref().map(&mut resolved)).collect();
+    if missing.is_empty() { Ok(targets) } else { Err(ConfigError::Environment { names: missing }) }
+}
+
 /// Where the database is, its references `env:NAME` resolved from our own environment. None: the service has none.
 pub fn database(spec: &ServiceSpec) -> Result<Option<Database>, ConfigError> {
     let mut missing = Vec::new();

@@ -131,6 +131,7 @@ impl Front {
         for Service { path, config, .. } in &self.services {
             config::environment(&config.spec)?;
             config::database(&config.spec)?;
+            config::targets(&config.spec)?;
             config::certificates(&config.spec, path)?;
         }
         if let (Some(chain), Some(key)) = (&self.admin.certificate, &self.admin.key) {

@@ -8,7 +8,7 @@ use tandem_core::deploy::{Command, Refusal};
 use tandem_core::spec;
 use tandem_core::workflow::Event;
 use tandem_drivers::Driver;
-use tandem_engine::{EngineError, Message, View};
+use tandem_engine::{EngineError, Message};
 use tokio::sync::{oneshot, watch};
 
 use crate::adapter::certificates::CertificateKeeper;
@@ -19,17 +19,11 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::feed::Feed;
 use crate::message::{ConfigInForce, Status};
+use crate::notify::Notifier;
+use crate::seen::Seen;
 use crate::state::StateFolder;
 use crate::store::Store;
 use crate::wake::Wake;
-
-/// How things stood after the last pass.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
-    pub(crate) view: View,
-    /// What went wrong in it.
-    pub(crate) trouble: Option<String>,
-}
 
 /// Everything that the admin API has to do with.
 pub(crate) struct Office {
@@ -45,6 +39,8 @@ pub(crate) struct Office {
     pub(crate) certificates: Option<Arc<CertificateKeeper>>,
     /// What comes by itself.
     pub(crate) source: Arc<SourceKeeper>,
+    /// Whoever tells people. None: nobody is to be told.
+    pub(crate) notifier: Option<Arc<Notifier>>,
     /// The state folder.
     pub(crate) state: StateFolder,
     /// The configuration as the team edits it.
@@ -86,6 +82,7 @@ impl Office {
         status.trouble = seen.trouble.clone();
         status.remarks.extend(self.source.remarks());
         status.remarks.extend(self.certificates.iter().flat_map(|keeper| keeper.remarks()));
+        status.remarks.extend(self.notifier.iter().flat_map(|notifier| notifier.remarks()));
         status
     }
 

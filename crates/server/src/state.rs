@@ -254,6 +254,11 @@ impl StateFolder {
         self.path.join("clock.json")
     }
 
+    /// How far in the journal people were told of deployments.
+    pub fn notified(&self) -> PathBuf {
+        self.path.join("notified")
+    }
+
     /// Deliverables that came by themselves, until they are deployed.
     pub fn inbox(&self) -> PathBuf {
         self.path.join("inbox")

@@ -9,6 +9,12 @@ use tandem_core::workflow::{Deployment, Event, Kind, State};
 use crate::scenario::Behaviour;
 use crate::world::World;
 
+/// Whether a deployment goes on to something new.
+pub(crate) fn brings_new(deployment: &Deployment) -> bool {
+    let forward = deployment.turned_back().is_none() && deployment.request.kind == Kind::Deploy;
+    forward && deployment.from.as_ref() != Some(&deployment.request.version)
+}
+
 impl World {
     /// What an instance answers; now and then that takes until it is asked again.
     pub(crate) fn ask(&mut self, question: &Question) -> Option<Promise> {
@@ -36,12 +42,10 @@ impl World {
     /// A version that goes on to its first requests has told what it promises, and breaks nobody.
     pub(crate) fn check_contract(&mut self, table: &Table) {
         let state = State::fold(&self.journal).unwrap_or_default();
-        let new = |deployment: &Deployment| {
-            let forward = deployment.turned_back().is_none() && deployment.request.kind == Kind::Deploy;
-            forward && deployment.from.as_ref() != Some(&deployment.request.version)
-        };
         let asked = self.scenario.spec.contract.asked().is_some();
-        let Some(deployment) = state.deployment.filter(|deployment| asked && new(deployment)) else { return };
+        let Some(deployment) = state.deployment.filter(|deployment| asked && brings_new(deployment)) else {
+            return;
+        };
         let (id, version) = (deployment.request.deployment, &deployment.request.version);
         let of_version = |id: &&InstanceId| self.processes.get(id).is_some_and(|p| p.version == *version);
         if self.serving(table).iter().find(of_version).is_none() {

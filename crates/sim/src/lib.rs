@@ -6,6 +6,7 @@
 mod answers;
 mod contract;
 mod database;
+mod hook;
 mod ports;
 mod promises;
 mod random;

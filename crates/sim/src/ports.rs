@@ -7,11 +7,13 @@ use std::rc::Rc;
 
 use tandem_core::base::{Digest, InstanceId, Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Job, ObservedDatabase};
-use tandem_core::deploy::{Preparation, Promise, Question};
+use tandem_core::deploy::{Asked, Call, Preparation, Promise, Question};
 use tandem_core::fleet::{Exit, Findings, ObservedInstance, ObservedInstances, RunStatus};
 use tandem_core::traffic::{Table, TrafficReport};
 use tandem_core::workflow::Recorded;
-use tandem_engine::{Clock, Contracts, Database, Instances, Journal, PortError, Ports, Start, Traffic};
+use tandem_engine::{
+    Clock, Contracts, Database, Hooks, Instances, Journal, PortError, Ports, Start, Traffic,
+};
 
 use crate::world::{Crash, Moment, World};
 
@@ -21,12 +23,14 @@ pub(crate) struct Port(pub(crate) Rc<RefCell<World>>);
 impl Port {
     pub(crate) fn all(world: &Rc<RefCell<World>>) -> Ports {
         let port = Port(Rc::clone(world));
+        let has_hooks = world.borrow().scenario.spec.hooks.is_any();
         Ports {
             journal: Box::new(port.clone()),
             instances: Box::new(port.clone()),
             traffic: Box::new(port.clone()),
             database: Some(Box::new(port.clone())),
             contracts: Some(Box::new(port.clone())),
+            hooks: has_hooks.then(|| Box::new(port.clone()) as Box<dyn Hooks>),
             source: None,
             clock: Box::new(port),
         }
@@ -67,6 +71,7 @@ impl Port {
         if planned || struck {
             world.note(format!("the controller is killed at call {call}, {moment:?} {name}"));
             world.drop_job();
+            world.hook = None;
             drop(world);
             std::panic::panic_any(Crash);
         }
@@ -98,6 +103,7 @@ impl Instances for Port {
         _serving: Option<&VersionLabel>,
     ) -> Result<(), PortError> {
         self.call("prepare", |world| {
+            world.check_begun(version);
             let ready = world.now + world.random.between(1, 500);
             let done = |(_, found): &(u64, Option<Preparation>)| found.is_some();
             if world.prepared.get(version).is_none_or(done) {
@@ -187,6 +193,12 @@ impl Database for Port {
 impl Contracts for Port {
     fn observe(&mut self, question: &Question) -> Option<Promise> {
         self.call("contract", |world| world.ask(question)).ok().flatten()
+    }
+}
+
+impl Hooks for Port {
+    fn observe(&mut self, call: Option<&Call>) -> Option<Asked> {
+        self.call("hook", |world| world.ask_hook(call)).ok().flatten()
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use tandem_core::base::{Amount, Millis, Revision, Share, VersionLabel};
 use tandem_core::deploy::Command;
 use tandem_core::spec::{
-    CanarySpec, CanaryStep, DrainSpec, FlipSpec, LatencyLimit, RollingSpec, ServiceSpec, Strategy, Unclear,
+    CanarySpec, CanaryStep, DrainSpec, FlipSpec, HookSpec, LatencyLimit, RollingSpec, ServiceSpec, Strategy,
+    Unclear,
 };
 use tandem_core::workflow::{Deliverable, Origin};
 
@@ -147,6 +148,13 @@ impl Scenario {
         self
     }
 
+    /// The same with commands that are asked at each moment.
+    #[must_use]
+    pub fn with_hooks(mut self) -> Scenario {
+        self.spec.hooks = hooks();
+        self
+    }
+
     /// Everything by chance.
     pub fn of_seed(seed: u64) -> Scenario {
         let mut random = Random::new(seed, 1);
@@ -190,6 +198,9 @@ impl Scenario {
         if random.chance(600) {
             spec.database.url = Some("postgres://db/shop".to_owned());
         }
+        if random.chance(300) {
+            spec.hooks = hooks();
+        }
         spec.deploy.guard.unclear =
             [Unclear::Ask, Unclear::Pass, Unclear::Back][random.between(0, 2) as usize];
         Scenario {
@@ -203,6 +214,12 @@ impl Scenario {
             faults_until: at + 60_000,
         }
     }
+}
+
+/// A command at each moment.
+fn hooks() -> HookSpec {
+    let command = || Some(vec!["may-it".to_owned()]);
+    HookSpec { begin: command(), ready: command(), serving: command(), within: Millis::from_secs(5) }
 }
 
 /// The revisions of v1, v2 and v3.

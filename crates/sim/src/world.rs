@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use tandem_core::base::{InstanceId, Timestamp, VersionLabel};
-use tandem_core::deploy::Preparation;
+use tandem_core::deploy::{Call, Preparation};
 use tandem_core::fleet::Exit;
 use tandem_core::traffic::{Answers, Counts, Health, InFlight, InstanceReport, Role, Table, TrafficReport};
 use tandem_core::workflow::Recorded;
@@ -83,6 +83,8 @@ pub(crate) struct World {
     /// When each deliverable has been looked at, and what came of it.
     pub(crate) prepared: BTreeMap<VersionLabel, (u64, Option<Preparation>)>,
     pub(crate) database: Database,
+    /// The hook that is asked: when it is done, and whether it agrees.
+    pub(crate) hook: Option<(Call, u64, bool)>,
     pub(crate) proxy: Proxy,
     pub(crate) calls: u64,
     pub(crate) crash_at: Vec<CrashAt>,
@@ -104,6 +106,7 @@ impl World {
             gone: BTreeMap::new(),
             prepared: BTreeMap::new(),
             database: Database::default(),
+            hook: None,
             proxy: Proxy::default(),
             calls: 0,
             crash_at,
@@ -221,6 +224,7 @@ impl World {
         self.check_swap(table);
         self.check_strays(table);
         self.check_contract(table);
+        self.check_hooks(table);
         self.proxy.table = table.clone();
         let routed =
             self.serving(table).into_iter().filter_map(|id| Some(self.processes.get(&id)?.version.clone()));

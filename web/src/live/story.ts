@@ -165,6 +165,8 @@ function told(e: JournalEvent["recorded"]): [Tone, string] | null {
       return ["care", `i${e.instance} was given requests by a link: the new schema is in use`];
     case "strayed":
       return ["care", stray(e.stray)];
+    case "agreed":
+      return ["good", `the hook "${e.moment}" agrees after ${length(e.took)}`];
     case "promoted":
       return ["plain", `d${e.deployment} is promoted ${e.whole ? "past all its steps" : "and goes on"}`];
     case "reached":
@@ -226,6 +228,8 @@ export function reason(reason: { reason: string; [field: string]: unknown }): st
       return "it would break clients";
     case "no_contract":
       return `the contract of i${instance} can't be used: ${error}`;
+    case "objected":
+      return `the hook "${reason.moment}" ${error}`;
     case "not_expanded":
       return `the schema can't be expanded: ${error}`;
     case "not_ready":

@@ -110,6 +110,10 @@ pub(super) const MAY_SLEEP: &[(&str, &str)] = &[
         "crates/server/src/admin/connection.rs",
         "no descriptors were left to accept with: nothing tells when there are some",
     ),
+    (
+        "crates/server/src/notify/target.rs",
+        "whoever could not be told is tried again later: nothing says when it can be reached",
+    ),
     ("crates/server/src/api/log.rs", "a log that grows gives no sign that every file system passes on"),
     (
         "crates/server/src/api/metrics.rs",

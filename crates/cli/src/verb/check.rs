@@ -37,6 +37,7 @@ fn tell(path: &Path, spec: &ServiceSpec, terminal: &Terminal) {
     // No problem of the file: it may well be checked where its secrets are not.
     let mut missing = unset(tandem_server::config::environment(spec));
     missing.extend(unset(tandem_server::config::database(spec)));
+    missing.extend(unset(tandem_server::config::targets(spec)));
     if terminal.json {
         terminal.object(&Good { config, problems: [], unset: missing });
     } else {

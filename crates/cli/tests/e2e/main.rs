@@ -11,6 +11,7 @@ mod contract;
 mod deployments;
 mod failures;
 mod guide;
+mod hooks;
 mod kills;
 mod monitoring;
 mod network;

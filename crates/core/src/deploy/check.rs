@@ -4,9 +4,9 @@
 use crate::base::{InstanceId, VersionLabel};
 use crate::database::Job;
 use crate::deploy::pools::Pools;
-use crate::deploy::{Input, promise, strategy, strays};
+use crate::deploy::{Input, hook, promise, strategy, strays};
 use crate::fleet::RunStatus;
-use crate::spec::StrategyKind;
+use crate::spec::{Moment, StrategyKind};
 use crate::traffic::{Role, Table};
 use crate::workflow::{Action, Deployment, Phase, Stage};
 
@@ -57,6 +57,14 @@ pub enum Violation {
         /// The instance.
         instance: InstanceId,
     },
+    /// A version would be prepared, or given requests, before its hook has agreed.
+    #[error("{version} would go on before the hook `{}` has agreed", .moment.name())]
+    Unasked {
+        /// The version.
+        version: VersionLabel,
+        /// The moment of the hook.
+        moment: Moment,
+    },
     /// A table would not be newer than the one before.
     #[error("the table's generation would not grow")]
     StaleTable,
@@ -99,7 +107,11 @@ pub enum Violation {
 pub fn check(input: &Input<'_>, actions: &[Action]) -> Result<(), Violation> {
     for action in actions {
         match action {
-            Action::Prepare { .. } => {}
+            Action::Prepare { version, .. } => {
+                if input.state.deployment.as_ref().is_some_and(|d| !hook::may_begin(input, d)) {
+                    return Err(Violation::Unasked { version: version.clone(), moment: Moment::Begin });
+                }
+            }
             Action::Start { instance, version } => start(input, *instance, version)?,
             Action::Schema { job } => schema(input, actions, job)?,
             Action::Route { table } => route(input, table)?,
@@ -193,6 +205,10 @@ fn route(input: &Input<'_>, table: &Table) -> Result<(), Violation> {
         }
         if instance.is_some_and(|i| !promise::admits(input, i)) {
             return Err(Violation::ServesUntold { instance: member.instance });
+        }
+        if let Some(unasked) = instance.filter(|i| !hook::admits(input, i)) {
+            let version = unasked.version.clone();
+            return Err(Violation::Unasked { version, moment: Moment::Ready });
         }
         after += u32::from(up);
     }

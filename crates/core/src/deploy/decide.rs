@@ -3,7 +3,8 @@
 use crate::deploy::pools::Pools;
 use crate::deploy::strategy::{self, Moves};
 use crate::deploy::{
-    Decision, Input, Preparation, Wait, canary, facts, guard, promise, queue, routing, schema, steps, strays,
+    Decision, Input, Preparation, Wait, canary, facts, guard, hook, promise, queue, routing, schema, steps,
+    strays,
 };
 use crate::spec::Strategy;
 use crate::workflow::{Action, Deployment, Phase, Stage};
@@ -64,7 +65,9 @@ fn never_begun(pools: &Pools) -> u32 {
 }
 
 fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision: &mut Decision) -> Moves {
+    hook::wait(input).into_iter().for_each(|wait| decision.wait(wait));
     match deployment.phase {
+        Phase::Preparing if !hook::may_begin(input, deployment) => steady_at_old(input, deployment),
         Phase::Preparing => {
             let version = deployment.request.version.clone();
             let again = input.state.schema.standing.change.is_none();

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{Digest, InstanceId, Revision, Timestamp, VersionKey, VersionLabel};
+use crate::base::{DeploymentId, Digest, InstanceId, Revision, Timestamp, VersionKey, VersionLabel};
 use crate::contract::{Comparison, Contract};
 use crate::database::ObservedDatabase;
-use crate::deploy::{ObservedSource, Promise, Wait};
+use crate::deploy::{Asked, ObservedSource, Promise, Wait};
 use crate::fleet::ObservedInstances;
-use crate::spec::ServiceSpec;
+use crate::spec::{Moment, ServiceSpec};
 use crate::traffic::{InstanceReport, TrafficReport};
 use crate::workflow::{Action, Event, State};
 
@@ -37,6 +37,8 @@ pub struct Observed {
     pub database: Option<ObservedDatabase>,
     /// The instance that was asked what its version promises, and what came of it. None: nobody is asked, or there is no answer yet.
     pub promise: Option<(InstanceId, Promise)>,
+    /// The hook that is asked, and how far it is. None: nobody is asked.
+    pub hook: Option<(DeploymentId, Moment, Asked)>,
     /// Where deliverables come from. None: nothing is known.
     pub source: Option<ObservedSource>,
 }

@@ -5,7 +5,7 @@ use crate::base::{Digest, InstanceId, Millis, Timestamp, VersionLabel};
 use crate::contract::{Comparison, Contract};
 use crate::deploy::decision::Preparation;
 use crate::deploy::pools::Pools;
-use crate::deploy::{Input, Wait, backoff, canary, guard, promise, queue, schema, strategy, strays};
+use crate::deploy::{Input, Wait, backoff, canary, guard, hook, promise, queue, schema, strategy, strays};
 use crate::fleet::{Exit, RunStatus};
 use crate::spec::{Pin, Strategy};
 use crate::workflow::{Deployment, Event, Instance, Kind, Outcome, Phase, Reason, Receipt, Stage};
@@ -81,6 +81,9 @@ fn exit(input: &Input<'_>, id: InstanceId, instance: &Instance) -> Option<Exit> 
 
 fn of_deployment(input: &Input<'_>, deployment: &Deployment) -> Vec<Event> {
     let id = deployment.request.deployment;
+    if let Some(said) = hook::fact(input) {
+        return vec![said];
+    }
     if let Some(preparation) = preparation(input, deployment) {
         return preparation;
     }
@@ -119,7 +122,8 @@ fn of_deployment(input: &Input<'_>, deployment: &Deployment) -> Vec<Event> {
 
 fn preparation(input: &Input<'_>, deployment: &Deployment) -> Option<Vec<Event>> {
     let (id, version) = (deployment.request.deployment, &deployment.request.version);
-    if deployment.phase != Phase::Preparing || deployment.turned_back().is_some() {
+    let is_open = deployment.turned_back().is_none() && hook::may_begin(input, deployment);
+    if deployment.phase != Phase::Preparing || !is_open {
         return None;
     }
     // What served before is ready to run; only what is handed over anew may be something else under a known label.
@@ -208,7 +212,7 @@ fn next_phase(input: &Input<'_>, deployment: &Deployment) -> Option<Event> {
         }
         Phase::Baking => {
             let over = input.now >= baked_at(input, deployment) && held(input, deployment).is_none();
-            if over { entered(Phase::Retiring) } else { None }
+            if over && hook::may_retire(input, deployment) { entered(Phase::Retiring) } else { None }
         }
         Phase::Retiring => {
             let gone = !input.state.instances.values().any(|i| Some(&i.version) != deployment.goal());

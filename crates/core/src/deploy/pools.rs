@@ -1,7 +1,7 @@
 //! The living instances, parted into those of the goal and the others: what strategies think about.
 
 use crate::base::{InstanceId, VersionLabel};
-use crate::deploy::{Input, promise, strays};
+use crate::deploy::{Input, hook, promise, strays};
 use crate::workflow::Stage;
 
 /// One living instance, reduced to what matters for a strategy.
@@ -55,7 +55,9 @@ impl Pools {
         }
         for (&id, instance) in input.state.instances.iter().filter(|(_, i)| i.stage.is_alive()) {
             let up = input.observed.is_up(id);
-            let admitted = strays::admits(input, id, instance) && promise::admits(input, instance);
+            let admitted = strays::admits(input, id, instance)
+                && promise::admits(input, instance)
+                && hook::admits(input, instance);
             let copy = Copy { id, stage: instance.stage, up, admitted };
             let pool = if Some(&instance.version) == goal { &mut pools.goal } else { &mut pools.others };
             pool.push(copy);

@@ -11,6 +11,7 @@ use crate::base::{InstanceId, Millis, Revision, Share, Timestamp, VersionLabel};
 use crate::database::Job;
 use crate::deploy::Condition;
 use crate::fleet::Exit;
+use crate::spec::Moment;
 use crate::traffic::{Health, InFlight};
 
 /// Something that is waited for. Each says what, and until when where there is an end to it.
@@ -104,6 +105,17 @@ pub enum Wait {
         /// Why there was no answer so far, for people.
         last: Option<String>,
         /// When it must have answered.
+        until: Timestamp,
+    },
+    /// A command of the team's is asked whether the deployment may go on.
+    Hook {
+        /// At which moment.
+        moment: Moment,
+        /// The program.
+        command: String,
+        /// Since when.
+        since: Timestamp,
+        /// When it is ended.
         until: Timestamp,
     },
     /// The whole new pool must be ready before the flip.
@@ -212,6 +224,7 @@ impl Wait {
             | Wait::Kept { until, .. }
             | Wait::Settling { until, .. }
             | Wait::Promise { until, .. }
+            | Wait::Hook { until, .. }
             | Wait::Backoff { until, .. } => Some(*until),
             Wait::Step { until, .. } => until.at(),
             Wait::Queued { until, .. } => *until,
@@ -244,12 +257,9 @@ impl Wait {
             }
             Wait::Baking { .. } => format!("the new version is watched for another {left}"),
             Wait::Warm { .. } => format!("the old pool is kept warm for another {left}"),
-            Wait::Sessions { version, clients, quiet, limit, .. } => format!(
-                "about {clients} sessions stay with {version}, the last request came {} ago; it is kept until none has \
-                 come for {left} more, at most for {}",
-                quiet.rough(),
-                round_up(limit.since(now))
-            ),
+            Wait::Sessions { version, clients, quiet, limit, .. } => {
+                sessions(version, *clients, *quiet, (left, round_up(limit.since(now))))
+            }
             Wait::Backoff { version, crashes, instance, exit, .. } => format!(
                 "{version} died {crashes} times in a row (the last: {instance} {exit}); it is started again in {left}"
             ),
@@ -277,12 +287,12 @@ impl Wait {
             Wait::Settling { instance, .. } => format!(
                 "the database sessions of {instance} are new and not of its revision yet; they have {left} left to say so"
             ),
-            Wait::Promise { instance, path, last, .. } => {
-                let last = last.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-                format!(
-                    "{instance} is asked for its contract at {path} before its version gets requests{last}; it has {left} left"
-                )
-            }
+            Wait::Promise { instance, path, last, .. } => promise(*instance, path, last.as_deref(), left),
+            Wait::Hook { moment, command, since, .. } => format!(
+                "the hook `{}` ({command}) has run for {}; it has {left} left",
+                moment.name(),
+                ago(*since, now)
+            ),
             Wait::PoolNotReady { ready, wanted } => {
                 format!(
                     "clients move when all of the new instances that they need are ready: {ready}/{wanted}"
@@ -302,6 +312,26 @@ impl Wait {
             Wait::Paused => "the deployment is paused; `tandem resume` lets it go on".to_owned(),
         }
     }
+}
+
+fn sessions(
+    version: &VersionLabel,
+    clients: u64,
+    quiet: Millis,
+    (left, longest): (Millis, Millis),
+) -> String {
+    format!(
+        "about {clients} sessions stay with {version}, the last request came {} ago; it is kept until none has come for {left} \
+         more, at most for {longest}",
+        quiet.rough()
+    )
+}
+
+fn promise(instance: InstanceId, path: &str, last: Option<&str>, left: Millis) -> String {
+    let last = last.map(|why| format!(" ({why})")).unwrap_or_default();
+    format!(
+        "{instance} is asked for its contract at {path} before its version gets requests{last}; it has {left} left"
+    )
 }
 
 fn draining(instance: InstanceId, in_flight: Option<&InFlight>, left: Millis) -> String {

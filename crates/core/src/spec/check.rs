@@ -12,6 +12,7 @@ use super::field::visit;
 use super::found::Found;
 use super::listen::ListenSpec;
 use super::listen::Speaks;
+use super::notify::NotifySpec;
 use super::problem::{Problem, ProblemCode};
 use super::rule::RuleSpec;
 use super::service::ServiceSpec;
@@ -19,6 +20,7 @@ use super::session::Pin;
 use super::tls::{AcmeChallenge, AcmeSpec};
 
 pub(super) mod admin;
+mod notify;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -65,11 +67,13 @@ pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
     let mut spec = ServiceSpec::draft();
     spec.listen = vec![ListenSpec::draft(); found.length("listen")];
     spec.rules = vec![RuleSpec::default(); found.length("rule")];
+    spec.notify = vec![NotifySpec::default(); found.length("notify")];
     fill(&mut spec, &found);
     pool_fits_its_ports(&spec, &mut found);
     restart_waits_grow(&spec, &mut found);
     addresses_differ(&spec, &mut found);
     rule::rules_make_sense(&spec.rules, &mut found);
+    notify::each_is_told_somehow(&spec.notify, &mut found);
     rolling_can_move(&spec, &mut found);
     canary_can_step(&spec, &mut found);
     database_has_its_variable(&spec, &mut found);

@@ -4,6 +4,7 @@
 //! `check/tests.rs`: each key changes a field, and what is shown is read back equal.
 
 mod deploy;
+mod hook;
 mod rule;
 mod source;
 
@@ -21,6 +22,7 @@ use super::deploy::StrategyKind;
 use super::guard::Unclear;
 use super::listen::{Speaks, Told};
 use super::monitoring::{LogFormat, MonitoringSpec, Queries};
+use super::notify::MessageFormat;
 use super::service::{DrainSpec, PortRange, Protocol, ServiceSpec, Signal};
 use super::session::Pin;
 use super::text;
@@ -94,6 +96,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     visit_monitoring(&mut spec.monitoring, each);
     visit_admin(&mut spec.admin, each);
     source::visit(&mut spec.source, each);
+    hook::visit(&mut spec.hooks, &mut spec.notify, each);
 }
 
 fn visit_admin(admin: &mut AdminSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
@@ -432,6 +435,7 @@ from_text!(Policy, Policy::named, |policy| policy.name().to_owned());
 from_text!(Affinity, |text| text.parse().ok(), ToString::to_string);
 from_text!(Share, |text| text.parse().ok(), ToString::to_string);
 from_text!(LogFormat, LogFormat::named, |format| format.name().to_owned());
+from_text!(MessageFormat, MessageFormat::named, |format| format.name().to_owned());
 from_text!(Queries, Queries::named, |queries| queries.name().to_owned());
 from_text!(StrategyKind, StrategyKind::named, |kind| kind.name().to_owned());
 from_text!(Unclear, Unclear::named, |unclear| unclear.name().to_owned());

@@ -8,6 +8,7 @@ mod balance;
 mod data;
 mod deploy;
 mod door;
+mod hook;
 mod monitoring;
 mod rule;
 mod source;
@@ -168,6 +169,13 @@ pub(super) static FILE: &[Key] =
             "Deliverables that come by themselves, and when they are deployed.",
         )
         .also(&["sources"]),
+        key("hooks", Kind::Table(hook::HOOKS), "", "Commands that are asked whether a deployment may go on.")
+            .also(&["hook"]),
+        key("notify", Kind::Tables(hook::NOTIFY), "", "Who is told of deployments.").also(&[
+            "notifications",
+            "webhook",
+            "webhooks",
+        ]),
     ];
 
 static RUN: &[Key] = &[

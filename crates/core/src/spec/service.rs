@@ -1,5 +1,5 @@
 //! The checked configuration. A value of these types is known to make sense; only `spec::check` builds one from text.
-//! Every default of Tandem stands in this file, in `admin`, `balance`, `contract`, `database`, `session` or `source`, in a `Default` or a constructor.
+//! Every default of Tandem stands in this file, in `admin`, `balance`, `contract`, `database`, `hook`, `session` or `source`, in a `Default` or a constructor.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,9 +14,11 @@ use super::balance::BalanceSpec;
 use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
 use super::deploy::DeploySpec;
+use super::hook::HookSpec;
 use super::limit::{LimitSpec, TimeoutSpec};
 use super::listen::ListenSpec;
 use super::monitoring::MonitoringSpec;
+use super::notify::NotifySpec;
 use super::rule::RuleSpec;
 use super::session::{AssetSpec, SessionSpec};
 use super::source::SourceSpec;
@@ -67,6 +69,12 @@ pub struct ServiceSpec {
     /// Where deliverables come from by themselves.
     #[serde(default)]
     pub source: SourceSpec,
+    /// Commands that are asked whether a deployment may go on.
+    #[serde(default)]
+    pub hooks: HookSpec,
+    /// Who is told of deployments.
+    #[serde(default)]
+    pub notify: Vec<NotifySpec>,
 }
 
 impl ServiceSpec {
@@ -98,6 +106,8 @@ impl ServiceSpec {
             monitoring: MonitoringSpec::default(),
             admin: AdminSpec::default(),
             source: SourceSpec::default(),
+            hooks: HookSpec::default(),
+            notify: Vec::new(),
         }
     }
 }

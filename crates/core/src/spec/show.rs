@@ -18,7 +18,8 @@ pub fn show(text: &str) -> Result<String, Vec<Problem>> {
     let Checked { mut spec, found } = check(text)?;
     let mut lines = BTreeMap::new();
     let drain_written = found.value("run.stop.drain").is_some();
-    let lists = BTreeMap::from([("listen", spec.listen.len()), ("rule", spec.rules.len())]);
+    let lists =
+        [("listen", spec.listen.len()), ("rule", spec.rules.len()), ("notify", spec.notify.len())].into();
     visit(&mut spec, &mut |path, field| {
         let written = found.value(path).is_some() || (drain_written && path.starts_with("run.stop.drain."));
         lines.insert(path.to_owned(), Line { value: field.show(), written });

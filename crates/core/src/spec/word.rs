@@ -8,6 +8,7 @@ use super::deploy::StrategyKind;
 use super::guard::Unclear;
 use super::listen::{Speaks, Told};
 use super::monitoring::{LogFormat, Queries};
+use super::notify::{MessageFormat, Occasion};
 use super::service::Protocol;
 use super::session::Pin;
 use super::text::{Wrong, nearest, quoted};
@@ -53,6 +54,16 @@ pub(super) fn speaks(text: &str) -> Result<String, Wrong> {
 /// How trusted peers tell of clients.
 pub(super) fn told(text: &str) -> Result<String, Wrong> {
     one_of(text, text.trim(), Told::ALL)
+}
+
+/// Of what people are told.
+pub(super) fn occasion(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), Occasion::ALL)
+}
+
+/// How a message looks.
+pub(super) fn message_format(text: &str) -> Result<String, Wrong> {
+    one_of(text, text.trim(), MessageFormat::ALL)
 }
 
 /// How a line of the log looks.

@@ -1,6 +1,6 @@
 //! A deployment in progress.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Millis, Revision, Timestamp, VersionLabel};
 use crate::contract::Comparison;
+use crate::spec::Moment;
 use crate::traffic::{Answers, Counts};
 use crate::workflow::{Figures, Reason, Request, Stray};
 
@@ -53,6 +54,9 @@ pub struct Deployment {
     /// How far a canary is.
     #[serde(default)]
     pub canary: CanaryProgress,
+    /// The hooks that have agreed, by their moments.
+    #[serde(default)]
+    pub agreed: BTreeSet<Moment>,
     /// What was foreseen when it began.
     #[serde(default)]
     pub foreseen: Option<Figures>,

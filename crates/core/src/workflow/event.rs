@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeploymentId, Digest, InstanceId, Revision, Timestamp, VersionKey, VersionLabel};
+use crate::base::{DeploymentId, Digest, InstanceId, Millis, Revision, Timestamp, VersionKey, VersionLabel};
 use crate::contract::{Comparison, Contract};
 use crate::database::{Job, Standing};
 use crate::fleet::{Exit, Findings};
-use crate::spec::Strategy;
+use crate::spec::{Moment, Strategy};
 use crate::traffic::{Answers, Counts, Gate, Health};
 use crate::workflow::{Action, Deliverable, Figures, Finding, Kind, Mark, Phase, Reason, Receipt, Stray};
 
@@ -114,6 +114,15 @@ pub enum Event {
         deployment: DeploymentId,
         /// All steps at once, and not only this one.
         whole: bool,
+    },
+    /// A hook has nothing against it that the deployment goes on.
+    Agreed {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// The moment of the hook.
+        moment: Moment,
+        /// How long it took.
+        took: Millis,
     },
     /// The new version is watched from now on.
     Watched {

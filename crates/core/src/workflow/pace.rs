@@ -1,11 +1,12 @@
 //! How long things took of late: what forecasts reckon with.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, Millis};
+use crate::spec::Moment;
 use crate::workflow::{Receipt, Verdict};
 
 /// So many lengths of a kind are remembered: the instances of a few deployments.
@@ -25,6 +26,9 @@ pub struct Pace {
     pub drain: Recent,
     /// From the signal to stop until no process was left.
     pub stop: Recent,
+    /// How long hooks took.
+    #[serde(default)]
+    pub hooks: BTreeMap<Moment, Recent>,
     /// Requests in 1000 seconds, as the last deployment that had any saw them. None: none was counted yet.
     pub requests: Option<u64>,
     /// Forecasts beside what came of them, the newest last.

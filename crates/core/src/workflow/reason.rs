@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{InstanceId, Millis};
 use crate::contract::Break;
 use crate::fleet::Exit;
+use crate::spec::Moment;
 use crate::traffic::Health;
 use crate::workflow::{Finding, Stray};
 
@@ -66,6 +67,13 @@ pub enum Reason {
         /// Why, for people.
         error: String,
     },
+    /// A hook has something against it.
+    Objected {
+        /// The moment of the hook.
+        moment: Moment,
+        /// What, for people.
+        error: String,
+    },
     /// Too few of the new instances that serve are healthy.
     Unhealthy {
         /// How many are healthy.
@@ -92,6 +100,7 @@ impl Reason {
             | Reason::NotPrepared { .. }
             | Reason::BreaksContract { .. }
             | Reason::NoContract { .. }
+            | Reason::Objected { .. }
             | Reason::NotExpanded { .. }
             | Reason::Unhealthy { .. }
             | Reason::Worse(_)
@@ -109,6 +118,7 @@ impl Reason {
                 | Reason::BreaksContract { .. }
                 | Reason::NoContract { .. }
                 | Reason::NotExpanded { .. }
+                | Reason::Objected { moment: Moment::Begin | Moment::Ready, .. }
         )
     }
 }
@@ -140,6 +150,7 @@ impl fmt::Display for Reason {
             Reason::Crashed { instance, crashes, limit } => {
                 write!(f, "crashes {crashes} > {limit}: {instance} was the last")
             }
+            Reason::Objected { moment, error } => write!(f, "the hook `{}` {error}", moment.name()),
             Reason::Unhealthy { healthy, of } => {
                 write!(f, "healthy new instances {healthy}/{of} < half")
             }

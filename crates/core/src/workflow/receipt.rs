@@ -172,6 +172,8 @@ impl fmt::Display for Receipt {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::base::DeploymentId;
     use crate::spec::{FlipSpec, Strategy};
@@ -203,6 +205,7 @@ mod tests {
             stray: None,
             comparison: None,
             watch: None,
+            agreed: BTreeSet::new(),
             canary: CanaryProgress::default(),
             foreseen: None,
         }

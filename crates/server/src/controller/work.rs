@@ -18,6 +18,7 @@ use crate::adapter::acme::AcmeKeeper;
 use crate::adapter::certificates::CertificateKeeper;
 use crate::adapter::contract::{ContractKeeper, ContractPort};
 use crate::adapter::database::{DatabasePort, SchemaKeeper};
+use crate::adapter::hook::HookPort;
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
 use crate::adapter::source::{SourceKeeper, SourcePort};
@@ -26,10 +27,12 @@ use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::feed::Feed;
-use crate::office::{Office, Seen};
+use crate::notify::Notifier;
+use crate::office::Office;
 use crate::preparations::Preparations;
 use crate::schema::{Roles, Site, Source, tables};
 use crate::secret::Secret;
+use crate::seen::Seen;
 use crate::shelf::Shelf;
 use crate::state::StateFolder;
 use crate::store::Store;
@@ -59,6 +62,8 @@ pub(crate) struct Work {
     acme: Option<Arc<AcmeKeeper>>,
     /// Of what comes by itself.
     source: Arc<SourceKeeper>,
+    /// Whoever tells people. None: nobody is to be told.
+    notifier: Option<Arc<Notifier>>,
     engine: JoinHandle<()>,
     /// Becomes ready when the engine's thread is over, for whatever reason.
     over: Option<oneshot::Receiver<()>>,
@@ -107,8 +112,10 @@ impl Work {
         let journal = StoreJournal::new(store, service, feed.clone());
         let traffic = ProxyTraffic::new(reports.clone());
         let (publish, seen) = watch::channel(Arc::new(Seen::default()));
+        let notifier = Notifier::new(&spec, &base, state, (&feed, &seen, clock))?.map(Arc::new);
         let (over_sender, over) = oneshot::channel();
-        let parts = (journal, instances, traffic, keeper.clone(), contract.clone(), source.clone());
+        let hooks = HookPort::new(&spec, &base, clock, &wake);
+        let parts = (journal, instances, traffic, keeper.clone(), contract.clone(), hooks, source.clone());
         let passes = Arc::new(Passes::default());
         let outside = World { inbox, clock, publish, passes: passes.clone() };
         let engine = begin_engine(spec.clone(), parts, outside, over_sender)?;
@@ -127,6 +134,7 @@ impl Work {
             certificates,
             acme,
             source,
+            notifier,
             engine,
             over: Some(over),
         };
@@ -146,6 +154,7 @@ impl Work {
             contract: self.contract.clone(),
             certificates: self.certificates.clone(),
             source: self.source.clone(),
+            notifier: self.notifier.clone(),
             state: self.state.clone(),
             path: path.to_owned(),
             store: Mutex::new(Store::open(&self.state.database())?),
@@ -181,6 +190,9 @@ impl Work {
         }
         if let Some(keeper) = self.acme.clone() {
             spawn("acme", move || keeper.work())?;
+        }
+        if let Some(notifier) = self.notifier.clone() {
+            spawn("notify", move || notifier.work())?;
         }
         let (keeper, seen) = (self.source.clone(), self.seen.clone());
         spawn("source", move || keeper.watch(|| seen.borrow().view.state.queue.clone()))?;
@@ -258,13 +270,14 @@ type Parts = (
     ProxyTraffic,
     Option<Arc<SchemaKeeper>>,
     Option<Arc<ContractKeeper>>,
+    Option<HookPort>,
     Arc<SourceKeeper>,
 );
 
 /// The ports of the engine stay on its thread; that the journal can be taken up is waited for.
 fn begin_engine(
     spec: ServiceSpec,
-    (journal, instances, traffic, keeper, contract, source): Parts,
+    (journal, instances, traffic, keeper, contract, hooks, source): Parts,
     mut outside: World,
     over: oneshot::Sender<()>,
 ) -> Result<JoinHandle<()>, ControllerError> {
@@ -278,6 +291,7 @@ fn begin_engine(
             database: keeper.map(|keeper| Box::new(DatabasePort(keeper)) as Box<dyn tandem_engine::Database>),
             contracts: contract
                 .map(|keeper| Box::new(ContractPort(keeper)) as Box<dyn tandem_engine::Contracts>),
+            hooks: hooks.map(|port| Box::new(port) as Box<dyn tandem_engine::Hooks>),
             source: Some(Box::new(SourcePort(source))),
             clock: Box::new(outside.clock),
         };

@@ -82,6 +82,11 @@ fn a_contract_that_is_asked_for_survives_a_crash_at_every_call() {
 }
 
 #[test]
+fn hooks_survive_a_crash_at_every_call() {
+    everywhere(&Scenario::plain(1, Strategy::Flip(FlipSpec { warm: Millis(100) })).with_hooks());
+}
+
+#[test]
 fn a_schema_that_goes_along_survives_a_crash_at_every_call() {
     let mut scenario = Scenario::plain(2, Strategy::Flip(FlipSpec { warm: Millis(1000) })).with_schema();
     everywhere(&scenario);

@@ -4,6 +4,7 @@ mod canary;
 mod contract;
 mod forecast;
 mod gate;
+mod hook;
 mod promise;
 mod queue;
 mod sessions;

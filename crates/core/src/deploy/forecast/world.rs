@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::{Fault, Step};
-use crate::base::{InstanceId, Millis, Share, Timestamp, VersionLabel};
+use crate::base::{DeploymentId, InstanceId, Millis, Share, Timestamp, VersionLabel};
 use crate::contract::{Comparison, Contract};
 use crate::deploy::pools::{Copy, Pools, count};
-use crate::deploy::{Input, Observed, Preparation, Promise, Wait, decide, question};
+use crate::deploy::{Asked, Input, Observed, Preparation, Promise, Wait, call, decide, question};
 use crate::fleet::{Exit, ObservedInstance, RunStatus};
-use crate::spec::ServiceSpec;
+use crate::spec::{Moment, ServiceSpec};
 use crate::traffic::{Answers, Health, InFlight, InstanceReport, Latencies, Role, TrafficReport};
 use crate::workflow::{Action, Event, Outcome, Pace, Phase, Queue, Reason, Receipt, Recent, Stage, State};
 
@@ -27,6 +27,7 @@ pub(super) const GUESS: Guess = Guess {
     ready: Millis::from_secs(5),
     drain: Millis::from_secs(1),
     stop: Millis::from_secs(1),
+    hook: Millis::from_secs(5),
 };
 
 pub(super) struct Guess {
@@ -34,6 +35,7 @@ pub(super) struct Guess {
     pub(super) ready: Millis,
     pub(super) drain: Millis,
     pub(super) stop: Millis,
+    pub(super) hook: Millis,
 }
 
 /// Something that comes about by itself.
@@ -131,6 +133,7 @@ impl<'a> World<'a> {
     pub(super) fn pass(&mut self, to: &VersionLabel) {
         let told = || Promise::Told(Contract::default(), Comparison::default());
         self.observed.promise = question(self.spec, &self.state).map(|asked| (asked.instance, told()));
+        self.ask();
         self.tell_answers();
         let decision = decide(&self.input());
         if decision.facts.iter().any(is_last_chance) {
@@ -159,6 +162,26 @@ impl<'a> World<'a> {
         }
         self.look(to, new, old);
         self.break_something();
+    }
+
+    /// A hook agrees as soon as it has taken as long as it did of late.
+    fn ask(&mut self) {
+        let Some(call) = call(self.spec, &self.state) else {
+            self.observed.hook = None;
+            return;
+        };
+        let is_asked = |asked: &(DeploymentId, Moment, Asked)| asked.1 == call.moment;
+        if self.observed.hook.as_ref().is_none_or(|asked| !is_asked(asked)) {
+            let takes = self.pace.hooks.get(&call.moment).and_then(Recent::typical).unwrap_or(GUESS.hook);
+            let asked = Asked::Running { since: self.now, until: self.now + takes };
+            self.observed.hook = Some((call.deployment, call.moment, asked));
+        }
+        if let Some((_, _, asked)) = &mut self.observed.hook
+            && let Asked::Running { since, until } = *asked
+            && until <= self.now
+        {
+            *asked = Asked::Agreed { took: until.since(since) };
+        }
     }
 
     /// Takes notice of which versions have requests.

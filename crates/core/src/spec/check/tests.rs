@@ -9,6 +9,7 @@ use super::*;
 mod acme;
 mod admin;
 mod deploy;
+mod hook;
 mod messages;
 mod reference;
 mod rule;
@@ -214,6 +215,20 @@ interval = "30m"
 check = ["bin/may-deploy", "$DIGEST"]
 check_within = "5m"
 approve = true
+
+[hooks]
+begin = ["bin/may-deploy"]
+ready = ["bin/smoke-test"]
+serving = ["bin/verify"]
+within = "2m"
+
+[[notify]]
+url = "env:SLACK_URL"
+format = "slack"
+on = ["turned-back", "asks"]
+
+[[notify]]
+command = ["bin/mail-team"]
 "#;
 
 /// The problems of a text as they are printed without a terminal.
@@ -250,7 +265,12 @@ fn every_key_changes_its_field() {
     collect("", FILE, &mut leaves);
     for leaf in leaves {
         assert!(
-            shown.contains_key(&leaf.replace("listen.", "listen[0].").replace("rule.", "rule[0].")),
+            shown.contains_key(
+                &leaf
+                    .replace("listen.", "listen[0].")
+                    .replace("rule.", "rule[0].")
+                    .replace("notify.", "notify[0].")
+            ),
             "{leaf} has no field"
         );
     }
@@ -272,7 +292,7 @@ fn every_example_is_good() {
     fn examples(table: &str, keys: &[Key], lines: &mut Vec<String>) {
         for key in keys {
             let path = if table.is_empty() { key.name.to_owned() } else { format!("{table}.{}", key.name) };
-            if path.starts_with("listen") || path.starts_with("rule.") {
+            if path.starts_with("listen") || path.starts_with("rule.") || path.starts_with("notify.") {
                 continue;
             }
             if !key.example.is_empty() {

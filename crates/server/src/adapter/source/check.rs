@@ -2,29 +2,18 @@
 //!
 //! One at a time; whoever asks about another deliverable has the one before cut off. Tested in place.
 
-use std::io::{self, Read};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use tandem_core::base::{Digest, ServiceName};
 use tandem_core::workflow::Deliverable;
 
+use crate::errand;
 use crate::wake::Wake;
-
-/// How often it is looked whether anybody still wants to know.
-const GLANCE: Duration = Duration::from_millis(100);
-/// How long the last words of a command that has ended may take to arrive.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-/// So much of what it says is told, in bytes.
-const TOLD: usize = 1000;
 
 /// The check of one service.
 pub(super) struct Check {
@@ -82,7 +71,7 @@ impl Check {
         };
         let failed = tell.clone();
         let work = move || {
-            if let Some(found) = carry_out(command, within, &is_unwanted) {
+            if let Some(found) = errand::run(command, b"", within, &is_unwanted) {
                 tell(found);
             }
         };
@@ -105,80 +94,15 @@ impl Check {
             .env("TANDEM_SERVICE", self.service.as_str())
             .env("TANDEM_DIGEST", digest)
             .env("TANDEM_VERSION", version)
-            .env("TANDEM_FILE", &asked.source)
-            .stdin(Stdio::null())
-            .process_group(0);
+            .env("TANDEM_FILE", &asked.source);
         command
     }
 }
 
-/// Runs a command to its end. None: nobody wants to know any more.
-fn carry_out(command: Command, within: Duration, is_unwanted: &AtomicBool) -> Option<Result<(), String>> {
-    let (mut child, said) = match begin(command) {
-        Ok(begun) => begun,
-        Err(error) => return Some(Err(format!("can't be run: {error}"))),
-    };
-    let until = Instant::now() + within;
-    let ended = loop {
-        match ended_within(&mut child, GLANCE) {
-            Ok(None) if is_unwanted.load(Ordering::Acquire) => break None,
-            Ok(None) if Instant::now() >= until => {
-                break Some(Err(format!(
-                    "was not done within {}",
-                    tandem_core::base::Millis(within.as_millis() as u64)
-                )));
-            }
-            Ok(None) => {}
-            Ok(Some(status)) if status.success() => break Some(Ok(())),
-            Ok(Some(status)) => break Some(Err(format!("failed ({status})"))),
-            Err(error) => break Some(Err(format!("can't be waited for: {error}"))),
-        }
-    };
-    // What it has started ends with it.
-    let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
-    let _ = child.wait();
-    let said = said.recv_timeout(LAST_WORDS).unwrap_or_default();
-    ended.map(|ended| {
-        ended.map_err(|why| match said.trim() {
-            "" => why,
-            said => format!("{why}: {said}"),
-        })
-    })
-}
-
-/// Begins a command; the last of what it says comes when it has ended.
-fn begin(mut command: Command) -> io::Result<(Child, Receiver<String>)> {
-    let (mut reader, writer) = io::pipe()?;
-    command.stdout(writer.try_clone()?).stderr(writer);
-    let child = command.spawn()?;
-    // Its copies of the writing end would keep the pipe open.
-    drop(command);
-    let (sender, said) = channel();
-    thread::Builder::new().name("check".to_owned()).spawn(move || {
-        let (mut last, mut part) = (Vec::new(), [0; 4096]);
-        while let Ok(count @ 1..) = reader.read(&mut part) {
-            last.extend_from_slice(part.get(..count).unwrap_or_default());
-            let excess = last.len().saturating_sub(TOLD);
-            last.drain(..excess);
-        }
-        let _ = sender.send(String::from_utf8_lossy(&last).into_owned());
-    })?;
-    Ok((child, said))
-}
-
-/// How it has ended, or None after a while.
-fn ended_within(child: &mut Child, at_most: Duration) -> io::Result<Option<ExitStatus>> {
-    if let Some(status) = child.try_wait()? {
-        return Ok(Some(status));
-    }
-    let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
-    let at_most = Timespec { tv_sec: 0, tv_nsec: i64::from(at_most.subsec_nanos()) };
-    poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&at_most))?;
-    child.try_wait()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::wake::bell;
     use tandem_core::workflow::Origin;
@@ -223,19 +147,5 @@ mod tests {
         assert!(why.contains("exit status: 3") && why.ends_with("no such build"), "{why}");
         let missing = check(&["/not/there"], minute);
         assert!(outcome(&missing, "ab").unwrap_err().contains("can't be run"));
-    }
-
-    #[test]
-    fn a_check_has_an_end_and_so_has_what_it_started() {
-        let slow = check(&["sh", "-c", "echo $$; sleep 600 & wait"], Duration::from_millis(200));
-        let why = outcome(&slow, "ab").unwrap_err();
-        assert!(why.contains("not done within 200ms"), "{why}");
-        let pid: i32 = why.rsplit(": ").next().unwrap().parse().unwrap();
-        // What was killed is there until its parent has seen that.
-        let until = Instant::now() + Duration::from_secs(30);
-        while rustix::process::test_kill_process_group(Pid::from_raw(pid).unwrap()).is_ok() {
-            assert!(Instant::now() < until, "something of it is left");
-            thread::sleep(Duration::from_millis(5));
-        }
     }
 }

@@ -56,9 +56,9 @@ batch = 0
 "#;
     insta::assert_snapshot!(problems(text), @r###"
 tandem.toml:2:1: unknown key `servce` at the top
-  help: did you mean `service`? Known here: service, run, listen, rule, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log, admin, source
+  help: did you mean `service`? Known here: service, run, listen, rule, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log, admin, source, hooks, notify
 tandem.toml:3:1: unknown key `instances` at the top
-  help: `instances` belongs in [run]. Known here: service, run, listen, rule, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log, admin, source
+  help: `instances` belongs in [run]. Known here: service, run, listen, rule, deploy, timeouts, limits, balance, sessions, assets, database, contract, tls, metrics, log, admin, source, hooks, notify
 tandem.toml:5:11: `run.command` is the text "bin/shop --port $PORT", but a list of program and arguments is expected
   help: write command = ["bin/shop", "--port", "$PORT"]
 tandem.toml:6:13: `run.instances` is the text "four", but a whole number is expected

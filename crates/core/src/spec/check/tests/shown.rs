@@ -185,11 +185,17 @@ interval = "0s"                   # default. So long after the beginning of a de
 # check =                         # default. A command that must succeed before an archive is deployed. $DIGEST, $VERSION and $FILE stand for those of the archive.
 check_within = "10m"              # default. How long it may take.
 approve = false                   # default. Whether each archive waits until somebody has approved it: tandem approve.
+
+[hooks]
+# begin =                         # default. A command that must succeed before anything is done. It gets JSON on its stdin.
+# ready =                         # default. A command that must succeed before the new version gets its first request; the JSON has the addresses of its instances.
+# serving =                       # default. A command that must succeed when all clients are at the new version; else the deployment goes back.
+within = "5m"                     # default. How long each may take.
 "###);
     let full = show(FULL).unwrap();
     assert_eq!(
         full.matches("default. ").count(),
-        30,
-        "only the second address and the rules are not wholly written: {full}"
+        34,
+        "only the second address, the rules and those who are told are not wholly written: {full}"
     );
 }

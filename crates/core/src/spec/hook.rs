@@ -1,0 +1,59 @@
+//! Commands of the team's that have a word in a deployment: the checked values.
+//!
+//! Belongs to `service`, and holds the defaults of its part. Tested in `check/tests/hook.rs`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::vocabulary::words;
+use crate::base::Millis;
+
+/// A moment of a deployment at which a command of the team's is asked whether it may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Moment {
+    /// Before anything is done.
+    Begin,
+    /// The first new instance is ready, and has had no request.
+    Ready,
+    /// All clients are at the new version, and going back is still quick.
+    Serving,
+}
+
+words!(Moment: Begin = "begin", Ready = "ready", Serving = "serving");
+
+/// Which commands are asked. Each gets what it is about as JSON on its stdin, and may run twice if the controller dies meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookSpec {
+    /// Asked before anything is done. None: nobody is.
+    pub begin: Option<Vec<String>>,
+    /// Asked before the new version gets its first request. None: nobody is.
+    pub ready: Option<Vec<String>>,
+    /// Asked when all clients are at the new version. None: nobody is.
+    pub serving: Option<Vec<String>>,
+    /// How long each may take.
+    pub within: Millis,
+}
+
+impl Default for HookSpec {
+    fn default() -> HookSpec {
+        HookSpec { begin: None, ready: None, serving: None, within: Millis::from_secs(300) }
+    }
+}
+
+impl HookSpec {
+    /// Whether anybody is asked at all.
+    pub fn is_any(&self) -> bool {
+        let mut moments = Moment::ALL.iter().filter_map(|name| Moment::named(name));
+        moments.any(|moment| self.command(moment).is_some())
+    }
+
+    /// The command that is asked at a moment. None: nobody is.
+    pub fn command(&self, moment: Moment) -> Option<&[String]> {
+        match moment {
+            Moment::Begin => self.begin.as_deref(),
+            Moment::Ready => self.ready.as_deref(),
+            Moment::Serving => self.serving.as_deref(),
+        }
+    }
+}

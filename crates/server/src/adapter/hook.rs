@@ -1,0 +1,229 @@
+//! Hooks: commands of the team's, each run to its end with what it is asked about on its stdin.
+//!
+//! One at a time; whoever asks another one, or none, has the one before cut off. Tested in place, and end to end in `crates/cli`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use serde::Serialize;
+use tandem_core::base::{DeploymentId, InstanceId, ServiceName, Timestamp, VersionLabel};
+use tandem_core::deploy::{Asked, Call};
+use tandem_core::spec::{HookSpec, Moment, ServiceSpec};
+use tandem_engine::Hooks;
+
+use crate::clock::Clock;
+use crate::errand;
+use crate::wake::Wake;
+
+/// The hooks of one service.
+pub(crate) struct HookPort {
+    service: ServiceName,
+    spec: HookSpec,
+    /// Where they are run.
+    folder: PathBuf,
+    clock: Clock,
+    wake: Wake,
+    run: Option<Run>,
+}
+
+/// One run of one.
+struct Run {
+    of: (DeploymentId, Moment),
+    since: Timestamp,
+    outcome: Arc<Mutex<Option<Asked>>>,
+    is_unwanted: Arc<AtomicBool>,
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.is_unwanted.store(true, Ordering::Release);
+    }
+}
+
+/// What a hook reads. Fields may be added.
+#[derive(Serialize)]
+struct Question<'a> {
+    hook: Moment,
+    service: &'a ServiceName,
+    deployment: DeploymentId,
+    version: &'a VersionLabel,
+    previous: Option<&'a VersionLabel>,
+    strategy: &'static str,
+    instances: Vec<Ready>,
+}
+
+/// An instance that can be tried.
+#[derive(Serialize)]
+struct Ready {
+    instance: InstanceId,
+    address: std::net::SocketAddr,
+}
+
+impl HookPort {
+    /// The hooks that a configuration names; `base` is its folder. None: it names none.
+    pub(crate) fn new(spec: &ServiceSpec, base: &Path, clock: Clock, wake: &Wake) -> Option<HookPort> {
+        spec.hooks.is_any().then(|| HookPort {
+            service: spec.service.clone(),
+            spec: spec.hooks.clone(),
+            folder: base.to_owned(),
+            clock,
+            wake: wake.clone(),
+            run: None,
+        })
+    }
+
+    fn begin(&self, call: &Call) -> Run {
+        let run = Run {
+            of: (call.deployment, call.moment),
+            since: self.clock.now(),
+            outcome: Arc::default(),
+            is_unwanted: Arc::new(AtomicBool::new(false)),
+        };
+        let (outcome, is_unwanted) = (run.outcome.clone(), run.is_unwanted.clone());
+        let (wake, clock, since) = (self.wake.clone(), self.clock, run.since);
+        let within = self.spec.within.to_std();
+        let tell = move |found: Result<(), String>| {
+            let asked = match found {
+                Ok(()) => Asked::Agreed { took: clock.now().since(since) },
+                Err(why) => Asked::Objected(why),
+            };
+            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
+            wake.wake();
+        };
+        let Some((command, given)) = self.command(call) else {
+            tell(Err("is not there any more".to_owned()));
+            return run;
+        };
+        let failed = tell.clone();
+        let work = move || {
+            if let Some(found) = errand::run(command, &given, within, &is_unwanted) {
+                tell(found);
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("hook".to_owned()).spawn(work) {
+            failed(Err(format!("can't be begun: {error}")));
+        }
+        run
+    }
+
+    /// The command, and what it is given.
+    fn command(&self, call: &Call) -> Option<(Command, Vec<u8>)> {
+        let (program, words) = self.spec.command(call.moment)?.split_first()?;
+        let instances = call.instances.iter().map(|(&instance, &address)| Ready { instance, address });
+        let question = Question {
+            hook: call.moment,
+            service: &self.service,
+            deployment: call.deployment,
+            version: &call.version,
+            previous: call.from.as_ref(),
+            strategy: call.strategy.name(),
+            instances: instances.collect(),
+        };
+        let mut command = Command::new(program);
+        command
+            .args(words)
+            .current_dir(&self.folder)
+            .env("TANDEM_HOOK", call.moment.name())
+            .env("TANDEM_SERVICE", self.service.as_str())
+            .env("TANDEM_DEPLOYMENT", call.deployment.to_string())
+            .env("TANDEM_VERSION", call.version.as_str())
+            .env("TANDEM_PREVIOUS", call.from.as_ref().map_or("", VersionLabel::as_str));
+        Some((command, serde_json::to_vec(&question).unwrap_or_default()))
+    }
+}
+
+impl Hooks for HookPort {
+    fn observe(&mut self, call: Option<&Call>) -> Option<Asked> {
+        let Some(call) = call else {
+            self.run = None;
+            return None;
+        };
+        let of = (call.deployment, call.moment);
+        if self.run.as_ref().is_none_or(|run| run.of != of) {
+            self.run = Some(self.begin(call));
+        }
+        let run = self.run.as_ref()?;
+        let outcome = run.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (since, until) = (run.since, run.since + self.spec.within);
+        Some(outcome.unwrap_or(Asked::Running { since, until }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use tandem_core::base::Millis;
+    use tandem_core::spec::StrategyKind;
+
+    use super::*;
+    use crate::state::StateFolder;
+    use crate::wake::bell;
+
+    fn port(folder: &Path, script: &str, within: Millis) -> HookPort {
+        let state = StateFolder::at(folder);
+        state.prepare().unwrap();
+        let ready = Some(vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()]);
+        HookPort {
+            service: "shop".parse().unwrap(),
+            spec: HookSpec { ready, within, ..HookSpec::default() },
+            folder: folder.to_owned(),
+            clock: Clock::open(&state, Timestamp(0)).unwrap(),
+            wake: bell().0,
+            run: None,
+        }
+    }
+
+    fn call(deployment: u64) -> Call {
+        Call {
+            deployment: DeploymentId(deployment),
+            moment: Moment::Ready,
+            version: "v2".parse().unwrap(),
+            from: Some("v1".parse().unwrap()),
+            strategy: StrategyKind::Flip,
+            instances: [(InstanceId(5), "127.0.0.1:20005".parse().unwrap())].into(),
+        }
+    }
+
+    fn outcome(port: &mut HookPort, call: &Call) -> Asked {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            match port.observe(Some(call)) {
+                Some(Asked::Running { .. }) | None => {}
+                Some(asked) => return asked,
+            }
+            assert!(Instant::now() < until, "no outcome");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_hook_is_told_what_it_is_about_and_asked_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let script =
+            "cat > given; echo $TANDEM_HOOK $TANDEM_DEPLOYMENT $TANDEM_VERSION $TANDEM_PREVIOUS >> asked";
+        let mut port = port(folder.path(), script, Millis::from_secs(60));
+        for _ in 0..2 {
+            assert!(matches!(outcome(&mut port, &call(7)), Asked::Agreed { .. }));
+        }
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(read("asked"), "ready d7 v2 v1\n");
+        let given: serde_json::Value = serde_json::from_str(&read("given")).unwrap();
+        assert_eq!(given["instances"], serde_json::json!([{"instance": 5, "address": "127.0.0.1:20005"}]));
+        assert_eq!(given["previous"], "v1");
+    }
+
+    #[test]
+    fn one_that_fails_or_hangs_objects() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut failing = port(folder.path(), "echo no such page; exit 4", Millis::from_secs(60));
+        let told = Asked::Objected("failed (exit status: 4): no such page".to_owned());
+        assert_eq!(outcome(&mut failing, &call(1)), told);
+        let mut hanging = port(folder.path(), "sleep 600", Millis(100));
+        assert_eq!(outcome(&mut hanging, &call(1)), Asked::Objected("was not done within 100ms".to_owned()));
+        assert_eq!(hanging.observe(None), None);
+    }
+}
