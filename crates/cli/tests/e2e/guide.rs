@@ -79,13 +79,14 @@ impl Bench {
         command
     }
 
-    /// Begins what stays in the background, and waits until it answers.
+    /// Begins what stays in the background, and waits until it answers with all that it will know.
     async fn begin(&mut self, line: &str) {
         let line = format!("exec {}", line.trim_end_matches('&'));
         self.up = Some(self.command(&line).stdout(Stdio::null()).spawn().expect("sh runs"));
         let answers = until(PATIENCE, async || {
             let asked = self.command("tandem status").output().await.expect("sh runs");
-            asked.status.success().then_some(())
+            let knows_all = !String::from_utf8_lossy(&asked.stdout).contains("the proxy does not answer");
+            (asked.status.success() && knows_all).then_some(())
         });
         answers.await.unwrap_or_else(|| panic!("`{line}` does not answer"));
     }
