@@ -219,7 +219,13 @@ impl Scenario {
 /// A command at each moment.
 fn hooks() -> HookSpec {
     let command = || Some(vec!["may-it".to_owned()]);
-    HookSpec { begin: command(), ready: command(), serving: command(), within: Millis::from_secs(5) }
+    HookSpec {
+        begin: command(),
+        release: command(),
+        ready: command(),
+        serving: command(),
+        within: Millis::from_secs(5),
+    }
 }
 
 /// The revisions of v1, v2 and v3.

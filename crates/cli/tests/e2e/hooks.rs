@@ -20,11 +20,13 @@ const HOOK: &str = "#!/bin/sh\ncat > given-$TANDEM_HOOK\necho $TANDEM_HOOK >> as
     if [ -e $TANDEM_HOOK ]; then echo the moon is full; exit 1; fi\n";
 
 /// A shop with hooks, a command that is told, and an address that is.
-async fn stage(address: std::net::SocketAddr) -> Stage {
+async fn stage(address: std::net::SocketAddr, released: &Path) -> Stage {
     let text = format!(
-        "[hooks]\nbegin = [\"sh\", \"hook\"]\nready = [\"sh\", \"hook\"]\nserving = [\"sh\", \"hook\"]\nwithin = \"30s\"\n\
+        "[hooks]\nbegin = [\"sh\", \"hook\"]\n\
+         release = [\"sh\", \"-c\", \"test -x bin/shop && echo $TANDEM_VERSION >> {}\"]\nready = [\"sh\", \"hook\"]\nserving = [\"sh\", \"hook\"]\nwithin = \"30s\"\n\
          [[notify]]\ncommand = [\"sh\", \"-c\", \"cat >> told; echo >> told\"]\n\
-         [[notify]]\nurl = \"http://{address}/hook\"\nformat = \"slack\"\non = [\"turned-back\"]\n"
+         [[notify]]\nurl = \"http://{address}/hook\"\nformat = \"slack\"\non = [\"turned-back\"]\n",
+        released.display()
     );
     let stage = Stage::empty(|setup| {
         setup.instances = 2;
@@ -87,7 +89,9 @@ async fn receive(listener: &TcpListener, answer: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deployment_goes_on_as_long_as_everybody_agrees_and_people_are_told() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let stage = stage(listener.local_addr().unwrap()).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let released = elsewhere.path().join("released");
+    let stage = stage(listener.local_addr().unwrap(), &released).await;
     let folder = stage.folder();
     assert_eq!(read(folder, "asked"), "begin\nready\nserving\n");
     let text = await_told(&stage, "settled", 2).await;
@@ -117,8 +121,11 @@ async fn a_deployment_goes_on_as_long_as_everybody_agrees_and_people_are_told() 
     let (deployed, ()) = tokio::join!(stage.deploy("v2", &[]), async {
         let asked = until(LONG, async || (read(folder, "asked").lines().count() == 5).then_some(())).await;
         assert!(asked.is_some(), "{}", stage.daemon.with_log("nobody is asked"));
-        let why = stage.daemon.tandem(&["why"]).await.out;
-        assert!(why.contains("the hook `begin` (sh) has run for"), "{why}");
+        let told = until(LONG, async || {
+            let why = stage.daemon.tandem(&["why"]).await.out;
+            why.contains("the hook `begin` (sh) has run for").then_some(())
+        });
+        assert!(told.await.is_some(), "{}", stage.daemon.with_log("nobody says whose word is waited for"));
         assert!(stage.daemon.pids(Kind::Controller).into_iter().all(kill));
         // Asked again: what it would have said is not known.
         let again = until(LONG, async || (read(folder, "asked").lines().count() == 6).then_some(())).await;
@@ -134,5 +141,7 @@ async fn a_deployment_goes_on_as_long_as_everybody_agrees_and_people_are_told() 
     assert!(address.starts_with("127.0.0.1:"), "{given}");
     let text = await_told(&stage, "rolled-back", 8).await;
     assert!(text.contains("v1 → v2 rolled back to v1"), "{text}");
+    // Once for each that came so far: v2 was refused the first time.
+    assert_eq!(fs::read_to_string(&released).unwrap().split_whitespace().collect::<String>(), "v1v2");
     stage.all_is_well(load).await;
 }

@@ -57,7 +57,7 @@ pub enum Violation {
         /// The instance.
         instance: InstanceId,
     },
-    /// A version would be prepared, or given requests, before its hook has agreed.
+    /// A version would be prepared, started, or given requests, before its hook has agreed.
     #[error("{version} would go on before the hook `{}` has agreed", .moment.name())]
     Unasked {
         /// The version.
@@ -137,6 +137,9 @@ fn start(input: &Input<'_>, instance: InstanceId, version: &VersionLabel) -> Res
     let state = input.state;
     let new = state.deployment.as_ref().is_some_and(|d| d.goal() == Some(version))
         && state.current.as_ref() != Some(version);
+    if new && state.deployment.as_ref().is_some_and(|d| !hook::may_start(input, d)) {
+        return Err(Violation::Unasked { version: version.clone(), moment: Moment::Release });
+    }
     if new && !state.schema.standing.serves(state.revision_of(version)) {
         return Err(Violation::StartsWithoutSchema { instance, version: version.clone() });
     }

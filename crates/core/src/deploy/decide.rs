@@ -84,6 +84,7 @@ fn under_way(input: &Input<'_>, deployment: &Deployment, pools: &Pools, decision
             steady_at_old(input, deployment)
         }
         Phase::Expanding => steady_at_old(input, deployment),
+        Phase::Shifting if !hook::may_start(input, deployment) => steady_at_old(input, deployment),
         Phase::Shifting => {
             strays::waits(input).into_iter().chain(promise::wait(input)).for_each(|wait| decision.wait(wait));
             canary::wait(input, deployment).into_iter().for_each(|wait| decision.wait(wait));

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{DeploymentId, InstanceId, Millis, Timestamp, VersionLabel};
+use crate::base::{DeploymentId, InstanceId, Millis, Revision, Timestamp, VersionLabel};
 use crate::deploy::{Input, Wait, strays};
 use crate::spec::{Moment, ServiceSpec, StrategyKind};
 use crate::workflow::{Deployment, Event, Instance, Phase, Reason, Stage, State};
@@ -24,6 +24,8 @@ pub struct Call {
     pub version: VersionLabel,
     /// The version that served before. None: this is the first one.
     pub from: Option<VersionLabel>,
+    /// The revision of the schema that it was written for. None: it needs none.
+    pub revision: Option<Revision>,
     /// How it comes.
     pub strategy: StrategyKind,
     /// The instances of the version that are ready, and where they listen.
@@ -52,7 +54,7 @@ pub enum Asked {
 /// Who has to be asked now, and about what.
 pub fn call(spec: &ServiceSpec, state: &State) -> Option<Call> {
     let deployment = state.deployment.as_ref()?;
-    let moment = moment(deployment).filter(|moment| is_open(spec, deployment, *moment))?;
+    let moment = *moments(deployment).iter().find(|moment| is_open(spec, deployment, **moment))?;
     let request = &deployment.request;
     let ready = state.of_version(&request.version).filter(|(_, i)| is_ready(i));
     let instances: BTreeMap<_, _> = ready.filter_map(|(id, i)| Some((id, i.address?))).collect();
@@ -62,6 +64,7 @@ pub fn call(spec: &ServiceSpec, state: &State) -> Option<Call> {
         moment,
         version: request.version.clone(),
         from: deployment.from.clone(),
+        revision: state.revision_of(&request.version).cloned(),
         strategy: request.strategy.kind(),
         instances,
     })
@@ -70,6 +73,11 @@ pub fn call(spec: &ServiceSpec, state: &State) -> Option<Call> {
 /// Whether the new version may be made ready to run.
 pub(super) fn may_begin(input: &Input<'_>, deployment: &Deployment) -> bool {
     !is_open(input.spec, deployment, Moment::Begin)
+}
+
+/// Whether instances of the new version may be started.
+pub(super) fn may_start(input: &Input<'_>, deployment: &Deployment) -> bool {
+    !is_open(input.spec, deployment, Moment::Release)
 }
 
 /// Whether nothing is against giving an instance its first requests.
@@ -108,13 +116,13 @@ pub(super) fn fact(input: &Input<'_>) -> Option<Event> {
     }
 }
 
-/// The moment that belongs to a phase.
-fn moment(deployment: &Deployment) -> Option<Moment> {
+/// The moments that belong to a phase, in their order.
+fn moments(deployment: &Deployment) -> &'static [Moment] {
     match deployment.phase {
-        Phase::Preparing => Some(Moment::Begin),
-        Phase::Shifting => Some(Moment::Ready),
-        Phase::Baking => Some(Moment::Serving),
-        Phase::Expanding | Phase::Retiring => None,
+        Phase::Preparing => &[Moment::Begin],
+        Phase::Shifting => &[Moment::Release, Moment::Ready],
+        Phase::Baking => &[Moment::Serving],
+        Phase::Expanding | Phase::Retiring => &[],
     }
 }
 

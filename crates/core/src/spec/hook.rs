@@ -14,19 +14,23 @@ use crate::base::Millis;
 pub enum Moment {
     /// Before anything is done.
     Begin,
+    /// The version is ready to run, its schema is there, and nothing of it runs: a command of its own.
+    Release,
     /// The first new instance is ready, and has had no request.
     Ready,
     /// All clients are at the new version, and going back is still quick.
     Serving,
 }
 
-words!(Moment: Begin = "begin", Ready = "ready", Serving = "serving");
+words!(Moment: Begin = "begin", Release = "release", Ready = "ready", Serving = "serving");
 
 /// Which commands are asked. Each gets what it is about as JSON on its stdin, and may run twice if the controller dies meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookSpec {
     /// Asked before anything is done. None: nobody is.
     pub begin: Option<Vec<String>>,
+    /// A command in the deliverable, run before the first new instance is started, with the environment of one. None: there is none.
+    pub release: Option<Vec<String>>,
     /// Asked before the new version gets its first request. None: nobody is.
     pub ready: Option<Vec<String>>,
     /// Asked when all clients are at the new version. None: nobody is.
@@ -37,7 +41,7 @@ pub struct HookSpec {
 
 impl Default for HookSpec {
     fn default() -> HookSpec {
-        HookSpec { begin: None, ready: None, serving: None, within: Millis::from_secs(300) }
+        HookSpec { begin: None, release: None, ready: None, serving: None, within: Millis::from_secs(300) }
     }
 }
 
@@ -52,6 +56,7 @@ impl HookSpec {
     pub fn command(&self, moment: Moment) -> Option<&[String]> {
         match moment {
             Moment::Begin => self.begin.as_deref(),
+            Moment::Release => self.release.as_deref(),
             Moment::Ready => self.ready.as_deref(),
             Moment::Serving => self.serving.as_deref(),
         }

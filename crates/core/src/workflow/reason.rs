@@ -118,7 +118,7 @@ impl Reason {
                 | Reason::BreaksContract { .. }
                 | Reason::NoContract { .. }
                 | Reason::NotExpanded { .. }
-                | Reason::Objected { moment: Moment::Begin | Moment::Ready, .. }
+                | Reason::Objected { moment: Moment::Begin | Moment::Release | Moment::Ready, .. }
         )
     }
 }

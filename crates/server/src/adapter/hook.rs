@@ -1,19 +1,24 @@
-//! Hooks: commands of the team's, each run to its end with what it is asked about on its stdin.
+//! Hooks: commands of the team's, each run to its end with what it is asked about on its stdin; and the one that a deliverable
+//! brings, run by the driver as an instance would be.
 //!
 //! One at a time; whoever asks another one, or none, has the one before cut off. Tested in place, and end to end in `crates/cli`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use serde::Serialize;
 use tandem_core::base::{DeploymentId, InstanceId, ServiceName, Timestamp, VersionLabel};
 use tandem_core::deploy::{Asked, Call};
 use tandem_core::spec::{HookSpec, Moment, ServiceSpec};
+use tandem_drivers::{Driver, DriverError, RunCommand};
 use tandem_engine::Hooks;
 
+use crate::adapter::instances::InstanceDatabase;
 use crate::clock::Clock;
 use crate::errand;
 use crate::wake::Wake;
@@ -26,7 +31,20 @@ pub(crate) struct HookPort {
     folder: PathBuf,
     clock: Clock,
     wake: Wake,
+    release: Release,
     run: Option<Run>,
+}
+
+/// What is needed to run a command of a version.
+#[derive(Clone)]
+pub(crate) struct Release {
+    pub(crate) driver: Arc<dyn Driver>,
+    /// What instances find in their environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// Where each revision's instances find their schema. None: there is no database.
+    pub(crate) database: Option<InstanceDatabase>,
+    /// Held while one is run: none can be cut off, and no two are run at the same time.
+    pub(crate) turn: Arc<Mutex<()>>,
 }
 
 /// One run of one.
@@ -64,13 +82,19 @@ struct Ready {
 
 impl HookPort {
     /// The hooks that a configuration names; `base` is its folder. None: it names none.
-    pub(crate) fn new(spec: &ServiceSpec, base: &Path, clock: Clock, wake: &Wake) -> Option<HookPort> {
+    pub(crate) fn new(
+        spec: &ServiceSpec,
+        base: &Path,
+        (clock, wake): (Clock, &Wake),
+        release: Release,
+    ) -> Option<HookPort> {
         spec.hooks.is_any().then(|| HookPort {
             service: spec.service.clone(),
             spec: spec.hooks.clone(),
             folder: base.to_owned(),
             clock,
             wake: wake.clone(),
+            release,
             run: None,
         })
     }
@@ -84,7 +108,6 @@ impl HookPort {
         };
         let (outcome, is_unwanted) = (run.outcome.clone(), run.is_unwanted.clone());
         let (wake, clock, since) = (self.wake.clone(), self.clock, run.since);
-        let within = self.spec.within.to_std();
         let tell = move |found: Result<(), String>| {
             let asked = match found {
                 Ok(()) => Asked::Agreed { took: clock.now().since(since) },
@@ -93,13 +116,10 @@ impl HookPort {
             *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
             wake.wake();
         };
-        let Some((command, given)) = self.command(call) else {
-            tell(Err("is not there any more".to_owned()));
-            return run;
-        };
         let failed = tell.clone();
+        let work = self.work(call, is_unwanted);
         let work = move || {
-            if let Some(found) = errand::run(command, &given, within, &is_unwanted) {
+            if let Some(found) = work() {
                 tell(found);
             }
         };
@@ -107,6 +127,24 @@ impl HookPort {
             failed(Err(format!("can't be begun: {error}")));
         }
         run
+    }
+
+    /// What is to be done, with what came of it. None: nobody wants to know any more.
+    fn work(
+        &self,
+        call: &Call,
+        is_unwanted: Arc<AtomicBool>,
+    ) -> Box<dyn FnOnce() -> Option<Result<(), String>> + Send> {
+        let within = self.spec.within.to_std();
+        if call.moment == Moment::Release {
+            let (release, call) = (self.release.clone(), call.clone());
+            let words = self.spec.release.clone().unwrap_or_default();
+            return Box::new(move || release.run(&call, words, within, &is_unwanted));
+        }
+        match self.command(call) {
+            Some((command, given)) => Box::new(move || errand::run(command, &given, within, &is_unwanted)),
+            None => Box::new(|| Some(Err("is not there any more".to_owned()))),
+        }
     }
 
     /// The command, and what it is given.
@@ -135,6 +173,35 @@ impl HookPort {
     }
 }
 
+impl Release {
+    /// Runs the command of a version to its end.
+    fn run(
+        &self,
+        call: &Call,
+        words: Vec<String>,
+        within: Duration,
+        is_unwanted: &AtomicBool,
+    ) -> Option<Result<(), String>> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_unwanted.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut env = self.env.clone();
+        match self.database.as_ref().map(|database| database.environment(call.revision.as_ref())).transpose()
+        {
+            Ok(database) => env.extend(database.into_iter().flatten()),
+            Err(why) => return Some(Err(format!("has no database: {why}"))),
+        }
+        env.insert("TANDEM_VERSION".to_owned(), call.version.to_string());
+        env.insert("TANDEM_DEPLOYMENT".to_owned(), call.deployment.to_string());
+        let version = call.version.clone();
+        Some(self.driver.run(&RunCommand { version, words, env, within }).map_err(|error| match error {
+            DriverError::Command { why, .. } => why,
+            error => format!("can't be run: {error}"),
+        }))
+    }
+}
+
 impl Hooks for HookPort {
     fn observe(&mut self, call: Option<&Call>) -> Option<Asked> {
         let Some(call) = call else {
@@ -154,10 +221,12 @@ impl Hooks for HookPort {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use tandem_core::base::Millis;
     use tandem_core::spec::StrategyKind;
+    use tandem_drivers::process::ProcessDriver;
+    use tandem_drivers::process::keeper::KeeperCommand;
 
     use super::*;
     use crate::state::StateFolder;
@@ -173,6 +242,12 @@ mod tests {
             folder: folder.to_owned(),
             clock: Clock::open(&state, Timestamp(0)).unwrap(),
             wake: bell().0,
+            release: Release {
+                driver: Arc::new(ProcessDriver::open(folder, KeeperCommand::this_program()).unwrap()),
+                env: BTreeMap::new(),
+                database: None,
+                turn: Arc::default(),
+            },
             run: None,
         }
     }
@@ -183,6 +258,7 @@ mod tests {
             moment: Moment::Ready,
             version: "v2".parse().unwrap(),
             from: Some("v1".parse().unwrap()),
+            revision: None,
             strategy: StrategyKind::Flip,
             instances: [(InstanceId(5), "127.0.0.1:20005".parse().unwrap())].into(),
         }

@@ -142,6 +142,7 @@ impl Instances for DriverInstances {
 }
 
 /// Where the instances of each revision find their schema.
+#[derive(Clone)]
 pub(crate) struct InstanceDatabase {
     pub(crate) keeper: Arc<SchemaKeeper>,
     /// The database, as the role of the instances.
@@ -152,7 +153,7 @@ pub(crate) struct InstanceDatabase {
 
 impl InstanceDatabase {
     /// What an instance of a revision is told: its URL in both forms, and the revision's name.
-    fn environment(&self, revision: Option<&Revision>) -> Result<Vec<(String, String)>, String> {
+    pub(super) fn environment(&self, revision: Option<&Revision>) -> Result<Vec<(String, String)>, String> {
         let Some(revision) = revision else { return Ok(vec![(self.variable.clone(), self.url.clone())]) };
         let home = &self.keeper.site.home;
         let own = if self.keeper.site.qualified { Form::Prisma } else { Form::Libpq };

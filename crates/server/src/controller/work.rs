@@ -18,7 +18,7 @@ use crate::adapter::acme::AcmeKeeper;
 use crate::adapter::certificates::CertificateKeeper;
 use crate::adapter::contract::{ContractKeeper, ContractPort};
 use crate::adapter::database::{DatabasePort, SchemaKeeper};
-use crate::adapter::hook::HookPort;
+use crate::adapter::hook::{HookPort, Release};
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
 use crate::adapter::source::{SourceKeeper, SourcePort};
@@ -98,6 +98,12 @@ impl Work {
         let source = SourceKeeper::open(&spec, &base, state, driver.clone(), wake.clone());
         let source = source.map_err(|source| ControllerError::System { doing: "open the inbox", source })?;
         let source = Arc::new(source);
+        let release = Release {
+            driver: driver.clone(),
+            env: run.env.clone(),
+            database: database.clone(),
+            turn: Arc::default(),
+        };
         let instances = DriverInstances {
             driver: driver.clone(),
             service: service.clone(),
@@ -114,7 +120,7 @@ impl Work {
         let (publish, seen) = watch::channel(Arc::new(Seen::default()));
         let notifier = Notifier::new(&spec, &base, state, (&feed, &seen, clock))?.map(Arc::new);
         let (over_sender, over) = oneshot::channel();
-        let hooks = HookPort::new(&spec, &base, clock, &wake);
+        let hooks = HookPort::new(&spec, &base, (clock, &wake), release);
         let parts = (journal, instances, traffic, keeper.clone(), contract.clone(), hooks, source.clone());
         let passes = Arc::new(Passes::default());
         let outside = World { inbox, clock, publish, passes: passes.clone() };

@@ -218,6 +218,7 @@ approve = true
 
 [hooks]
 begin = ["bin/may-deploy"]
+release = ["bin/migrate-cache"]
 ready = ["bin/smoke-test"]
 serving = ["bin/verify"]
 within = "2m"

@@ -11,6 +11,7 @@ pub(super) fn visit(
     each: &mut dyn FnMut(&str, &mut dyn Field),
 ) {
     each("hooks.begin", &mut hooks.begin);
+    each("hooks.release", &mut hooks.release);
     each("hooks.ready", &mut hooks.ready);
     each("hooks.serving", &mut hooks.serving);
     each("hooks.within", &mut hooks.within);

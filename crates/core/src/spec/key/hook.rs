@@ -13,6 +13,13 @@ pub(super) static HOOKS: &[Key] = &[
     )
     .also(&["before", "pre_deploy", "pre-deploy"]),
     key(
+        "release",
+        Kind::Command,
+        "[\"bin/rails\", \"db:seed\"]",
+        "A command of the deliverable that must succeed before its first instance is started. It finds what an instance does.",
+    )
+    .also(&["release_command"]),
+    key(
         "ready",
         Kind::Command,
         "[\"bin/smoke-test\"]",

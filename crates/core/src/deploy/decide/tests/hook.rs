@@ -12,6 +12,7 @@ fn asked() -> Story {
     let mut story = Story::with_v1(1);
     let command = |name: &str| Some(vec![name.to_owned()]);
     story.spec.hooks.begin = command("bin/begin");
+    story.spec.hooks.release = command("bin/release");
     story.spec.hooks.ready = command("bin/ready");
     story.spec.hooks.serving = command("bin/serving");
     story.command(&deploy("v2", Strategy::Flip(FlipSpec { warm: Millis::ZERO })));
@@ -62,6 +63,9 @@ fn each_moment_is_waited_for_and_none_is_asked_twice() {
     );
     assert!(!story.observed.prepared.contains_key(&version("v2")), "{}", story.told);
     story.agrees(Moment::Begin);
+    assert_eq!((story.phase(), story.moment()), (Some(Phase::Shifting), Some(Moment::Release)));
+    assert_eq!(story.state.instances.len(), 1, "{}", story.told);
+    story.agrees(Moment::Release);
     assert_eq!((story.phase(), story.served()), (Some(Phase::Shifting), vec![InstanceId(1)]));
     let known = call(&story.spec, &story.state).unwrap().instances;
     assert_eq!(known.into_keys().collect::<Vec<_>>(), [InstanceId(2)]);
@@ -99,6 +103,7 @@ fn whoever_objects_turns_the_deployment_back() {
     assert_eq!(story.served(), [InstanceId(1)]);
     let mut story = asked();
     story.agrees(Moment::Begin);
+    story.agrees(Moment::Release);
     story.agrees(Moment::Ready);
     story.says(2, Moment::Serving, objection());
     assert!(story.told.contains("turns back: the hook `serving` failed"), "{}", story.told);
@@ -123,6 +128,9 @@ fn the_plan_checker_lets_nothing_go_on_unasked() {
     let unasked = |moment| Err(Violation::Unasked { version: version("v2"), moment });
     assert_eq!(check(&story.input(), &prepare), unasked(Moment::Begin));
     story.agrees(Moment::Begin);
+    let start = [Action::Start { instance: InstanceId(2), version: version("v2") }];
+    assert_eq!(check(&story.input(), &start), unasked(Moment::Release));
+    story.agrees(Moment::Release);
     let mut table = story.state.table.clone();
     table.generation = story.state.last_generation.next();
     let new = table.routes[0].members.iter_mut().find(|member| member.instance == InstanceId(2)).unwrap();

@@ -188,6 +188,7 @@ approve = false                   # default. Whether each archive waits until so
 
 [hooks]
 # begin =                         # default. A command that must succeed before anything is done. It gets JSON on its stdin.
+# release =                       # default. A command of the deliverable that must succeed before its first instance is started. It finds what an instance does.
 # ready =                         # default. A command that must succeed before the new version gets its first request; the JSON has the addresses of its instances.
 # serving =                       # default. A command that must succeed when all clients are at the new version; else the deployment goes back.
 within = "5m"                     # default. How long each may take.
