@@ -122,3 +122,24 @@ fn every_configuration_in_the_guide_is_good() {
         }
     }
 }
+
+/// The program of CI jobs is told by variables: what the action and the component set is what it reads.
+#[test]
+fn jobs_set_what_their_program_reads() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).expect("text");
+    let program = read("packaging/push.py");
+    let named = program.split("given(").skip(1).filter(|rest| rest.starts_with(['"', '\'']));
+    let reads: BTreeSet<&str> = named.filter_map(|rest| rest.split(['"', '\'']).nth(1)).collect();
+    for name in ["action.yml", "templates/deploy.yml"] {
+        let text = read(name);
+        for part in text.split("\n---\n") {
+            tandem_core::contract::read_yaml(part).unwrap_or_else(|why| panic!("{name}: {why}"));
+        }
+        let sets = text.lines().filter_map(|line| line.trim().strip_prefix("TANDEM_")?.split_once(": "));
+        let sets: BTreeSet<&str> = sets.map(|(name, _)| name).collect();
+        let missing: Vec<_> =
+            reads.difference(&sets).filter(|name| !["HOTFIX", "TOKEN"].contains(name)).collect();
+        assert!(missing.is_empty(), "{name} sets no {missing:?}");
+        assert!(sets.is_subset(&reads), "{name}: {sets:?} {reads:?}");
+    }
+}

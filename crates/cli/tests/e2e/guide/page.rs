@@ -4,6 +4,8 @@
 //! - In a block of `console` a line that begins with `$ ` is a command for `sh`, a `\` at its end goes on in the next line, and
 //!   the lines after it are its answer, standard output and standard error together. `# exit 3` at its end says how it ends,
 //!   if not with 0; `&` at its end, that it stays.
+//!
+//! Nobody who reads a page sees its fences, so the line before a file names it.
 
 /// A page, as far as it is carried out.
 pub(super) struct Page {
@@ -30,15 +32,22 @@ pub(super) struct Run {
 impl Page {
     pub(super) fn read(text: &str) -> Result<Page, String> {
         let mut steps = Vec::new();
+        let mut before = "";
         let mut lines = text.lines().enumerate();
         while let Some((number, line)) = lines.next() {
-            let Some(fence) = line.strip_prefix("```") else { continue };
+            let Some(fence) = line.strip_prefix("```") else {
+                before = if line.is_empty() { before } else { line };
+                continue;
+            };
             let block: Vec<&str> =
                 lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
             let mut words = fence.split(' ');
             if words.next() == Some("console") {
                 steps.extend(console(number + 2, &block)?);
             } else if let Some(name) = words.next().and_then(|word| word.strip_prefix("file=")) {
+                if !name.rsplit('/').next().is_some_and(|name| before.contains(name)) {
+                    return Err(format!("line {}: nothing before it tells that this is {name}", number + 1));
+                }
                 let text = block.iter().map(|line| format!("{line}\n")).collect();
                 let more = words.next() == Some("more");
                 steps.push((number + 1, Step::File { name: name.to_owned(), text, more }));
