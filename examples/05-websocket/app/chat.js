@@ -14,6 +14,7 @@ server.on('upgrade', (request, socket) => {
   clients.add(socket);
   socket.on('close', () => clients.delete(socket));
   socket.on('error', () => clients.delete(socket));
+  socket.on('end', () => socket.end());
   socket.on('data', (frame) => {
     if ((frame[0] & 15) !== 1) return socket.end(); // Only short texts, and the end.
     const [mask, text] = [frame.subarray(2, 6), frame.subarray(6, 6 + (frame[1] & 127))];
