@@ -5,6 +5,7 @@
 mod amount;
 mod grouped;
 mod id;
+mod image;
 mod label;
 mod network;
 mod price;
@@ -16,6 +17,7 @@ pub use grouped::Grouped;
 pub use id::{
     DeploymentId, Digest, Generation, IdError, InstanceId, Revision, ServiceName, VersionKey, VersionLabel,
 };
+pub use image::{ImageReference, NotAnImage};
 pub use label::label_of;
 pub use network::{Network, NotANetwork};
 pub use price::{Price, PriceError};

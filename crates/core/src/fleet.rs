@@ -45,6 +45,8 @@ pub enum Exit {
     Signal(i32),
     /// It could not be executed at all; why, for people.
     NotExecuted(String),
+    /// It took more memory than it may have, and was killed for it.
+    OutOfMemory,
     /// Nobody was left to see how (its keeper was killed, or the machine was restarted).
     Unknown,
 }
@@ -55,6 +57,7 @@ impl fmt::Display for Exit {
             Exit::Code(code) => write!(f, "exited with code {code}"),
             Exit::Signal(signal) => write!(f, "was killed by signal {signal}"),
             Exit::NotExecuted(why) => write!(f, "could not be executed: {why}"),
+            Exit::OutOfMemory => f.write_str("took more memory than it may have and was killed"),
             Exit::Unknown => f.write_str("ended without a witness"),
         }
     }

@@ -12,6 +12,7 @@ mod check;
 mod contract;
 mod database;
 mod deploy;
+mod docker;
 mod field;
 mod found;
 mod front;
@@ -45,6 +46,7 @@ pub use database::{Access, DatabaseSpec, Names, Naming};
 pub use deploy::{
     CanarySpec, CanaryStep, DeploySpec, FlipSpec, RollingSpec, StepError, Strategy, StrategyKind,
 };
+pub use docker::{Cpus, DockerSpec, EngineHost, NoCpus, NoEngine, Reach, RegistrySpec};
 pub use front::{FrontSpec, disagreement, is_front, read_front, service_of};
 pub use guard::{ErrorLimit, GuardSpec, LatencyLimit, LimitError, Unclear};
 pub use hook::{HookSpec, Moment};

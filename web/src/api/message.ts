@@ -11,7 +11,7 @@ export type Phase = "preparing" | "expanding" | "shifting" | "baking" | "retirin
 export type Stage = "starting" | "standby" | "serving" | "draining" | "stopping" | "ended";
 export type Role = "standby" | "serve" | "drain";
 export type ChangePhase = "expanding" | "mixed" | "contracting" | "undoing";
-export type Exit = { code: number } | { signal: number } | { not_executed: string } | "unknown";
+export type Exit = { code: number } | { signal: number } | { not_executed: string } | "out_of_memory" | "unknown";
 
 export interface Me {
   name: string;

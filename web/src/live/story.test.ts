@@ -39,6 +39,7 @@ test("a kind of reason that is not known yet is told by its name", () => {
 
 test("ends and standings are told", () => {
   expect(exit("unknown")).toBe("ended without a witness");
+  expect(exit("out_of_memory")).toContain("memory");
   expect(exit({ not_executed: "no such file" })).toBe("could not be executed: no such file");
   expect(stands({ revision: null, change: null })).toBe("the schema is at the empty schema");
   expect(stands({ revision: "1_a", change: { from: "1_a", to: "2_b", phase: "mixed" } })).toBe(

@@ -211,6 +211,7 @@ function compared(comparison: Comparison): [Tone, string] | null {
 /** How an instance ended. */
 export function exit(exit: Exit): string {
   if (exit === "unknown") return "ended without a witness";
+  if (exit === "out_of_memory") return "took more memory than it may have and was killed";
   if ("code" in exit) return `exited with code ${exit.code}`;
   if ("signal" in exit) return `was killed by signal ${exit.signal}`;
   return `could not be executed: ${exit.not_executed}`;

@@ -145,7 +145,7 @@ name!(
 
 impl ServiceName {
     /// Stands where a name is still to come.
-    pub(crate) fn unnamed() -> ServiceName {
+    pub fn unnamed() -> ServiceName {
         ServiceName("unnamed".to_owned())
     }
 }

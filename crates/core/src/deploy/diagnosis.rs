@@ -23,6 +23,9 @@ fn exited(exit: &Exit) -> String {
         Exit::Signal(9) => "it was killed by SIGKILL: often the kernel, when memory runs out".to_owned(),
         Exit::Signal(signal) => format!("it was killed by signal {signal}"),
         Exit::NotExecuted(why) => why.clone(),
+        Exit::OutOfMemory => {
+            "it took more memory than run.docker.memory gives it: raise that, or see what takes it".to_owned()
+        }
         Exit::Unknown => "its keeper was killed, or the machine was restarted".to_owned(),
     }
 }
@@ -38,6 +41,13 @@ fn silent(probe: &HttpProbe, number: Option<u16>, health: &Health, findings: &Fi
         let others: Vec<String> = findings.listens.iter().map(ToString::to_string).collect();
         let right_port: Vec<String> =
             findings.listens.iter().filter(|a| Some(a.port()) == number).map(ToString::to_string).collect();
+        // Of this machine's own processes one that listens there is reached: this one has a network of its own.
+        let is_own = |a: &&std::net::SocketAddr| Some(a.port()) == number && a.ip().is_loopback();
+        if let Some(own) = findings.listens.iter().find(|a| is_own(a) && a.is_ipv4()) {
+            return format!(
+                "it listens on {own} only, which nobody reaches from outside of its container: the app must bind 0.0.0.0"
+            );
+        }
         if !right_port.is_empty() {
             return format!(
                 "it listens on {} only: the app must bind 127.0.0.1 (or 0.0.0.0)",

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::acme::MOST_NAMES;
 use super::database::DatabaseSpec;
 use super::deploy::StrategyKind;
+use super::docker::DockerSpec;
 use super::field::visit;
 use super::found::Found;
 use super::listen::ListenSpec;
@@ -21,6 +22,7 @@ use super::tls::{AcmeChallenge, AcmeSpec};
 
 pub(super) mod admin;
 mod notify;
+mod docker;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -68,7 +70,9 @@ pub(super) fn check(text: &str) -> Result<Checked, Vec<Problem>> {
     spec.listen = vec![ListenSpec::draft(); found.length("listen")];
     spec.rules = vec![RuleSpec::default(); found.length("rule")];
     spec.notify = vec![NotifySpec::default(); found.length("notify")];
+    spec.run.docker = found.has("run.docker").then(DockerSpec::default);
     fill(&mut spec, &found);
+    docker::engines_can_be_used(spec.run.docker.as_ref(), &mut found);
     pool_fits_its_ports(&spec, &mut found);
     restart_waits_grow(&spec, &mut found);
     addresses_differ(&spec, &mut found);

@@ -5,6 +5,7 @@
 
 mod deploy;
 mod hook;
+mod docker;
 mod rule;
 mod source;
 
@@ -41,7 +42,7 @@ pub(super) trait Field {
 pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn Field)) {
     each("service", &mut spec.service);
     let run = &mut spec.run;
-    each("run.command", &mut run.command);
+    each("run.command", &mut Command(&mut run.command));
     each("run.instances", &mut run.instances);
     each("run.env", &mut run.env);
     each("run.protocol", &mut run.protocol);
@@ -65,6 +66,7 @@ pub(super) fn visit(spec: &mut ServiceSpec, each: &mut dyn FnMut(&str, &mut dyn 
     each("run.restart.longest", &mut run.restart.longest);
     each("run.restart.forget", &mut run.restart.forget);
     each("run.price", &mut run.price);
+    docker::visit(run.docker.as_mut(), each);
     visit_door(spec, each);
     deploy::visit(&mut spec.deploy, each);
     let timeouts = &mut spec.timeouts;
@@ -312,6 +314,19 @@ impl Field for Millis {
 
     fn show(&self) -> Option<String> {
         Some(literal(&self.to_string()))
+    }
+}
+
+/// A command, or none where something else says what is run.
+struct Command<'f>(&'f mut Vec<String>);
+
+impl Field for Command<'_> {
+    fn set(&mut self, value: &Value) {
+        self.0.set(value);
+    }
+
+    fn show(&self) -> Option<String> {
+        self.0.show().filter(|_| !self.0.is_empty())
     }
 }
 

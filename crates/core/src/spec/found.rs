@@ -20,7 +20,7 @@ pub(super) struct Found {
     values: BTreeMap<String, (Value, Range<usize>)>,
     /// How many tables a list of tables has.
     lengths: BTreeMap<String, usize>,
-    /// Where the tables of lists stand.
+    /// Where tables stand, those of lists included.
     tables: BTreeMap<String, Range<usize>>,
     /// Paths at which something is wrong.
     bad: BTreeSet<String>,
@@ -79,6 +79,11 @@ impl Found {
         self.tables.get(path).cloned().unwrap_or(0..0)
     }
 
+    /// Whether a table is there, perhaps empty.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.tables.contains_key(path)
+    }
+
     pub(super) fn length(&self, path: &str) -> usize {
         self.lengths.get(path).copied().unwrap_or(0)
     }
@@ -109,7 +114,8 @@ impl Found {
                 }
             }
         }
-        for key in keys.iter().filter(|key| key.required && !table.contains_key(key.name)) {
+        let spared = |key: &Key| key.unless.is_some_and(|other| table.contains_key(other));
+        for key in keys.iter().filter(|key| key.required && !table.contains_key(key.name) && !spared(key)) {
             self.bad.insert(join(path, key.name));
             if meant.contains(&key.name) {
                 continue;
@@ -134,6 +140,7 @@ impl Found {
     ) {
         match (&key.kind, found.get_ref()) {
             (Kind::Table(keys) | Kind::LengthOrTable(keys), DeValue::Table(table)) => {
+                self.tables.insert(path.to_owned(), name.clone());
                 self.table(path, title, keys, table, name);
             }
             (Kind::Tables(keys), DeValue::Array(list)) => {

@@ -7,6 +7,7 @@ mod admin;
 mod balance;
 mod data;
 mod deploy;
+mod docker;
 mod door;
 mod hook;
 mod monitoring;
@@ -29,6 +30,8 @@ pub(super) struct Key {
     /// What the key says, for the schema and for `config show`.
     pub(super) about: &'static str,
     pub(super) required: bool,
+    /// Another key of the table without which alone it is required.
+    pub(super) unless: Option<&'static str>,
     /// Names that other programs give to the same thing.
     pub(super) also: &'static [&'static str],
 }
@@ -77,6 +80,11 @@ impl Key {
         self
     }
 
+    const fn unless(mut self, other: &'static str) -> Key {
+        self.unless = Some(other);
+        self
+    }
+
     const fn also(mut self, names: &'static [&'static str]) -> Key {
         self.also = names;
         self
@@ -92,7 +100,7 @@ impl Key {
 }
 
 const fn key(name: &'static str, kind: Kind, example: &'static str, about: &'static str) -> Key {
-    Key { name, kind, example, about, required: false, also: &[] }
+    Key { name, kind, example, about, required: false, unless: None, also: &[] }
 }
 
 const DAY: Millis = Millis::from_secs(86_400);
@@ -186,6 +194,7 @@ static RUN: &[Key] = &[
         "Program and arguments, without a shell. $PORT stands for the instance's port.",
     )
     .required()
+    .unless("docker")
     .also(&["cmd", "exec", "start"]),
     key("instances", Kind::Number(1, 1000), "4", "How many instances serve.")
         .also(&["replicas", "count", "scale"]),
@@ -223,6 +232,13 @@ static RUN: &[Key] = &[
         "What an instance costs in an hour, for `tandem plan` to reckon with.",
     )
     .also(&["cost"]),
+    key(
+        "docker",
+        Kind::Table(docker::DOCKER),
+        "",
+        "How instances run as containers. Not there: as processes of this machine.",
+    )
+    .also(&["container", "containers", "image", "podman"]),
 ];
 
 static READY: &[Key] = &[

@@ -20,14 +20,20 @@ pub fn schema() -> String {
 fn table(keys: &[Key]) -> Value {
     let properties: Map<String, Value> =
         keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
-    let required: Vec<&str> = keys.iter().filter(|key| key.required).map(|key| key.name).collect();
-    json!({
+    let always = keys.iter().filter(|key| key.required && key.unless.is_none());
+    let required: Vec<&str> = always.map(|key| key.name).collect();
+    let mut table = json!({
         "type": "object",
         "properties": properties,
         "patternProperties": { "^x-": {} },
         "required": required,
         "additionalProperties": false,
-    })
+    });
+    let either = keys.iter().find_map(|key| Some([key.name, key.unless?]));
+    if let (Some(either), Some(object)) = (either, table.as_object_mut()) {
+        object.insert("anyOf".to_owned(), json!(either.map(|name| json!({ "required": [name] }))));
+    }
+    table
 }
 
 fn property(key: &Key) -> Value {
@@ -77,6 +83,10 @@ mod tests {
         assert_eq!(at("/required"), json!(["service", "run", "listen"]));
         assert_eq!(at("/properties/run/properties/instances/maximum"), json!(1000));
         assert_eq!(at("/properties/listen/items/required"), json!(["address"]));
+        assert_eq!(
+            at("/properties/run/anyOf"),
+            json!([{ "required": ["command"] }, { "required": ["docker"] }])
+        );
         assert_eq!(at("/properties/deploy/properties/strategy/enum"), json!(["rolling", "flip", "canary"]));
         assert_eq!(at("/properties/database/properties/home/type"), json!("string"));
         assert_eq!(at("/properties/source/properties/approve/type"), json!("boolean"));

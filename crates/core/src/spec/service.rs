@@ -1,5 +1,5 @@
 //! The checked configuration. A value of these types is known to make sense; only `spec::check` builds one from text.
-//! Every default of Tandem stands in this file, in `admin`, `balance`, `contract`, `database`, `hook`, `session` or `source`, in a `Default` or a constructor.
+//! Every default of Tandem stands in this file, in `admin`, `balance`, `contract`, `database`, `docker`, `hook`, `session` or `source`, in a `Default` or a constructor.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use super::contract::ContractSpec;
 use super::database::DatabaseSpec;
 use super::deploy::DeploySpec;
 use super::hook::HookSpec;
+use super::docker::DockerSpec;
 use super::limit::{LimitSpec, TimeoutSpec};
 use super::listen::ListenSpec;
 use super::monitoring::MonitoringSpec;
@@ -128,7 +129,8 @@ words!(Protocol: Http1 = "http1", Http2 = "http2");
 /// How an instance is run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSpec {
-    /// Program and arguments; never passed through a shell. `$PORT` in an argument stands for the instance's port.
+    /// Program and arguments; never passed through a shell. `$PORT` in an argument stands for the instance's port. In a
+    /// container it may be empty: then the image says what is run.
     pub command: Vec<String>,
     /// How many instances serve. 1 to 1000.
     pub instances: u32,
@@ -148,6 +150,9 @@ pub struct RunSpec {
     /// What an instance costs in an hour. None: nobody reckons with it.
     #[serde(default)]
     pub price: Option<Price>,
+    /// How instances run as containers. None: they are processes of this machine.
+    #[serde(default)]
+    pub docker: Option<DockerSpec>,
 }
 
 impl Default for RunSpec {
@@ -163,6 +168,7 @@ impl Default for RunSpec {
             stop: StopSpec::default(),
             restart: RestartSpec::default(),
             price: None,
+            docker: None,
         }
     }
 }

@@ -45,6 +45,11 @@ const COMMENTS: usize = 34;
 
 impl Page {
     fn table(&mut self, path: &str, head: &str, keys: &[Key]) {
+        let within = format!("{path}.");
+        if !head.is_empty() && !self.lines.keys().any(|line| line.starts_with(&within)) {
+            // To show it would be to have it.
+            return;
+        }
         if !head.is_empty() {
             self.text.push_str(&format!("\n{head}\n"));
         }

@@ -10,6 +10,7 @@ mod acme;
 mod admin;
 mod deploy;
 mod hook;
+mod docker;
 mod messages;
 mod reference;
 mod rule;
@@ -54,6 +55,22 @@ timeout = "3s"
 within = "2m"
 rise = 1
 fall = 5
+
+[run.docker]
+hosts = ["unix:///run/docker.sock", "tcp://10.0.0.5:2376"]
+certificates = "certs/docker"
+port = 3000
+reach = "port"
+network = "shop"
+memory = "512MiB"
+cpus = "1.5"
+volumes = ["uploads:/data", "/srv/shop:/srv:ro"]
+pull_within = "5m"
+
+[run.docker.registry]
+host = "registry.example.com"
+user = "deploy"
+password = "env:REGISTRY_PASSWORD"
 
 [[listen]]
 address = "0.0.0.0:8080"
@@ -317,6 +334,10 @@ fn every_example_is_good() {
             ("admin.listen", "\"127.0.0.1:7443\""),
             ("admin.certificate", "\"admin.pem\""),
             ("admin.key", "\"admin.key\""),
+            ("run.docker.certificates", "\"certs\""),
+            ("run.docker.registry.host", "\"registry.example\""),
+            ("run.docker.registry.user", "\"deploy\""),
+            ("run.docker.registry.password", "\"env:A\""),
         ] {
             if !line.starts_with(key) {
                 text.push_str(&format!("{key} = {value}\n"));

@@ -353,7 +353,7 @@ ready = "/up"
 
 replicas = 3
 5:1: unknown key `replicas` in [run]
-  help: did you mean `instances`? Known here: command, instances, env, protocol, ports, ready, stop, restart, price
+  help: did you mean `instances`? Known here: command, instances, env, protocol, ports, ready, stop, restart, price, docker
 
 strategy = "blue-green"
 7:12: `deploy.strategy` is "blue-green", another name
