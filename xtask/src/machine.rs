@@ -10,7 +10,7 @@ pub(crate) type Need = (&'static str, &'static str);
 
 /// What the suite needs beside Rust: a C compiler and linker (SQLite is built in), a Python for its servers, PostgreSQL with
 /// its pooler, clang, whose library reads the headers of PostgreSQL's parser, a maker of certificates, an authority for them,
-/// and a browser for the dashboard.
+/// a browser for the dashboard, and an engine for containers with a registry, a shell for images, and a maker of bridges.
 pub(crate) const SUITE: &[Need] = &[
     ("cc", "build-essential"),
     ("python3", "python3"),
@@ -20,6 +20,10 @@ pub(crate) const SUITE: &[Need] = &[
     ("openssl", "openssl"),
     ("pebble", "pebble"),
     ("chromium", "chromium"),
+    ("dockerd", "docker.io"),
+    ("docker-registry", "docker-registry"),
+    ("busybox", "busybox-static"),
+    ("ip", "iproute2"),
 ];
 
 /// Where Debian keeps PostgreSQL's programs, a folder per version.

@@ -15,7 +15,8 @@ use tandem_core::spec::RunSpec;
 
 /// Runs the instances of one service. All methods block, are safe to repeat, and may be called from any thread.
 pub trait Driver: Send + Sync {
-    /// Makes the version's deliverable ready to run. The same label with the same content is success; the same label
+    /// Makes the version's deliverable ready to run: an absolute path, or for a driver of containers the name of an image.
+    /// The same label with the same content is success; the same label
     /// with other content is [`DriverError::OtherContent`].
     fn prepare(&self, version: &VersionLabel, source: &Path) -> Result<Digest, DriverError>;
 
@@ -25,11 +26,20 @@ pub trait Driver: Send + Sync {
     /// The versions that are ready to run, with the digests of their deliverables.
     fn prepared(&self) -> Result<BTreeMap<VersionLabel, Digest>, DriverError>;
 
-    /// A folder of a prepared version's deliverable, to be read. None: the deliverable has no such folder.
+    /// A folder of a prepared version's deliverable, to be read. None: the deliverable has no such folder. `.` is all of it, or
+    /// where it must be fetched from elsewhere, what was asked for before.
     fn folder(&self, version: &VersionLabel, path: &str) -> Result<Option<PathBuf>, DriverError>;
 
     /// A file of a deliverable that need not be prepared, of at most so many bytes. None: the deliverable has no such file.
     fn file(&self, source: &Path, path: &str, most: u64) -> Result<Option<Vec<u8>>, DriverError>;
+
+    /// A file of a prepared version, of at most so many bytes. None: its deliverable has no such file.
+    fn file_of(&self, version: &VersionLabel, path: &str, most: u64) -> Result<Option<Vec<u8>>, DriverError> {
+        match self.folder(version, ".")? {
+            Some(folder) => self.file(&folder, path, most),
+            None => Ok(None),
+        }
+    }
 
     /// Runs a command of a prepared version to its end. [`DriverError::Command`] if it fails or takes too long; then nothing
     /// of it is left.
@@ -201,6 +211,14 @@ pub enum DriverError {
         /// The instance.
         instance: InstanceId,
         /// What the keeper said, or that it said nothing.
+        why: String,
+    },
+    /// An engine did not do what was asked of it.
+    #[error("{host}: {why}")]
+    Engine {
+        /// Where it listens.
+        host: String,
+        /// What was asked, and what it said.
         why: String,
     },
     /// The disk is full.

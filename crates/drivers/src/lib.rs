@@ -6,6 +6,7 @@
 //! Tested by `conformance`, the suite that every driver has to pass, and by `tests/drivers` with real processes.
 
 pub mod conformance;
+pub mod docker;
 mod driver;
 pub mod process;
 

@@ -6,16 +6,16 @@
 //! Must not know deployments, health or traffic. Tested by `tests/drivers` with real processes.
 
 mod census;
-mod command;
+pub(crate) mod command;
 mod findings;
 mod identity;
 pub mod keeper;
-mod layout;
-mod log;
+pub(crate) mod layout;
+pub(crate) mod log;
 mod port;
-mod record;
-mod release;
-mod socket;
+pub(crate) mod record;
+pub(crate) mod release;
+pub(crate) mod socket;
 mod start;
 mod task;
 

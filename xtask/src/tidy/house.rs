@@ -23,6 +23,7 @@ pub(super) const ARROWS: &[(&str, &[&str])] = &[
     ("tandem", &["tandem-core", "tandem-server", "tandem-proxy", "tandem-drivers"]),
     ("tandem-sim", &["tandem-core", "tandem-engine"]),
     ("tandem-database", &[]),
+    ("tandem-docker", &[]),
     ("tandem-load", &[]),
     ("tandem-trial", &[]),
     ("tandem-bench-proxy", &["tandem-core", "tandem-proxy"]),

@@ -36,6 +36,16 @@ impl LogWriter {
         LogWriter { folder: folder.to_owned(), current: None, end: 0, segment_start: 0, segment, lost: 0 }
     }
 
+    /// A writer that goes on where the log in `folder` ends.
+    pub(crate) fn resume(folder: &Path, segment: u64) -> io::Result<LogWriter> {
+        let mut writer = LogWriter::new(folder, segment);
+        if let Some((start, path)) = segments(folder)?.pop() {
+            writer.segment_start = start;
+            writer.end = start + fs::metadata(path)?.len();
+        }
+        Ok(writer)
+    }
+
     /// Writes the bytes, or drops and counts them if the disk does not take them: the app must not suffer.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         if self.lost > 0 {
@@ -202,6 +212,15 @@ mod tests {
         assert_eq!((late.bytes.as_slice(), late.skipped, late.next), (&b"ABCDE"[..], 10, LogPosition(35)));
         assert_eq!(late.end, LogPosition(60));
         assert_eq!(segments(folder.path()).unwrap().len(), SEGMENTS);
+    }
+
+    #[test]
+    fn a_log_is_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        LogWriter::new(folder.path(), 10).write(b"0123456789abc");
+        LogWriter::resume(folder.path(), 10).unwrap().write(b"def");
+        let all = read(folder.path(), LogPosition::START, 100).unwrap();
+        assert_eq!((all.bytes.as_slice(), all.end), (&b"0123456789abcdef"[..], LogPosition(16)));
     }
 
     #[test]

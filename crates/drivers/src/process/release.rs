@@ -6,11 +6,11 @@
 //!
 //! Must not know instances. Tested in place with evil archives, and by `tests/drivers`.
 
-mod archive;
+pub(crate) mod archive;
 mod folder;
 mod link;
 mod meter;
-mod sink;
+pub(crate) mod sink;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -35,6 +35,26 @@ pub(crate) fn established() -> BTreeMap<u64, Connection> {
     sockets.map(|Socket { inode, near, far, .. }| (inode, Connection { near, far })).collect()
 }
 
+/// The established TCP connections in the network that a process sees. None: it may not be looked into.
+pub(crate) fn established_around(pid: i32) -> Option<Vec<Connection>> {
+    let established = around(pid)?.into_iter().filter(|socket| socket.state == State::Established);
+    Some(established.map(|Socket { near, far, .. }| Connection { near, far }).collect())
+}
+
+/// Who listens in the network that a process sees; nobody, if it may not be looked into.
+pub(crate) fn listening_around(pid: i32) -> Vec<SocketAddr> {
+    let sockets = around(pid).unwrap_or_default().into_iter();
+    sockets.filter(|socket| socket.state == State::Listening).map(|socket| socket.near).collect()
+}
+
+fn around(pid: i32) -> Option<Vec<Socket>> {
+    let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/net/{name}")).ok();
+    let (four, six) = (read("tcp")?, read("tcp6").unwrap_or_default());
+    let tables = [four, six];
+    let lines = tables.iter().flat_map(|table| table.lines().skip(1));
+    Some(lines.filter_map(parse_line).collect())
+}
+
 fn table() -> Vec<Socket> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
     tables.iter().flat_map(|table| table.lines().skip(1)).filter_map(parse_line).collect()

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod connections;
+mod containers;
 mod crashes;
 mod deliverables;
 mod endings;
