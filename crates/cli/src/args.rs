@@ -331,7 +331,7 @@ Ctrl-C leaves the deployment running and only stops watching it.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Deploy {
-    /// The deliverable: a folder or a .tar.gz
+    /// The deliverable: a folder, a .tar.gz, or an image as registry.example/shop:v42
     pub(crate) path: PathBuf,
     /// The label of the version [default: made of the name of the deliverable]
     #[arg(long, value_name = "LABEL")]

@@ -184,6 +184,16 @@ pub struct Database {
     pub scratch: Option<String>,
 }
 
+/// The password at a registry of images, from our own environment. None: no registry asks for one.
+pub(crate) fn registry_password(spec: &ServiceSpec) -> Result<Option<String>, ConfigError> {
+    let reference = spec.run.docker.as_ref().and_then(|docker| docker.registry.password.as_deref());
+    let Some(name) = reference.and_then(|reference| reference.strip_prefix("env:")) else { return Ok(None) };
+    match std::env::var(name).ok().filter(|value| !value.is_empty()) {
+        Some(password) => Ok(Some(password)),
+        None => Err(ConfigError::Environment { names: vec![name.to_owned()] }),
+    }
+}
+
 /// The environment that the configuration gives to instances, its references `env:NAME` resolved from our own.
 pub fn environment(spec: &ServiceSpec) -> Result<BTreeMap<String, String>, ConfigError> {
     let mut found = BTreeMap::new();

@@ -7,17 +7,18 @@ mod shutdown;
 mod work;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tandem_drivers::docker::DockerDriver;
 use tandem_drivers::process::ProcessDriver;
 use tandem_drivers::process::keeper::KeeperCommand;
 use tandem_drivers::{Driver, DriverError};
 use tandem_engine::EngineError;
 
 use crate::api;
-use crate::config::{self, ConfigError};
+use crate::config::{self, Config, ConfigError};
 use crate::schema::Trouble;
 use crate::state::{Part, StateError, StateFolder};
 use crate::store::StoreError;
@@ -79,6 +80,19 @@ pub enum ControllerError {
     EngineEnded,
 }
 
+/// What runs the instances, as the configuration says.
+fn driver(state: &StateFolder, config: &Config, path: &Path) -> Result<Arc<dyn Driver>, ControllerError> {
+    let Some(docker) = &config.spec.run.docker else {
+        let program = KeeperCommand::this_program();
+        return Ok(Arc::new(ProcessDriver::open(state.path(), program)?));
+    };
+    let mut docker = docker.clone();
+    let base = path.parent().unwrap_or(Path::new("."));
+    docker.certificates = docker.certificates.map(|folder| base.join(folder).to_string_lossy().into_owned());
+    let password = config::registry_password(&config.spec)?;
+    Ok(Arc::new(DockerDriver::open(state.path(), &config.spec.service, &docker, password)?))
+}
+
 /// Works for one service until it is told to end. By a signal (SIGTERM, SIGINT) it ends and leaves the instances
 /// running; when the supervisor asks for it, it stops them first.
 ///
@@ -91,8 +105,7 @@ pub fn run(options: ControllerOptions) -> Result<ExitCode, ControllerError> {
     let _lock = state.lock(Part::Controller)?;
     let in_force = if state.config().exists() { state.config() } else { options.config.clone() };
     let config = config::load(&in_force)?;
-    let program = KeeperCommand::this_program();
-    let driver: Arc<dyn Driver> = Arc::new(ProcessDriver::open(state.path(), program)?);
+    let driver = driver(&state, &config, &options.config)?;
     let mut work = work::Work::begin(&state, &config, &options.config, driver)?;
     let office = work.office(&options.config, config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -130,6 +130,7 @@ impl Front {
     pub fn resolve(&self) -> Result<(), ConfigError> {
         for Service { path, config, .. } in &self.services {
             config::environment(&config.spec)?;
+            config::registry_password(&config.spec)?;
             config::database(&config.spec)?;
             config::targets(&config.spec)?;
             config::certificates(&config.spec, path)?;

@@ -239,8 +239,8 @@ pub struct StrategyChoice {
 /// same request sent again gets the same answer, as long as the controller runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeployRequest {
-    /// The deliverable: the absolute path of a folder or archive.
-    #[schemars(extend("pattern" = "^/"))]
+    /// The deliverable: the absolute path of a folder or archive, or where instances are containers the name of an image with
+    /// its tag or digest.
     pub source: String,
     /// The label of the version.
     pub version: VersionLabel,
@@ -296,9 +296,9 @@ pub struct PlanRequest {
     /// The version. None: a new one.
     #[serde(default)]
     pub version: Option<VersionLabel>,
-    /// The deliverable, whose contract is to be compared: the absolute path of a folder or archive.
+    /// The deliverable, whose contract is to be compared: the absolute path of a folder or archive, or the
+    /// name of an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("pattern" = "^/"))]
     pub source: Option<String>,
     /// How.
     #[serde(default)]

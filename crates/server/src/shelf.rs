@@ -42,6 +42,12 @@ impl Shelf {
         Shelf { root: folder.join(service.as_str()), spec: spec.clone() }
     }
 
+    /// The folders of a deliverable in which it looks.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &str> {
+        let own = self.spec.folders.values().map(String::as_str);
+        own.chain(CONVENTIONS.iter().map(|(_, folder)| *folder)).filter(|_| self.spec.size > 0)
+    }
+
     /// Takes in what a deliverable has, and lets go of what is too old or too much.
     ///
     /// # Errors

@@ -103,7 +103,9 @@ async fn run() -> Result<(), String> {
     let asked = AtomicU64::new(0);
     let shop =
         Arc::new(Shop { release, version: label, instance, orders, ledger, astray, fault, asked, closing });
-    let listener = TcpListener::bind(("127.0.0.1", port))
+    // In a container whoever asks comes from outside.
+    let host = std::env::var("HOST").unwrap_or_else(|_| "127.0.0.1".to_owned());
+    let listener = TcpListener::bind((host.as_str(), port))
         .await
         .map_err(|why| format!("can't listen on port {port}: {why}"))?;
     println!("shop {version}: open on port {port}");

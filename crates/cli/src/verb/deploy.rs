@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tandem_core::base::{VersionLabel, label_of};
+use tandem_core::base::{ImageReference, VersionLabel, label_of};
 use tandem_core::workflow::QueueStanding;
 use tandem_server::api::{Accepted, DeployRequest, Pushed, QueueStatus, StrategyChoice};
 
@@ -99,11 +99,15 @@ pub(super) fn began(id: tandem_core::base::DeploymentId, what: &str, terminal: &
 }
 
 /// The deliverable by its absolute path: the daemon may have another working folder.
+/// An image goes by its name.
 pub(super) fn source(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
+    if let Some(image) = image(path) {
+        return Ok(image.to_string());
+    }
     let absolute = path.canonicalize().map_err(|error| {
         Failure::usage(format!("{shown} can't be read: {error}"))
-            .help("name a folder or a .tar.gz that holds the new version")
+            .help("name a folder or a .tar.gz that holds the new version, or an image with its tag: registry.example/shop:v42")
     })?;
     let name = absolute.to_str().map(str::to_owned);
     name.ok_or_else(|| {
@@ -111,10 +115,25 @@ pub(super) fn source(path: &Path) -> Result<String, Failure> {
     })
 }
 
-fn version(deploy: &Deploy) -> Result<VersionLabel, Failure> {
+/// The image that is meant, if it is one: what is there as a file is a file.
+pub(super) fn image(path: &Path) -> Option<ImageReference> {
+    if path.exists() {
+        return None;
+    }
+    path.to_str()?.parse().ok()
+}
+
+/// The label that a deliverable gets where none is given.
+pub(super) fn label(path: &Path) -> Option<VersionLabel> {
     let named = |path: &Path| label_of(path.file_name()?.to_str()?);
-    let made = || named(&deploy.path).or_else(|| named(&deploy.path.canonicalize().ok()?));
-    deploy.version.clone().or_else(made).ok_or_else(|| {
+    match image(path) {
+        Some(image) => image.label(),
+        None => named(path).or_else(|| named(&path.canonicalize().ok()?)),
+    }
+}
+
+fn version(deploy: &Deploy) -> Result<VersionLabel, Failure> {
+    deploy.version.clone().or_else(|| label(&deploy.path)).ok_or_else(|| {
         Failure::usage(format!("no label can be made of the name {}", deploy.path.display()))
             .help("give one: --version v42")
     })

@@ -4,6 +4,7 @@
 //! is `check`'s. Tested in `tests/cli/doctor.rs`.
 
 mod database;
+mod engines;
 mod machine;
 mod ports;
 
@@ -67,6 +68,7 @@ pub(crate) fn run(global: &Global, terminal: &Terminal) -> Ending {
     findings.extend(ports::look(&front, daemon));
     for service in &front.services {
         findings.extend(database::look(&service.path, &service.config.spec));
+        findings.extend(engines::look(&service.path, &service.config.spec));
     }
     let is_bad = findings.iter().any(|finding| finding.state == Health::Bad);
     tell(findings, terminal);

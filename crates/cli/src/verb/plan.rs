@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tandem_core::base::{Millis, Price, Share, VersionLabel, label_of};
+use tandem_core::base::{Millis, Price, Share, VersionLabel};
 use tandem_core::deploy::{Basis, Estimate, Fault, Forecast};
 use tandem_core::workflow::{Figures, Verdict};
 use tandem_server::api::PlanRequest;
@@ -186,10 +186,9 @@ fn part(share: Share) -> String {
 
 fn version(plan: &Plan) -> Result<Option<VersionLabel>, Failure> {
     let Some(path) = &plan.path else { return Ok(plan.version.clone()) };
-    if !path.exists() {
+    if !path.exists() && super::deploy::image(path).is_none() {
         return Err(Failure::usage(format!("{} is not there", path.display()))
             .help("name a folder or a .tar.gz, or none for a plan for some new version"));
     }
-    let named = || label_of(path.file_name()?.to_str()?);
-    Ok(plan.version.clone().or_else(named))
+    Ok(plan.version.clone().or_else(|| super::deploy::label(path)))
 }

@@ -60,6 +60,11 @@ pub(super) fn plan_of(deliverable: &Path, global: &Global, terminal: &Terminal) 
     if spec.url.is_none() {
         return Ok(Exit::Done);
     }
+    if super::deploy::image(deliverable).is_some() {
+        terminal.line("");
+        terminal.line("migrations: they are in the image, and looked at when it is deployed");
+        return Ok(Exit::Done);
+    }
     let tell = |trouble| told(trouble, terminal);
     let (site, by_command) = placed(&Database::default(), Some(&place), spec.clone())?;
     let unpacked = (by_command || deliverable.is_file()).then(|| Unpacked::of(deliverable)).transpose();

@@ -249,7 +249,7 @@ exit 2
 --- stdout
 --- stderr
 error: missing.tar.gz can't be read: No such file or directory (os error 2)
-  help: name a folder or a .tar.gz that holds the new version
+  help: name a folder or a .tar.gz that holds the new version, or an image with its tag: registry.example/shop:v42
 "###);
     fs::create_dir(folder.path().join("…")).unwrap();
     insta::assert_snapshot!(ran(folder.path(), &["deploy", "…"]), @r###"

@@ -9,6 +9,7 @@ mod certificates;
 mod command;
 mod contract;
 mod deployments;
+mod docker;
 mod failures;
 mod guide;
 mod hooks;

@@ -22,7 +22,7 @@ use tandem_core::contract::{
 };
 use tandem_core::deploy::{Promise, Question};
 use tandem_core::spec::{Protocol, ServiceSpec};
-use tandem_drivers::Driver;
+use tandem_drivers::{Driver, DriverError};
 use tandem_engine::Contracts;
 use tandem_proxy::control::Client;
 
@@ -275,14 +275,11 @@ impl ContractKeeper {
                 read => read.map(Some).map_err(|error| format!("{} can't be read: {error}", told.display())),
             };
         }
-        let folder = self.driver.folder(version, ".").map_err(|error| error.to_string())?;
-        folder.map_or(Ok(None), |folder| self.file(&folder, path))
+        text(path, self.driver.file_of(version, path, LARGEST))
     }
 
     fn file(&self, source: &Path, path: &str) -> Result<Option<String>, String> {
-        let found = self.driver.file(source, path, LARGEST).map_err(|error| error.to_string())?;
-        let text = |bytes| String::from_utf8(bytes).map_err(|_| format!("{path} is not UTF-8 text"));
-        found.map(text).transpose()
+        text(path, self.driver.file(source, path, LARGEST))
     }
 
     /// The path at which instances are asked for the document.
@@ -399,4 +396,10 @@ fn form(document: &str) -> Form {
 fn misfits(need: &Value, document: &Value, age: Server) -> Result<Vec<Finding>, String> {
     let read = |value| Document::read(value).map_err(|error| error.to_string());
     Ok(breaks(&read(need)?, &read(document)?, age))
+}
+
+/// A file of a deliverable as text.
+fn text(path: &str, found: Result<Option<Vec<u8>>, DriverError>) -> Result<Option<String>, String> {
+    let read = |bytes| String::from_utf8(bytes).map_err(|_| format!("{path} is not UTF-8 text"));
+    found.map_err(|error| error.to_string())?.map(read).transpose()
 }

@@ -189,7 +189,9 @@ fn examined(
 
 /// Keeps the files of a deliverable that pages made by it may ask for later. A full disk is no reason not to deploy.
 fn shelve(shelf: &Shelf, driver: &dyn Driver, version: &VersionLabel) {
-    let folder = driver.folder(version, ".").map_err(|error| error.to_string());
+    // What is kept elsewhere is fetched when it is asked for by name.
+    let fetched = shelf.folders().try_for_each(|folder| driver.folder(version, folder).map(|_| ()));
+    let folder = fetched.and_then(|()| driver.folder(version, ".")).map_err(|error| error.to_string());
     let kept = folder.and_then(|folder| match folder {
         Some(folder) => shelf.take(&folder, SystemTime::now()).map_err(|error| error.to_string()),
         None => Ok(()),

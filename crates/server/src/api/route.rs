@@ -14,7 +14,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
-use tandem_core::base::{DeploymentId, VersionLabel};
+use tandem_core::base::{DeploymentId, ImageReference, VersionLabel};
 use tandem_core::deploy::{Command, Forecast, forecast, ways};
 use tandem_core::spec::Strategy;
 use tandem_core::traffic::Gate;
@@ -141,11 +141,11 @@ async fn deployment_events(
 
 async fn deploy(State(office): Shared, Body(body): Body) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let request: DeployRequest = parse(&body)?;
-    check_source(&request.source)?;
+    let source = checked_source(&office, request.source).await?;
     let strategy = choose(&office, &request.how)?;
     let command = Command::Deploy {
         version: request.version,
-        source: request.source,
+        source,
         strategy,
         break_contract: request.break_contract,
     };
@@ -252,8 +252,11 @@ async fn plan(State(office): Shared, Body(body): Body) -> Result<Json<Forecast>,
     let command = planned(&office, &request)?;
     let seen = office.seen();
     let spec = office.config.spec.clone();
-    request.source.as_deref().map(check_source).transpose()?;
-    let contract = request.source.zip(office.contract.clone());
+    let source = match request.source {
+        Some(source) => Some(checked_source(&office, source).await?),
+        None => None,
+    };
+    let contract = source.zip(office.contract.clone());
     let work = move || {
         let (state, now) = (&seen.view.state, seen.view.at);
         let mut forecast = forecast(&spec, state, now, &command, request.fault)?;
@@ -309,12 +312,28 @@ fn choose(office: &Office, how: &StrategyChoice) -> Result<Strategy, Problem> {
     how.resolve(&spec.deploy, instances).map_err(Problem::bad_request)
 }
 
+/// The deliverable that is meant. An image is held to the digest that its tag has at this moment: what was asked for is what
+/// is deployed, and gone back to, wherever the tag moves.
+async fn checked_source(office: &Office, source: String) -> Result<String, Problem> {
+    if FilePath::new(&source).is_absolute() || office.config.spec.run.docker.is_none() {
+        return check_source(&source).map(|()| source);
+    }
+    let image: ImageReference =
+        source.parse().map_err(|why| Problem::bad_request(format!("{source:?} is no image: {why}")))?;
+    let driver = office.driver.clone();
+    let asked = tokio::task::spawn_blocking(move || driver.inspect(FilePath::new(&source))).await;
+    let digest = asked.map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
+    let digest = digest.map_err(|error| Problem::bad_request(error.to_string()))?;
+    Ok(image.pinned(digest).to_string())
+}
+
 /// What is plainly wrong with a deliverable is better said now than by a deployment that goes back.
 fn check_source(source: &str) -> Result<(), Problem> {
     let path = FilePath::new(source);
     if !path.is_absolute() {
         return Err(Problem::bad_request(format!(
-            "the path of the deliverable must be absolute: {source:?} is not"
+            "the path of the deliverable must be absolute: {source:?} is not; an image can be deployed where [run.docker] says \
+             so"
         )));
     }
     match path.metadata() {

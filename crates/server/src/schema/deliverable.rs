@@ -15,7 +15,6 @@ use tandem_drivers::{Driver, DriverError, RunCommand};
 use tempfile::TempDir;
 
 use super::examination::Examined;
-use super::folder::text;
 use super::recorded::MigrationCommand;
 use super::trouble::Trouble;
 use super::{Name, Site};
@@ -93,11 +92,17 @@ impl Command {
     /// What the team wrote beside its command.
     fn texts(&self, driver: &dyn Driver, version: &VersionLabel) -> Result<String, Trouble> {
         let Some(path) = &self.texts else { return Ok(String::new()) };
-        let files = driver.folder(version, ".").map_err(unusable)?;
-        let file = files.map(|files| files.join(path)).filter(|file| file.is_file());
-        file.map_or_else(|| Ok(String::new()), |file| text(&file))
+        match driver.file_of(version, path, LONGEST).map_err(unusable)? {
+            None => Ok(String::new()),
+            Some(bytes) => {
+                String::from_utf8(bytes).map_err(|_| Trouble::Unusable(format!("{path} is not UTF-8 text")))
+            }
+        }
     }
 }
+
+/// Texts beside a command are not longer.
+const LONGEST: u64 = 16 << 20;
 
 /// The tables that a configuration names: at home, where it names no other schema.
 pub fn tables(names: &[String], home: &str) -> Vec<Name> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::spec::docker::DockerSpec;
 use crate::spec::field::visit;
 use crate::spec::key::{FILE, FRONT, Key, Kind};
 use crate::spec::listen::ListenSpec;
@@ -32,6 +33,7 @@ fn defaults() -> BTreeMap<String, String> {
     let mut spec = ServiceSpec::draft();
     spec.listen = vec![ListenSpec::draft()];
     spec.rules = vec![RuleSpec::default()];
+    spec.run.docker = Some(DockerSpec::default());
     let mut defaults = BTreeMap::new();
     visit(&mut spec, &mut |path, field| {
         if let Some(value) = field.show() {
