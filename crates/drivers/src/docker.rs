@@ -375,7 +375,7 @@ impl Driver for DockerDriver {
             if let Err(error) = self.take_over(instance, true) {
                 tracing::warn!(%instance, %error, "the end of a log is lost with its container");
             }
-            let (asked, name) = (engine.clone(), record.name.clone());
+            let (asked, name) = (engine.clone(), record.name);
             let removed =
                 self.within(SLOW + QUICK, async move { container::remove(&asked, &name, false).await });
             removed.map_err(failed)?;
