@@ -21,8 +21,8 @@ use super::session::Pin;
 use super::tls::{AcmeChallenge, AcmeSpec};
 
 pub(super) mod admin;
-mod notify;
 mod docker;
+mod notify;
 mod rule;
 #[cfg(test)]
 mod tests;

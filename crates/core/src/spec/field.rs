@@ -4,8 +4,8 @@
 //! `check/tests.rs`: each key changes a field, and what is shown is read back equal.
 
 mod deploy;
-mod hook;
 mod docker;
+mod hook;
 mod rule;
 mod source;
 
