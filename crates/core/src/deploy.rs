@@ -34,7 +34,7 @@ pub use decision::{Decision, Input, Observed, Preparation};
 pub use diagnosis::likely_cause;
 pub use forecast::{Basis, Estimate, Fault, Forecast, Step, Way, forecast, foreseen, ways};
 pub use guard::{findings, judge};
-pub use hook::{Asked, Call, call};
+pub use hook::{Asked, Call, Rounds, call, watch_call};
 pub use promise::{Promise, Question, question};
 pub use queue::{Condition, ObservedSource, to_be_checked};
 pub use strays::{strays, unseen_since};

@@ -3,7 +3,7 @@
 use tandem_core::base::{InstanceId, Millis, Timestamp};
 use tandem_core::deploy::{
     Command, Decision, Input, Observed, Refusal, Violation, Wait, accept, call, check, decide, foreseen,
-    likely_cause, question, to_be_checked, unseen_since,
+    likely_cause, question, to_be_checked, unseen_since, watch_call,
 };
 use tandem_core::spec::ServiceSpec;
 use tandem_core::workflow::{Action, Diagnosis, Event, Illegal, Outcome, Reason, Recorded, State};
@@ -152,6 +152,9 @@ impl Engine {
         let asked = call(&self.spec, &self.view.state);
         let hook = self.ports.hooks.as_mut().and_then(|hooks| hooks.observe(asked.as_ref()));
         let hook = asked.zip(hook).map(|(call, asked)| (call.deployment, call.moment, asked));
+        let watched = watch_call(&self.spec, &self.view.state);
+        let rounds = self.ports.hooks.as_mut().and_then(|hooks| hooks.watch(watched.as_ref()));
+        let watch = watched.map(|call| call.deployment).zip(rounds);
         let checked = to_be_checked(&self.spec, &self.view.state).map(|entry| entry.deliverable.clone());
         self.view.observed = Observed {
             instances: self.ports.instances.observe()?,
@@ -160,6 +163,7 @@ impl Engine {
             database: self.ports.database.as_mut().and_then(|database| database.observe(since)),
             promise,
             hook,
+            watch,
             source: self.ports.source.as_mut().map(|source| source.observe(checked.as_ref())),
         };
         self.view.at = self.ports.clock.now().max(self.view.at);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tandem_core::base::{Digest, InstanceId, Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Job, ObservedDatabase};
-use tandem_core::deploy::{Asked, Call, ObservedSource, Preparation, Promise, Question};
+use tandem_core::deploy::{Asked, Call, ObservedSource, Preparation, Promise, Question, Rounds};
 use tandem_core::fleet::{Findings, ObservedInstances};
 use tandem_core::traffic::{Table, TrafficReport};
 use tandem_core::workflow::{Deliverable, Recorded};
@@ -148,6 +148,10 @@ pub trait Hooks {
     /// How far the one is that is asked. Begins it if it was not begun yet, and cuts off any other one. Returns at once. None: nobody
     /// is asked.
     fn observe(&mut self, call: Option<&Call>) -> Option<Asked>;
+
+    /// What came by now of the one that is run again and again. Begins it if it was not begun yet, and ends any other one. Returns at
+    /// once. None: none is.
+    fn watch(&mut self, call: Option<&Call>) -> Option<Rounds>;
 }
 
 /// Where deliverables come from by themselves.

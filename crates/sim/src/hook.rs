@@ -1,12 +1,13 @@
 //! Commands that are asked whether a deployment may go on, and what must hold whatever they say.
 
 use tandem_core::base::{Millis, Timestamp, VersionLabel};
-use tandem_core::deploy::{Asked, Call};
+use tandem_core::deploy::{Asked, Call, Rounds};
 use tandem_core::spec::Moment;
 use tandem_core::traffic::Table;
 use tandem_core::workflow::{Event, State};
 
 use crate::contract::brings_new;
+use crate::scenario::Behaviour;
 use crate::world::World;
 
 /// So many hooks of a thousand object, while things go wrong.
@@ -35,6 +36,17 @@ impl World {
             true => Asked::Agreed { took: Millis(1) },
             false => Asked::Objected("failed (exit status: 1)".to_owned()),
         })
+    }
+
+    /// What is run again and again is well, but for one version.
+    pub(crate) fn watch_hook(&mut self, call: &Call) -> Option<Rounds> {
+        let unwell = self.scenario.behaviours.get(&call.version) == Some(&Behaviour::Unwell);
+        let failed = || Some("failed (exit status: 1)".to_owned());
+        match self.random.between(0, 2) {
+            0 => None,
+            runs if unwell => Some(Rounds { runs: runs as u32, failures: runs as u32, last: failed() }),
+            runs => Some(Rounds { runs: runs as u32, ..Rounds::default() }),
+        }
     }
 
     /// Nothing of a version is prepared before the hook has agreed.

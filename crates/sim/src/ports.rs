@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use tandem_core::base::{Digest, InstanceId, Revision, Timestamp, VersionLabel};
 use tandem_core::database::{Job, ObservedDatabase};
-use tandem_core::deploy::{Asked, Call, Preparation, Promise, Question};
+use tandem_core::deploy::{Asked, Call, Preparation, Promise, Question, Rounds};
 use tandem_core::fleet::{Exit, Findings, ObservedInstance, ObservedInstances, RunStatus};
 use tandem_core::traffic::{Table, TrafficReport};
 use tandem_core::workflow::Recorded;
@@ -199,6 +199,10 @@ impl Contracts for Port {
 impl Hooks for Port {
     fn observe(&mut self, call: Option<&Call>) -> Option<Asked> {
         self.call("hook", |world| world.ask_hook(call)).ok().flatten()
+    }
+
+    fn watch(&mut self, call: Option<&Call>) -> Option<Rounds> {
+        self.0.borrow_mut().watch_hook(call?)
     }
 }
 

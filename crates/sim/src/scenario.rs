@@ -35,6 +35,8 @@ pub enum Behaviour {
     Silent,
     /// Good, but many of its answers are failures.
     Fails,
+    /// Good, but what the team watches by a command of its own is not.
+    Unwell,
     /// Good, but its answers take four times as long.
     Slow,
 }
@@ -160,7 +162,7 @@ impl Scenario {
         let mut random = Random::new(seed, 1);
         let instances = random.between(1, 5) as u32;
         let strategy = strategy(&mut random, instances);
-        let behaviour = match random.between(0, 15) {
+        let behaviour = match random.between(0, 16) {
             0 => Behaviour::NeverReady,
             1 => Behaviour::ExitsEarly,
             2 => Behaviour::DiesAfter(random.between(1, 4000)),
@@ -171,6 +173,7 @@ impl Scenario {
             7 => Behaviour::Silent,
             8 => Behaviour::Fails,
             9 => Behaviour::Slow,
+            10 => Behaviour::Unwell,
             _ => Behaviour::Good,
         };
         let mut commands =
@@ -223,8 +226,10 @@ fn hooks() -> HookSpec {
         begin: command(),
         release: command(),
         ready: command(),
+        watch: command(),
         serving: command(),
         within: Millis::from_secs(5),
+        ..HookSpec::default()
     }
 }
 

@@ -152,6 +152,7 @@ impl World {
             | Behaviour::Breaks
             | Behaviour::Silent
             | Behaviour::Fails
+            | Behaviour::Unwell
             | Behaviour::Slow => (self.now + took, None),
             Behaviour::NeverReady => (u64::MAX, None),
             Behaviour::ExitsEarly => (u64::MAX, Some(self.now + took)),

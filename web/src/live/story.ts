@@ -231,6 +231,8 @@ export function reason(reason: { reason: string; [field: string]: unknown }): st
       return `the contract of i${instance} can't be used: ${error}`;
     case "objected":
       return `the hook "${reason.moment}" ${error}`;
+    case "unwell":
+      return `the hook "watch" failed ${reason.failures} times in a row: it ${error}`;
     case "not_expanded":
       return `the schema can't be expanded: ${error}`;
     case "not_ready":

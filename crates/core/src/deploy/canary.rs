@@ -5,7 +5,7 @@
 
 use crate::base::{Share, Timestamp};
 use crate::deploy::pools::{Copy, Pools, count};
-use crate::deploy::{Input, StepEnd, Wait, guard, routing, strategy};
+use crate::deploy::{Input, StepEnd, Wait, guard, hook, routing, strategy};
 use crate::spec::{CanarySpec, CanaryStep, Strategy, Unclear};
 use crate::workflow::{Deployment, Event, Finding, Judged, Passed, Phase, Reason};
 
@@ -55,7 +55,7 @@ pub(super) fn fact(input: &Input<'_>, deployment: &Deployment) -> Option<Event> 
     let stands = standing(input, step, reached_at, &findings);
     let passed = match stands {
         _ if progress.promoted => Passed::Asked,
-        Standing::Good => Passed::Good,
+        Standing::Good if hook::is_well(input, deployment) => Passed::Good,
         Standing::Unclear(_) if input.spec.deploy.guard.unclear == Unclear::Pass => Passed::Unclear,
         _ => return None,
     };
@@ -110,6 +110,9 @@ pub(super) fn wait(input: &Input<'_>, deployment: &Deployment) -> Option<Wait> {
             Standing::Open(finding, until) => StepEnd::Clarity { finding: finding.clone(), until },
             Standing::Unclear(finding) if input.spec.deploy.guard.unclear == Unclear::Ask => {
                 StepEnd::Promotion { finding: finding.clone(), until: patience(input, step, reached_at) }
+            }
+            Standing::Good if !hook::is_well(input, deployment) => {
+                return hook::watch_wait(input, reached_at);
             }
             Standing::Good | Standing::Unclear(_) | Standing::Doubtful(_) => return None,
         },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::base::{DeploymentId, Digest, InstanceId, Revision, Timestamp, VersionKey, VersionLabel};
 use crate::contract::{Comparison, Contract};
 use crate::database::ObservedDatabase;
-use crate::deploy::{Asked, ObservedSource, Promise, Wait};
+use crate::deploy::{Asked, ObservedSource, Promise, Rounds, Wait};
 use crate::fleet::ObservedInstances;
 use crate::spec::{Moment, ServiceSpec};
 use crate::traffic::{InstanceReport, TrafficReport};
@@ -39,6 +39,8 @@ pub struct Observed {
     pub promise: Option<(InstanceId, Promise)>,
     /// The hook that is asked, and how far it is. None: nobody is asked.
     pub hook: Option<(DeploymentId, Moment, Asked)>,
+    /// Of which deployment something is run again and again, and what came of it. None: nothing is.
+    pub watch: Option<(DeploymentId, Rounds)>,
     /// Where deliverables come from. None: nothing is known.
     pub source: Option<ObservedSource>,
 }

@@ -9,7 +9,7 @@ pub use judge::judge;
 
 use crate::base::Millis;
 use crate::deploy::pools::{Copy, Pools, count};
-use crate::deploy::{Input, canary, schema, strays};
+use crate::deploy::{Input, canary, hook, schema, strays};
 use crate::fleet::Exit;
 use crate::traffic::Answers;
 use crate::workflow::{Deployment, Event, Finding, Judged, Phase, Reason, Stage};
@@ -30,6 +30,7 @@ pub(super) fn verdict(input: &Input<'_>, deployment: &Deployment) -> Option<Reas
         .or_else(|| crashed(input, deployment))
         .or_else(|| unhealthy(input, deployment))
         .or_else(|| worse(input, deployment))
+        .or_else(|| hook::unwell(input, deployment))
         .or_else(|| canary::unclear(input, deployment))
         .or_else(|| strayed(input, deployment))
 }

@@ -51,23 +51,91 @@ pub enum Asked {
     Objected(String),
 }
 
+/// What came of a command that is run again and again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rounds {
+    /// How often it was run to its end.
+    pub runs: u32,
+    /// How often it has failed in a row by now.
+    pub failures: u32,
+    /// What it said the last time, if that failed; for people.
+    pub last: Option<String>,
+}
+
+impl Rounds {
+    /// One more.
+    pub fn take(&mut self, outcome: Result<(), String>) {
+        self.runs = self.runs.saturating_add(1);
+        match outcome {
+            Ok(()) => (self.failures, self.last) = (0, None),
+            Err(why) => (self.failures, self.last) = (self.failures.saturating_add(1), Some(why)),
+        }
+    }
+}
+
 /// Who has to be asked now, and about what.
 pub fn call(spec: &ServiceSpec, state: &State) -> Option<Call> {
     let deployment = state.deployment.as_ref()?;
     let moment = *moments(deployment).iter().find(|moment| is_open(spec, deployment, **moment))?;
+    let call = about(state, deployment, moment);
+    // Before one is ready there is nothing to be tried.
+    (moment != Moment::Ready || !call.instances.is_empty()).then_some(call)
+}
+
+/// Who has to be asked again and again now, and about what.
+pub fn watch_call(spec: &ServiceSpec, state: &State) -> Option<Call> {
+    let deployment = state.deployment.as_ref().filter(|deployment| is_watched(spec, deployment))?;
+    let serves = |(_, i): (InstanceId, &Instance)| i.stage == Stage::Serving;
+    let met = state.of_version(&deployment.request.version).any(serves);
+    met.then(|| about(state, deployment, Moment::Watch))
+}
+
+fn about(state: &State, deployment: &Deployment, moment: Moment) -> Call {
     let request = &deployment.request;
     let ready = state.of_version(&request.version).filter(|(_, i)| is_ready(i));
-    let instances: BTreeMap<_, _> = ready.filter_map(|(id, i)| Some((id, i.address?))).collect();
-    // Before one is ready there is nothing to be tried.
-    (moment != Moment::Ready || !instances.is_empty()).then(|| Call {
+    Call {
         deployment: request.deployment,
         moment,
         version: request.version.clone(),
         from: deployment.from.clone(),
         revision: state.revision_of(&request.version).cloned(),
         strategy: request.strategy.kind(),
-        instances,
-    })
+        instances: ready.filter_map(|(id, i)| Some((id, i.address?))).collect(),
+    }
+}
+
+/// Whether a command is run again and again, as long as the new version has requests.
+fn is_watched(spec: &ServiceSpec, deployment: &Deployment) -> bool {
+    spec.hooks.watch.is_some()
+        && deployment.from.is_some()
+        && matches!(deployment.phase, Phase::Shifting | Phase::Baking)
+        && strays::brings_new(deployment)
+}
+
+/// Whether what is run again and again found nothing the last time; only then a canary goes on.
+pub(super) fn is_well(input: &Input<'_>, deployment: &Deployment) -> bool {
+    let well = |rounds: &Rounds| rounds.runs > 0 && rounds.failures == 0;
+    !is_watched(input.spec, deployment) || rounds(input, deployment).is_some_and(well)
+}
+
+/// Why the deployment goes back: what is run again and again has failed too often.
+pub(super) fn unwell(input: &Input<'_>, deployment: &Deployment) -> Option<Reason> {
+    let rounds = rounds(input, deployment).filter(|_| is_watched(input.spec, deployment))?;
+    let (failures, limit) = (rounds.failures, input.spec.hooks.watch_fails);
+    let error = rounds.last.clone().unwrap_or_default();
+    (failures >= limit).then_some(Reason::Unwell { failures, limit, error })
+}
+
+/// That it is waited for what is run again and again to find nothing.
+pub(super) fn watch_wait(input: &Input<'_>, since: Timestamp) -> Option<Wait> {
+    let command = input.spec.hooks.watch.as_ref()?.first()?.clone();
+    let until = input.now + input.spec.hooks.within;
+    Some(Wait::Hook { moment: Moment::Watch, command, since, until })
+}
+
+fn rounds<'i>(input: &Input<'i>, deployment: &Deployment) -> Option<&'i Rounds> {
+    let (of, rounds) = input.observed.watch.as_ref()?;
+    (*of == deployment.request.deployment).then_some(rounds)
 }
 
 /// Whether the new version may be made ready to run.

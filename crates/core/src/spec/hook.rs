@@ -18,11 +18,13 @@ pub enum Moment {
     Release,
     /// The first new instance is ready, and has had no request.
     Ready,
+    /// Again and again while the new version has requests and the old one can come back.
+    Watch,
     /// All clients are at the new version, and going back is still quick.
     Serving,
 }
 
-words!(Moment: Begin = "begin", Release = "release", Ready = "ready", Serving = "serving");
+words!(Moment: Begin = "begin", Release = "release", Ready = "ready", Watch = "watch", Serving = "serving");
 
 /// Which commands are asked. Each gets what it is about as JSON on its stdin, and may run twice if the controller dies meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,12 @@ pub struct HookSpec {
     pub release: Option<Vec<String>>,
     /// Asked before the new version gets its first request. None: nobody is.
     pub ready: Option<Vec<String>>,
+    /// Asked again and again while the new version has requests and the old one can come back. None: nobody is.
+    pub watch: Option<Vec<String>>,
+    /// How long is paused between two times.
+    pub watch_every: Millis,
+    /// When it has failed so often in a row, the deployment goes back. At least 1.
+    pub watch_fails: u32,
     /// Asked when all clients are at the new version. None: nobody is.
     pub serving: Option<Vec<String>>,
     /// How long each may take.
@@ -41,7 +49,16 @@ pub struct HookSpec {
 
 impl Default for HookSpec {
     fn default() -> HookSpec {
-        HookSpec { begin: None, release: None, ready: None, serving: None, within: Millis::from_secs(300) }
+        HookSpec {
+            begin: None,
+            release: None,
+            ready: None,
+            watch: None,
+            watch_every: Millis::from_secs(30),
+            watch_fails: 2,
+            serving: None,
+            within: Millis::from_secs(300),
+        }
     }
 }
 
@@ -58,6 +75,7 @@ impl HookSpec {
             Moment::Begin => self.begin.as_deref(),
             Moment::Release => self.release.as_deref(),
             Moment::Ready => self.ready.as_deref(),
+            Moment::Watch => self.watch.as_deref(),
             Moment::Serving => self.serving.as_deref(),
         }
     }

@@ -74,6 +74,15 @@ pub enum Reason {
         /// What, for people.
         error: String,
     },
+    /// What the team watches by a command of its own is not as it should be.
+    Unwell {
+        /// How often the command failed in a row.
+        failures: u32,
+        /// How often is too often.
+        limit: u32,
+        /// What it said last, for people.
+        error: String,
+    },
     /// Too few of the new instances that serve are healthy.
     Unhealthy {
         /// How many are healthy.
@@ -101,6 +110,7 @@ impl Reason {
             | Reason::BreaksContract { .. }
             | Reason::NoContract { .. }
             | Reason::Objected { .. }
+            | Reason::Unwell { .. }
             | Reason::NotExpanded { .. }
             | Reason::Unhealthy { .. }
             | Reason::Worse(_)
@@ -151,6 +161,9 @@ impl fmt::Display for Reason {
                 write!(f, "crashes {crashes} > {limit}: {instance} was the last")
             }
             Reason::Objected { moment, error } => write!(f, "the hook `{}` {error}", moment.name()),
+            Reason::Unwell { failures, limit, error } => {
+                write!(f, "the hook `watch` failed {failures} times in a row >= {limit}: it {error}")
+            }
             Reason::Unhealthy { healthy, of } => {
                 write!(f, "healthy new instances {healthy}/{of} < half")
             }

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
 use tandem_core::base::{DeploymentId, InstanceId, ServiceName, Timestamp, VersionLabel};
-use tandem_core::deploy::{Asked, Call};
+use tandem_core::deploy::{Asked, Call, Rounds};
 use tandem_core::spec::{HookSpec, Moment, ServiceSpec};
 use tandem_drivers::{Driver, DriverError, RunCommand};
 use tandem_engine::Hooks;
@@ -33,6 +34,24 @@ pub(crate) struct HookPort {
     wake: Wake,
     release: Release,
     run: Option<Run>,
+    watch: Option<Watch>,
+}
+
+/// A command that is run again and again, until this is dropped.
+struct Watch {
+    of: DeploymentId,
+    /// What it is told the next time.
+    call: Arc<Mutex<Call>>,
+    rounds: Arc<Mutex<Rounds>>,
+    is_unwanted: Arc<AtomicBool>,
+    /// Closed, it ends a pause.
+    _open: Sender<()>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.is_unwanted.store(true, Ordering::Release);
+    }
 }
 
 /// What is needed to run a command of a version.
@@ -96,6 +115,7 @@ impl HookPort {
             wake: wake.clone(),
             release,
             run: None,
+            watch: None,
         })
     }
 
@@ -129,6 +149,41 @@ impl HookPort {
         run
     }
 
+    /// Begins to run a command again and again.
+    fn begin_watch(&self, call: &Call) -> Watch {
+        let (open, closed) = channel();
+        let watch = Watch {
+            of: call.deployment,
+            call: Arc::new(Mutex::new(call.clone())),
+            rounds: Arc::default(),
+            is_unwanted: Arc::new(AtomicBool::new(false)),
+            _open: open,
+        };
+        let (asked, rounds, is_unwanted) =
+            (watch.call.clone(), watch.rounds.clone(), watch.is_unwanted.clone());
+        let (teller, wake) = (self.teller(), self.wake.clone());
+        let (within, every) = (self.spec.within.to_std(), self.spec.watch_every.to_std());
+        let work = move || loop {
+            let call = asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let Some((command, given)) = teller.command(&call) else { return };
+            let Some(outcome) = errand::run(command, &given, within, &is_unwanted) else { return };
+            rounds.lock().unwrap_or_else(PoisonError::into_inner).take(outcome);
+            wake.wake();
+            if closed.recv_timeout(every) == Err(RecvTimeoutError::Disconnected) {
+                return;
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("watch".to_owned()).spawn(work) {
+            let why = Err(format!("can't be begun: {error}"));
+            watch.rounds.lock().unwrap_or_else(PoisonError::into_inner).take(why);
+        }
+        watch
+    }
+
+    fn teller(&self) -> Teller {
+        Teller { service: self.service.clone(), spec: self.spec.clone(), folder: self.folder.clone() }
+    }
+
     /// What is to be done, with what came of it. None: nobody wants to know any more.
     fn work(
         &self,
@@ -141,12 +196,21 @@ impl HookPort {
             let words = self.spec.release.clone().unwrap_or_default();
             return Box::new(move || release.run(&call, words, within, &is_unwanted));
         }
-        match self.command(call) {
+        match self.teller().command(call) {
             Some((command, given)) => Box::new(move || errand::run(command, &given, within, &is_unwanted)),
             None => Box::new(|| Some(Err("is not there any more".to_owned()))),
         }
     }
+}
 
+/// Knows what a command is told.
+struct Teller {
+    service: ServiceName,
+    spec: HookSpec,
+    folder: PathBuf,
+}
+
+impl Teller {
     /// The command, and what it is given.
     fn command(&self, call: &Call) -> Option<(Command, Vec<u8>)> {
         let (program, words) = self.spec.command(call.moment)?.split_first()?;
@@ -217,6 +281,19 @@ impl Hooks for HookPort {
         let (since, until) = (run.since, run.since + self.spec.within);
         Some(outcome.unwrap_or(Asked::Running { since, until }))
     }
+
+    fn watch(&mut self, call: Option<&Call>) -> Option<Rounds> {
+        let Some(call) = call else {
+            self.watch = None;
+            return None;
+        };
+        if self.watch.as_ref().is_none_or(|watch| watch.of != call.deployment) {
+            self.watch = Some(self.begin_watch(call));
+        }
+        let watch = self.watch.as_ref()?;
+        watch.call.lock().unwrap_or_else(PoisonError::into_inner).clone_from(call);
+        Some(watch.rounds.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
 }
 
 #[cfg(test)]
@@ -249,6 +326,7 @@ mod tests {
                 turn: Arc::default(),
             },
             run: None,
+            watch: None,
         }
     }
 
@@ -290,6 +368,28 @@ mod tests {
         let given: serde_json::Value = serde_json::from_str(&read("given")).unwrap();
         assert_eq!(given["instances"], serde_json::json!([{"instance": 5, "address": "127.0.0.1:20005"}]));
         assert_eq!(given["previous"], "v1");
+    }
+
+    #[test]
+    fn what_is_run_again_and_again_counts_failures_in_a_row_until_nobody_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut port = port(folder.path(), "", Millis::from_secs(60));
+        let script = "echo x >> rounds; test $(wc -l < rounds) -lt 2 || { echo too slow; exit 1; }";
+        port.spec.watch = Some(vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()]);
+        port.spec.watch_every = Millis(10);
+        let watched = Call { moment: Moment::Watch, ..call(3) };
+        let until = Instant::now() + Duration::from_secs(30);
+        let rounds = loop {
+            let rounds = port.watch(Some(&watched)).unwrap();
+            if rounds.failures >= 2 {
+                break rounds;
+            }
+            assert!(Instant::now() < until, "{rounds:?}");
+            thread::sleep(Duration::from_millis(5));
+        };
+        assert_eq!(rounds.last.as_deref(), Some("failed (exit status: 1): too slow"));
+        assert_eq!(rounds.runs, rounds.failures + 1);
+        assert_eq!(port.watch(None), None);
     }
 
     #[test]

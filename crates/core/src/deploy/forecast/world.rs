@@ -7,7 +7,9 @@ use super::{Fault, Step};
 use crate::base::{DeploymentId, InstanceId, Millis, Share, Timestamp, VersionLabel};
 use crate::contract::{Comparison, Contract};
 use crate::deploy::pools::{Copy, Pools, count};
-use crate::deploy::{Asked, Input, Observed, Preparation, Promise, Wait, call, decide, question};
+use crate::deploy::{
+    Asked, Input, Observed, Preparation, Promise, Rounds, Wait, call, decide, question, watch_call,
+};
 use crate::fleet::{Exit, ObservedInstance, RunStatus};
 use crate::spec::{Moment, ServiceSpec};
 use crate::traffic::{Answers, Health, InFlight, InstanceReport, Latencies, Role, TrafficReport};
@@ -166,6 +168,8 @@ impl<'a> World<'a> {
 
     /// A hook agrees as soon as it has taken as long as it did of late.
     fn ask(&mut self) {
+        let well = Rounds { runs: 1, ..Rounds::default() };
+        self.observed.watch = watch_call(self.spec, &self.state).map(|call| (call.deployment, well));
         let Some(call) = call(self.spec, &self.state) else {
             self.observed.hook = None;
             return;

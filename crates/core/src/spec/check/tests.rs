@@ -237,6 +237,9 @@ approve = true
 begin = ["bin/may-deploy"]
 release = ["bin/migrate-cache"]
 ready = ["bin/smoke-test"]
+watch = ["bin/metrics-are-good"]
+watch_every = "10s"
+watch_fails = 3
 serving = ["bin/verify"]
 within = "2m"
 

@@ -13,6 +13,9 @@ pub(super) fn visit(
     each("hooks.begin", &mut hooks.begin);
     each("hooks.release", &mut hooks.release);
     each("hooks.ready", &mut hooks.ready);
+    each("hooks.watch", &mut hooks.watch);
+    each("hooks.watch_every", &mut hooks.watch_every);
+    each("hooks.watch_fails", &mut hooks.watch_fails);
     each("hooks.serving", &mut hooks.serving);
     each("hooks.within", &mut hooks.within);
     for (at, target) in notify.iter_mut().enumerate() {

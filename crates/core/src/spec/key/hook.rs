@@ -2,7 +2,7 @@
 
 use super::super::notify::{self, MessageFormat};
 use super::super::word;
-use super::{DAY, Key, Kind, Millis, key};
+use super::{DAY, HOUR, Key, Kind, Millis, key};
 
 pub(super) static HOOKS: &[Key] = &[
     key(
@@ -26,6 +26,15 @@ pub(super) static HOOKS: &[Key] = &[
         "A command that must succeed before the new version gets its first request; the JSON has the addresses of its instances.",
     )
     .also(&["smoke", "before_traffic", "pre_traffic"]),
+    key(
+        "watch",
+        Kind::Command,
+        "[\"bin/metrics-are-good\"]",
+        "A command that is run again and again while the new version has requests and the old one can come back: by metrics of your own.",
+    )
+    .also(&["metrics", "monitor"]),
+    key("watch_every", Kind::Length(Millis(100), HOUR), "\"30s\"", "The pause between two times."),
+    key("watch_fails", Kind::Number(1, 1000), "2", "When it failed so often in a row, the deployment goes back."),
     key(
         "serving",
         Kind::Command,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::DeploymentId;
-use crate::deploy::{Asked, Violation, Wait, call};
+use crate::deploy::{Asked, Rounds, Violation, Wait, call, watch_call};
 use crate::spec::Moment;
 use crate::traffic::Role;
 use crate::workflow::Phase;
@@ -136,4 +136,29 @@ fn the_plan_checker_lets_nothing_go_on_unasked() {
     let new = table.routes[0].members.iter_mut().find(|member| member.instance == InstanceId(2)).unwrap();
     new.role = Role::Serve;
     assert_eq!(check(&story.input(), &[Action::Route { table }]), unasked(Moment::Ready));
+}
+
+#[test]
+fn what_the_team_watches_turns_back_when_it_fails_too_often() {
+    let mut story = Story::with_v1(1);
+    story.spec.hooks.watch = Some(vec!["bin/watch".to_owned()]);
+    story.command(&deploy("v2", Strategy::Flip(FlipSpec { warm: Millis::from_secs(60) })));
+    assert_eq!(watch_call(&story.spec, &story.state), None, "nobody has met it yet");
+    story.some_passes();
+    assert_eq!(watch_call(&story.spec, &story.state).map(|call| call.moment), Some(Moment::Watch));
+    let mut rounds = Rounds::default();
+    for outcome in
+        [Ok(()), Err("failed: p99 is 2 s".to_owned()), Ok(()), Err("failed: p99 is 2 s".to_owned())]
+    {
+        rounds.take(outcome);
+        story.observed.watch = Some((DeploymentId(2), rounds.clone()));
+        story.some_passes();
+        assert_eq!(story.served(), [InstanceId(2)], "{}", story.told);
+    }
+    rounds.take(Err("failed: p99 is 3 s".to_owned()));
+    story.observed.watch = Some((DeploymentId(2), rounds));
+    story.some_passes();
+    let told = "turns back: the hook `watch` failed 2 times in a row >= 2: it failed: p99 is 3 s";
+    assert!(story.told.contains(told), "{}", story.told);
+    assert_eq!((story.served(), watch_call(&story.spec, &story.state)), (vec![InstanceId(1)], None));
 }

@@ -19,7 +19,7 @@ fn who_is_not_within_reach_or_of_nothing_is_told_is_refused() {
     ]), @r###"
 before = ["bin/x"]
 7:1: unknown key `before` in [hooks]
-  help: did you mean `begin`? Known here: begin, release, ready, serving, within
+  help: did you mean `begin`? Known here: begin, release, ready, watch, watch_every, watch_fails, serving, within
 
 begin = []
 7:9: `hooks.begin` is empty, so there is nothing to run

@@ -190,6 +190,9 @@ approve = false                   # default. Whether each archive waits until so
 # begin =                         # default. A command that must succeed before anything is done. It gets JSON on its stdin.
 # release =                       # default. A command of the deliverable that must succeed before its first instance is started. It finds what an instance does.
 # ready =                         # default. A command that must succeed before the new version gets its first request; the JSON has the addresses of its instances.
+# watch =                         # default. A command that is run again and again while the new version has requests and the old one can come back: by metrics of your own.
+watch_every = "30s"               # default. The pause between two times.
+watch_fails = 2                   # default. When it failed so often in a row, the deployment goes back.
 # serving =                       # default. A command that must succeed when all clients are at the new version; else the deployment goes back.
 within = "5m"                     # default. How long each may take.
 "###);
