@@ -44,20 +44,22 @@ pub(crate) struct Notifier {
     spec: ServiceSpec,
     /// Where it is kept what was told.
     mark: PathBuf,
+    /// What was told before anything was kept.
+    last: u64,
     database: PathBuf,
     /// Who could not be reached last, and why.
     troubles: Mutex<BTreeMap<usize, String>>,
 }
 
 impl Notifier {
-    /// A notifier, if the configuration names somebody; `base` is its folder.
+    /// A notifier, if the configuration names somebody; `base` is its folder, `last` the number of the last event so far.
     ///
     /// # Errors
     /// An address is to be read from a variable that is not set.
     pub(crate) fn new(
         spec: &ServiceSpec,
         base: &Path,
-        state: &StateFolder,
+        (state, last): (&StateFolder, u64),
         (feed, seen, clock): (&Arc<Feed>, &watch::Receiver<Arc<Seen>>, Clock),
     ) -> Result<Option<Notifier>, ConfigError> {
         let mark = state.notified();
@@ -68,16 +70,26 @@ impl Notifier {
         }
         let urls = config::targets(spec)?;
         let target = |(spec, url)| Arc::new(Target::new(spec, url, base));
-        Ok(Some(Notifier {
+        let notifier = Notifier {
             targets: spec.notify.iter().zip(urls).map(target).collect(),
             feed: feed.clone(),
             seen: seen.clone(),
             clock,
             spec: spec.clone(),
             mark,
+            last,
             database: state.database(),
             troubles: Mutex::default(),
-        }))
+        };
+        if notifier.kept().is_none() {
+            // What is in the journal already is news to nobody; what comes from now on is.
+            notifier.keep(last);
+        }
+        Ok(Some(notifier))
+    }
+
+    fn kept(&self) -> Option<u64> {
+        fs::read_to_string(&self.mark).ok()?.trim().parse().ok()
     }
 
     /// Who can't be reached, in sentences.
@@ -100,11 +112,9 @@ impl Notifier {
 
     async fn run(&self, store: &Store) {
         let line = Arc::new(Line::new());
-        let (mut live, last) = self.feed.listen();
+        let (mut live, _) = self.feed.listen();
         let mut passes = self.seen.clone();
-        let kept = fs::read_to_string(&self.mark).ok().and_then(|text| text.trim().parse().ok());
-        let mut told = kept.unwrap_or(last);
-        self.keep(told);
+        let mut told = self.kept().unwrap_or(self.last);
         let mut asked = BTreeSet::new();
         loop {
             told = self.catch_up(store, told, &line).await;

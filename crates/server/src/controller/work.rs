@@ -79,7 +79,7 @@ impl Work {
     ) -> Result<Work, ControllerError> {
         let spec = config.spec.clone();
         let store = Store::open(&state.database())?;
-        let clock = Clock::open(state, store.last_time()?)?;
+        let (clock, last) = (Clock::open(state, store.last_time()?)?, store.last()?);
         let preparations = Arc::new(Preparations::default());
         let feed = Arc::new(Feed::new(preparations.clone()));
         let reports = Reports::open(state, &spec.service);
@@ -118,7 +118,7 @@ impl Work {
         let journal = StoreJournal::new(store, service, feed.clone());
         let traffic = ProxyTraffic::new(reports.clone());
         let (publish, seen) = watch::channel(Arc::new(Seen::default()));
-        let notifier = Notifier::new(&spec, &base, state, (&feed, &seen, clock))?.map(Arc::new);
+        let notifier = Notifier::new(&spec, &base, (state, last), (&feed, &seen, clock))?.map(Arc::new);
         let (over_sender, over) = oneshot::channel();
         let hooks = HookPort::new(&spec, &base, (clock, &wake), release);
         let parts = (journal, instances, traffic, keeper.clone(), contract.clone(), hooks, source.clone());
