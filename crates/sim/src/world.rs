@@ -156,7 +156,12 @@ impl World {
             | Behaviour::Slow => (self.now + took, None),
             Behaviour::NeverReady => (u64::MAX, None),
             Behaviour::ExitsEarly => (u64::MAX, Some(self.now + took)),
-            Behaviour::DiesAfter(lives) => (self.now + took, Some(self.now + took + lives)),
+            // What dies for ever is never wholly there: in the end it stops.
+            Behaviour::DiesAfter(lives) => {
+                let until = self.scenario.faults_until;
+                let dies = until == 0 || self.now < until;
+                (self.now + took, dies.then_some(self.now + took + lives))
+            }
         };
         let version = version.clone();
         let (started, asked) = (self.now, None);
