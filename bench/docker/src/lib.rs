@@ -57,7 +57,7 @@ impl Engine {
         engine
     }
 
-    /// Starts it again after [`Engine::kill`] or [`Engine::stop`].
+    /// Starts it again after [`Engine::stop`].
     pub fn again(&mut self) {
         let path = |name: &str| self.folder.path().join(name);
         // The file of one that was killed would be taken for that of a living one.

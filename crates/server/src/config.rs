@@ -64,6 +64,30 @@ pub enum ConfigError {
     /// It names a certificate that can't be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// It has instances run as something else than those that run.
+    #[error(
+        "the configuration {} has instances run as {after}, and {running} run as {before}: nobody would look after those. \
+         End `tandem up`, which stops them, and start it again",
+        path.display()
+    )]
+    Engine {
+        /// The file.
+        path: PathBuf,
+        /// How many run.
+        running: usize,
+        /// As what they run.
+        before: &'static str,
+        /// As what they would.
+        after: &'static str,
+    },
+    /// Whether instances run can't be seen.
+    #[error("the journal {} can't be read: {why}", path.display())]
+    Journal {
+        /// The store.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// Deliverables can't come by themselves as it says.
     #[error("the configuration {}: {why}", path.display())]
     Source {

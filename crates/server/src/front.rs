@@ -10,6 +10,7 @@ use tandem_core::deploy::routing::bare;
 use tandem_core::spec::{self, AdminSpec, FrontSpec, LogSpec};
 use tandem_core::traffic::matching::{HostIndex, join};
 
+use crate::adapter::journal;
 use crate::certificates;
 use crate::config::{self, Config, ConfigError};
 use crate::state::StateFolder;
@@ -45,6 +46,25 @@ impl Service {
     /// Its name.
     pub fn name(&self) -> &ServiceName {
         &self.config.spec.service
+    }
+
+    /// Instances that run as something else than it says would be lost sight of: they have to end first.
+    fn keeps_its_engine(&self) -> Result<(), ConfigError> {
+        let engine =
+            |config: &Config| if config.spec.run.docker.is_some() { "containers" } else { "processes" };
+        let before = config::load(&self.state.config());
+        let Ok(before) = before.map(|before| engine(&before)) else { return Ok(()) };
+        let after = engine(&self.config);
+        if before == after || !self.state.database().exists() {
+            return Ok(());
+        }
+        let running = journal::look(&self.state.database())
+            .map(|state| state.instances.values().filter(|instance| instance.stage.is_alive()).count())
+            .map_err(|why| ConfigError::Journal { path: self.state.database(), why })?;
+        match running {
+            0 => Ok(()),
+            running => Err(ConfigError::Engine { path: self.path.clone(), running, before, after }),
+        }
     }
 }
 
@@ -128,7 +148,9 @@ impl Front {
     /// # Errors
     /// Something is missing.
     pub fn resolve(&self) -> Result<(), ConfigError> {
-        for Service { path, config, .. } in &self.services {
+        for service in &self.services {
+            let Service { path, config, .. } = service;
+            service.keeps_its_engine()?;
             config::environment(&config.spec)?;
             config::registry_password(&config.spec)?;
             config::database(&config.spec)?;

@@ -67,6 +67,10 @@ async fn a_reload_takes_new_addresses_and_refuses_what_can_t_be_used() {
     let said = stage.daemon.tandem(&["reload"]).await;
     assert_eq!(said.code, Some(5), "{said:?}");
     assert!(said.err.contains("none.pem"), "{}", said.err);
+    edit(&stage, |_| format!("{before}\n[run.docker]\n"));
+    let said = stage.daemon.tandem(&["reload"]).await;
+    assert_eq!(said.code, Some(5), "{said:?}");
+    assert!(said.err.contains("1 run as processes: nobody would look after those"), "{}", said.err);
     assert_eq!(stage.daemon.pids(Kind::Proxy), proxy, "all is as before");
     drop(holder);
 

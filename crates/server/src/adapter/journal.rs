@@ -1,10 +1,11 @@
 //! The store as the engine's journal. Whatever is recorded is also told to those who listen: the feed of the admin
 //! API, and the preparation of deliverables.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tandem_core::base::{DeploymentId, ServiceName};
-use tandem_core::workflow::{Event, Recorded};
+use tandem_core::workflow::{Event, Recorded, State};
 use tandem_engine::{Journal, PortError};
 
 use crate::feed::Feed;
@@ -95,6 +96,21 @@ pub(crate) enum JournalError {
     Event { seq: u64, source: serde_json::Error },
     #[error("an event can't be written as JSON: {0}")]
     Form(serde_json::Error),
+}
+
+/// What a journal amounts to, for somebody who only looks at it.
+pub(crate) fn look(database: &Path) -> Result<State, String> {
+    let store = Store::open(database).map_err(|error| error.to_string())?;
+    let (mut state, mut after) = (State::default(), 0);
+    loop {
+        let page = store.after(after, PAGE).map_err(|error| error.to_string())?;
+        let Some(last) = page.last().map(|stored| stored.seq) else { return Ok(state) };
+        for stored in page {
+            let event = decode(stored).map_err(|error| error.to_string())?;
+            state.apply(event.recorded.at, &event.recorded.event).map_err(|error| error.to_string())?;
+        }
+        after = last;
+    }
 }
 
 /// An event of the store as the admin API tells it.
