@@ -254,7 +254,7 @@ impl StateFolder {
         self.path.join("clock.json")
     }
 
-    /// How far in the journal people were told of deployments.
+    /// How far in the journal each of those who are told of deployments was told, a file for each.
     pub fn notified(&self) -> PathBuf {
         self.path.join("notified")
     }

@@ -198,7 +198,10 @@ impl Work {
             spawn("acme", move || keeper.work())?;
         }
         if let Some(notifier) = self.notifier.clone() {
-            spawn("notify", move || notifier.work())?;
+            for at in 0..notifier.targets() {
+                let notifier = notifier.clone();
+                spawn("notify", move || notifier.work(at))?;
+            }
         }
         let (keeper, seen) = (self.source.clone(), self.seen.clone());
         spawn("source", move || keeper.watch(|| seen.borrow().view.state.queue.clone()))?;

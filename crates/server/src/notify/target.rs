@@ -16,6 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::RootCertStore;
 use rustls::crypto::ring;
+use sha2::{Digest, Sha256};
 use tandem_core::spec::{NotifySpec, Occasion};
 
 use super::notice::Notice;
@@ -72,6 +73,15 @@ impl Target {
     pub(super) fn new(spec: &NotifySpec, url: Option<String>, folder: &Path) -> Target {
         let command = || Way::Run(spec.command.clone().unwrap_or_default(), folder.to_owned());
         Target { spec: spec.clone(), way: url.map_or_else(command, Way::Post) }
+    }
+
+    /// By which what it was told is found again, wherever it stands in the configuration.
+    pub(super) fn key(&self) -> String {
+        let way = match &self.way {
+            Way::Post(url) => url.clone(),
+            Way::Run(words, _) => words.join("\n"),
+        };
+        Sha256::digest(way).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     pub(super) fn wants(&self, occasion: Occasion) -> bool {
