@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tandem_core::spec::{self, Problem, ServiceSpec};
+use tandem_core::spec::{self, NotifySpec, Problem, ServiceSpec};
 
 use crate::acme::{Authority, BadAccountKey, ExternalAccount};
 use crate::adapter::source;
@@ -153,48 +153,51 @@ pub fn certificates(spec: &ServiceSpec, path: &Path) -> Result<Option<Certificat
 pub(crate) fn external_account(spec: &ServiceSpec) -> Result<Option<ExternalAccount>, ConfigError> {
     let acme = &spec.tls.acme;
     let (Some(number), Some(key)) = (&acme.eab_kid, &acme.eab_key) else { return Ok(None) };
-    let key = match key.strip_prefix("env:") {
-        None => key.clone(),
-        Some(name) => std::env::var(name)
-            .ok()
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| ConfigError::Environment { names: vec![name.to_owned()] })?,
-    };
+    let mut references = References::default();
+    let key = references.resolve(key);
+    let key = references.all(key)?;
     Ok(Some(ExternalAccount::new(number, &key)?))
 }
 
 /// Where messages are sent, their references `env:NAME` resolved from our own environment; None for those that a command takes.
 pub fn targets(spec: &ServiceSpec) -> Result<Vec<Option<String>>, ConfigError> {
-    let mut missing = Vec::new();
-    let mut resolved = |url: &String| match url.strip_prefix("env:") {
-        None => url.clone(),
-        Some(name) => std::env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| {
-            missing.push(name.to_owned());
-            String::new()
-        }),
-    };
-    let targets = spec.notify.iter().map(|target| target.url.as_ref().map(&mut resolved)).collect();
-    if missing.is_empty() { Ok(targets) } else { Err(ConfigError::Environment { names: missing }) }
+    let mut references = References::default();
+    let url = |target: &NotifySpec| target.url.as_ref().map(|url| references.resolve(url));
+    let targets = spec.notify.iter().map(url).collect();
+    references.all(targets)
 }
 
 /// Where the database is, its references `env:NAME` resolved from our own environment. None: the service has none.
 pub fn database(spec: &ServiceSpec) -> Result<Option<Database>, ConfigError> {
-    let mut missing = Vec::new();
-    let mut resolved = |url: &String| match url.strip_prefix("env:") {
-        None => url.clone(),
-        Some(name) => std::env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| {
-            missing.push(name.to_owned());
-            String::new()
-        }),
-    };
+    let mut references = References::default();
+    let mut resolved = |url: &String| references.resolve(url);
     let database = &spec.database;
     let Some(owner) = database.url.as_ref().map(&mut resolved) else { return Ok(None) };
     let app = database.app_url.as_ref().map_or_else(|| owner.clone(), &mut resolved);
     let scratch = database.scratch_url.as_ref().map(&mut resolved);
-    if !missing.is_empty() {
-        return Err(ConfigError::Environment { names: missing });
+    references.all(Some(Database { owner, app, scratch }))
+}
+
+/// Values that may be references `env:NAME` to our own environment, and which of these are not there.
+#[derive(Default)]
+struct References {
+    missing: Vec<String>,
+}
+
+impl References {
+    /// The value itself, or what its variable holds; empty if that is not there.
+    fn resolve(&mut self, value: &str) -> String {
+        let Some(name) = value.strip_prefix("env:") else { return value.to_owned() };
+        std::env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| {
+            self.missing.push(name.to_owned());
+            String::new()
+        })
     }
-    Ok(Some(Database { owner, app, scratch }))
+
+    /// What was made of them, if all were there.
+    fn all<T>(self, made: T) -> Result<T, ConfigError> {
+        if self.missing.is_empty() { Ok(made) } else { Err(ConfigError::Environment { names: self.missing }) }
+    }
 }
 
 /// Where the database is.
@@ -211,11 +214,9 @@ pub struct Database {
 /// The password at a registry of images, from our own environment. None: no registry asks for one.
 pub(crate) fn registry_password(spec: &ServiceSpec) -> Result<Option<String>, ConfigError> {
     let reference = spec.run.docker.as_ref().and_then(|docker| docker.registry.password.as_deref());
-    let Some(name) = reference.and_then(|reference| reference.strip_prefix("env:")) else { return Ok(None) };
-    match std::env::var(name).ok().filter(|value| !value.is_empty()) {
-        Some(password) => Ok(Some(password)),
-        None => Err(ConfigError::Environment { names: vec![name.to_owned()] }),
-    }
+    let mut references = References::default();
+    let password = reference.map(|reference| references.resolve(reference));
+    references.all(password)
 }
 
 /// The environment that the configuration gives to instances, its references `env:NAME` resolved from our own.

@@ -5,6 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::text::{Wrong, reference};
 use super::vocabulary::words;
 use crate::base::Millis;
 
@@ -109,3 +110,21 @@ pub enum Naming {
 }
 
 words!(Naming: Url = "url", Own = "own");
+
+/// A PostgreSQL URL, or the variable that holds it. What a wrong one says is not shown: it may hold a password.
+pub(super) fn url(text: &str) -> Result<String, Wrong> {
+    let text = text.trim();
+    if let Some(reference) = reference(text, "env:DATABASE_URL") {
+        return reference;
+    }
+    if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return Err(Wrong::new(
+            "is not the URL of a PostgreSQL database",
+            "write \"env:DATABASE_URL\", or for example \"postgres://owner@127.0.0.1:5432/shop\"",
+        ));
+    }
+    match text.chars().find(|c| c.is_whitespace() || c.is_control()) {
+        Some(c) => Err(Wrong::new(format!("holds {c:?}"), "write such characters as %XX")),
+        None => Ok(text.to_owned()),
+    }
+}

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{Wrong, is_variable, quoted};
+use super::text::{Wrong, reference};
 use super::vocabulary::words;
 
 /// Something that people want to be told of.
@@ -68,13 +68,8 @@ pub(super) const MOST_TARGETS: usize = 20;
 /// Where messages are sent.
 pub(super) fn target(text: &str) -> Result<String, Wrong> {
     let text = text.trim();
-    if let Some(name) = text.strip_prefix("env:") {
-        return if is_variable(name) {
-            Ok(text.to_owned())
-        } else {
-            let what = format!("refers to the variable {}", quoted(name));
-            Err(Wrong::new(what, "write for example \"env:SLACK_URL\""))
-        };
+    if let Some(reference) = reference(text, "env:SLACK_URL") {
+        return reference;
     }
     let is_clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
     let has_host = |rest: &str| rest.chars().next().is_some_and(|c| c.is_ascii_alphanumeric() || c == '[');

@@ -290,27 +290,12 @@ pub(super) fn show_size(bytes: u64) -> String {
     }
 }
 
-/// A PostgreSQL URL, or the variable that holds it. What a wrong one says is not shown: it may hold a password.
-pub(super) fn database_url(text: &str) -> Result<String, Wrong> {
-    let text = text.trim();
-    if let Some(name) = text.strip_prefix("env:") {
-        return if is_variable(name) {
-            Ok(text.to_owned())
-        } else {
-            let what = format!("refers to the variable {}", quoted(name));
-            Err(Wrong::new(what, "write for example \"env:DATABASE_URL\""))
-        };
-    }
-    if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
-        return Err(Wrong::new(
-            "is not the URL of a PostgreSQL database",
-            "write \"env:DATABASE_URL\", or for example \"postgres://owner@127.0.0.1:5432/shop\"",
-        ));
-    }
-    match text.chars().find(|c| c.is_whitespace() || c.is_control()) {
-        Some(c) => Err(Wrong::new(format!("holds {c:?}"), "write such characters as %XX")),
-        None => Ok(text.to_owned()),
-    }
+/// The variable that holds a value, if it is written so.
+pub(super) fn reference(text: &str, example: &str) -> Option<Result<String, Wrong>> {
+    let name = text.strip_prefix("env:")?;
+    let what = || format!("refers to the variable {}", quoted(name));
+    let help = || format!("write for example {example:?}");
+    Some(if is_variable(name) { Ok(text.to_owned()) } else { Err(Wrong::new(what(), help())) })
 }
 
 pub(super) fn folder(text: &str) -> Result<String, Wrong> {

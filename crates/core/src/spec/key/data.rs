@@ -1,6 +1,6 @@
 //! The keys of what goes along with versions: the database and its schema, the contract.
 
-use super::super::database::{Access, Names, Naming};
+use super::super::database::{self, Access, Names, Naming};
 use super::super::text;
 use super::super::word;
 use super::{Key, Kind, Millis, SOME_TIME, UP_TO_A_DAY, WEEK, key};
@@ -8,13 +8,13 @@ use super::{Key, Kind, Millis, SOME_TIME, UP_TO_A_DAY, WEEK, key};
 pub(super) static DATABASE: &[Key] = &[
     key(
         "url",
-        Kind::Text(text::database_url),
+        Kind::Text(database::url),
         "\"env:DATABASE_URL\"",
         "The database, as the role that owns the tables; env:NAME is read from the environment. Not set: deployments carry no schema.",
     ),
     key(
         "app_url",
-        Kind::Text(text::database_url),
+        Kind::Text(database::url),
         "\"env:APP_DATABASE_URL\"",
         "The database, as the role of the instances. Not set: that of `url`.",
     ),
@@ -78,7 +78,7 @@ pub(super) static DATABASE: &[Key] = &[
     ),
     key(
         "scratch_url",
-        Kind::Text(text::database_url),
+        Kind::Text(database::url),
         "\"env:SCRATCH_URL\"",
         "Another server for scratch copies. Not set: the same server.",
     ),
