@@ -30,26 +30,19 @@ impl StoreJournal {
     }
 
     fn read(&mut self) -> Result<Vec<Recorded>, JournalError> {
-        let mut all = Vec::new();
-        let (mut after, mut active) = (0, None);
-        loop {
-            let page = self.store.after(after, PAGE)?;
-            let complete = page.len() < PAGE;
-            for stored in page {
-                after = stored.seq;
-                if stored.event.service != self.service {
-                    return Err(JournalError::OtherService { found: stored.event.service, seq: stored.seq });
-                }
-                let event = decode(stored)?;
-                active = follow(active, &event.recorded.event).1;
-                all.push(event.recorded.clone());
-                self.feed.tell(event);
+        let (mut all, mut active) = (Vec::new(), None);
+        each(&self.store, |stored| {
+            if stored.event.service != self.service {
+                return Err(JournalError::OtherService { found: stored.event.service, seq: stored.seq });
             }
-            if complete {
-                self.active = active;
-                return Ok(all);
-            }
-        }
+            let event = decode(stored)?;
+            active = follow(active, &event.recorded.event).1;
+            all.push(event.recorded.clone());
+            self.feed.tell(event);
+            Ok(())
+        })?;
+        self.active = active;
+        Ok(all)
     }
 
     fn write(&mut self, events: &[Recorded]) -> Result<(), JournalError> {
@@ -101,15 +94,31 @@ pub(crate) enum JournalError {
 /// What a journal amounts to, for somebody who only looks at it.
 pub(crate) fn look(database: &Path) -> Result<State, String> {
     let store = Store::open(database).map_err(|error| error.to_string())?;
-    let (mut state, mut after) = (State::default(), 0);
+    let mut all = Vec::new();
+    let read = each(&store, |stored| {
+        all.push(decode(stored)?.recorded);
+        Ok(())
+    });
+    read.map_err(|error| error.to_string())?;
+    State::fold(&all).map_err(|error| error.to_string())
+}
+
+/// Every event of the store, in order.
+fn each(
+    store: &Store,
+    mut take: impl FnMut(StoredEvent) -> Result<(), JournalError>,
+) -> Result<(), JournalError> {
+    let mut after = 0;
     loop {
-        let page = store.after(after, PAGE).map_err(|error| error.to_string())?;
-        let Some(last) = page.last().map(|stored| stored.seq) else { return Ok(state) };
+        let page = store.after(after, PAGE)?;
+        let complete = page.len() < PAGE;
         for stored in page {
-            let event = decode(stored).map_err(|error| error.to_string())?;
-            state.apply(event.recorded.at, &event.recorded.event).map_err(|error| error.to_string())?;
+            after = stored.seq;
+            take(stored)?;
         }
-        after = last;
+        if complete {
+            return Ok(());
+        }
     }
 }
 
