@@ -126,6 +126,9 @@ fn basis(basis: &Basis) -> Vec<String> {
         ("drained", basis.drain),
         ("stopped", basis.stop),
     ];
+    let hooks = basis.hooks.iter().map(|(hook, estimate)| (format!("hook `{}`", hook.name()), *estimate));
+    let parts: Vec<(String, Estimate)> =
+        parts.into_iter().map(|(what, estimate)| (what.to_owned(), estimate)).chain(hooks).collect();
     let told = |is: fn(&Estimate) -> bool| {
         let parts = parts.iter().filter(|(_, estimate)| is(estimate));
         parts.map(|(what, estimate)| format!("{what} in {}", estimate.typical.rough())).collect::<Vec<_>>()

@@ -4,13 +4,15 @@
 mod ways;
 mod world;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{InstanceId, Millis, Price, Share, Timestamp, VersionLabel};
 use crate::contract::Comparison;
 use crate::deploy::{Command, Refusal, accept};
-use crate::spec::{ServiceSpec, Strategy};
+use crate::spec::{Moment, ServiceSpec, Strategy};
 use crate::traffic::Role;
 use crate::workflow::{Action, Event, Figures, Judgement, Pace, Recent, State, Verdict};
 
@@ -81,6 +83,9 @@ pub struct Basis {
     pub drain: Estimate,
     /// From the signal to stop until no process is left.
     pub stop: Estimate,
+    /// For the hooks that there are, until each has agreed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hooks: BTreeMap<Moment, Estimate>,
     /// Requests in 1000 seconds. None: not known; there are taken to be as many as the guard needs.
     pub requests: Option<u64>,
     /// The last forecasts beside what came of them, the newest last.
@@ -97,7 +102,7 @@ pub struct Estimate {
 }
 
 impl Basis {
-    fn of(pace: &Pace) -> Basis {
+    fn of(spec: &ServiceSpec, pace: &Pace) -> Basis {
         let estimate = |recent: &Recent, guess| Estimate {
             typical: recent.typical().unwrap_or(guess),
             measured: recent.len(),
@@ -107,6 +112,14 @@ impl Basis {
             ready: estimate(&pace.ready, GUESS.ready),
             drain: estimate(&pace.drain, GUESS.drain),
             stop: estimate(&pace.stop, GUESS.stop),
+            hooks: spec
+                .hooks
+                .asked()
+                .map(|moment| {
+                    let known = pace.hooks.get(&moment);
+                    (moment, estimate(known.unwrap_or(&Recent::default()), GUESS.hook))
+                })
+                .collect(),
             requests: pace.requests,
             judged: pace.forecasts.iter().copied().collect(),
         }
@@ -176,7 +189,7 @@ fn after(
         wanted: state.wanted(spec.run.instances),
         end: receipt.map(|receipt| receipt.verdict.clone()),
         price: spec.run.price.clone(),
-        basis: Basis::of(&state.pace),
+        basis: Basis::of(spec, &state.pace),
         ways: Vec::new(),
         contract: None,
         asked: spec.contract.asked().map(str::to_owned),

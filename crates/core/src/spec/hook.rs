@@ -63,10 +63,15 @@ impl Default for HookSpec {
 }
 
 impl HookSpec {
-    /// Whether anybody is asked at all.
+    /// Whether there is any command at all.
     pub fn is_any(&self) -> bool {
-        let mut moments = Moment::ALL.iter().filter_map(|name| Moment::named(name));
-        moments.any(|moment| self.command(moment).is_some())
+        self.watch.is_some() || self.asked().next().is_some()
+    }
+
+    /// The moments at which somebody is asked, once each.
+    pub fn asked(&self) -> impl Iterator<Item = Moment> + '_ {
+        let moments = Moment::ALL.iter().filter_map(|name| Moment::named(name));
+        moments.filter(|moment| *moment != Moment::Watch && self.command(*moment).is_some())
     }
 
     /// The command that is asked at a moment. None: nobody is.
