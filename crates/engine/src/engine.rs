@@ -154,7 +154,7 @@ impl Engine {
         let hook = asked.zip(hook).map(|(call, asked)| (call.deployment, call.moment, asked));
         let watched = watch_call(&self.spec, &self.view.state);
         let rounds = self.ports.hooks.as_mut().and_then(|hooks| hooks.watch(watched.as_ref()));
-        let watch = watched.map(|call| call.deployment).zip(rounds);
+        let rounds = watched.map(|call| call.deployment).zip(rounds);
         let checked = to_be_checked(&self.spec, &self.view.state).map(|entry| entry.deliverable.clone());
         self.view.observed = Observed {
             instances: self.ports.instances.observe()?,
@@ -163,7 +163,7 @@ impl Engine {
             database: self.ports.database.as_mut().and_then(|database| database.observe(since)),
             promise,
             hook,
-            watch,
+            rounds,
             source: self.ports.source.as_mut().map(|source| source.observe(checked.as_ref())),
         };
         self.view.at = self.ports.clock.now().max(self.view.at);

@@ -68,7 +68,11 @@ impl World {
                 Event::Finished { deployment, receipt } if receipt.verdict == Verdict::Settled => {
                     let Some((version, _)) = canaries.get(deployment) else { continue };
                     let behaviour = self.scenario.behaviours.get(version).copied();
-                    let worse = matches!(behaviour, Some(Behaviour::Fails | Behaviour::Slow));
+                    let worse = match behaviour {
+                        Some(Behaviour::Fails | Behaviour::Slow) => true,
+                        Some(Behaviour::Unwell) => self.scenario.spec.hooks.watch.is_some(),
+                        _ => false,
+                    };
                     if worse && receipt.from.is_some() && !asked.contains(deployment) {
                         broken.push(format!("{deployment} settled with {version}, which is worse"));
                     }

@@ -202,7 +202,8 @@ impl Hooks for Port {
     }
 
     fn watch(&mut self, call: Option<&Call>) -> Option<Rounds> {
-        self.0.borrow_mut().watch_hook(call?)
+        let call = call?;
+        self.call("watch", |world| world.watch_hook(call)).ok().flatten()
     }
 }
 

@@ -232,7 +232,7 @@ export function reason(reason: { reason: string; [field: string]: unknown }): st
     case "objected":
       return `the hook "${reason.moment}" ${error}`;
     case "unwell":
-      return `the hook "watch" failed ${reason.failures} times in a row: it ${error}`;
+      return `failures in a row of the hook "watch" ${reason.failures} >= ${reason.limit}: it ${error}`;
     case "not_expanded":
       return `the schema can't be expanded: ${error}`;
     case "not_ready":

@@ -40,7 +40,7 @@ pub struct Observed {
     /// The hook that is asked, and how far it is. None: nobody is asked.
     pub hook: Option<(DeploymentId, Moment, Asked)>,
     /// Of which deployment something is run again and again, and what came of it. None: nothing is.
-    pub watch: Option<(DeploymentId, Rounds)>,
+    pub rounds: Option<(DeploymentId, Rounds)>,
     /// Where deliverables come from. None: nothing is known.
     pub source: Option<ObservedSource>,
 }

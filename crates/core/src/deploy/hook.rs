@@ -134,7 +134,7 @@ pub(super) fn watch_wait(input: &Input<'_>, since: Timestamp) -> Option<Wait> {
 }
 
 fn rounds<'i>(input: &Input<'i>, deployment: &Deployment) -> Option<&'i Rounds> {
-    let (of, rounds) = input.observed.watch.as_ref()?;
+    let (of, rounds) = input.observed.rounds.as_ref()?;
     (*of == deployment.request.deployment).then_some(rounds)
 }
 

@@ -162,7 +162,7 @@ impl fmt::Display for Reason {
             }
             Reason::Objected { moment, error } => write!(f, "the hook `{}` {error}", moment.name()),
             Reason::Unwell { failures, limit, error } => {
-                write!(f, "the hook `watch` failed {failures} times in a row >= {limit}: it {error}")
+                write!(f, "failures in a row of the hook `watch` {failures} >= {limit}: it {error}")
             }
             Reason::Unhealthy { healthy, of } => {
                 write!(f, "healthy new instances {healthy}/{of} < half")

@@ -32,7 +32,7 @@ pub(crate) struct HookPort {
     folder: PathBuf,
     clock: Clock,
     wake: Wake,
-    release: Release,
+    runner: Runner,
     run: Option<Run>,
     watch: Option<Watch>,
 }
@@ -54,9 +54,9 @@ impl Drop for Watch {
     }
 }
 
-/// What is needed to run a command of a version.
+/// Runs a command that a deliverable brings, as an instance of it would be.
 #[derive(Clone)]
-pub(crate) struct Release {
+pub(crate) struct Runner {
     pub(crate) driver: Arc<dyn Driver>,
     /// What instances find in their environment.
     pub(crate) env: BTreeMap<String, String>,
@@ -105,7 +105,7 @@ impl HookPort {
         spec: &ServiceSpec,
         base: &Path,
         (clock, wake): (Clock, &Wake),
-        release: Release,
+        runner: Runner,
     ) -> Option<HookPort> {
         spec.hooks.is_any().then(|| HookPort {
             service: spec.service.clone(),
@@ -113,7 +113,7 @@ impl HookPort {
             folder: base.to_owned(),
             clock,
             wake: wake.clone(),
-            release,
+            runner,
             run: None,
             watch: None,
         })
@@ -161,11 +161,11 @@ impl HookPort {
         };
         let (asked, rounds, is_unwanted) =
             (watch.call.clone(), watch.rounds.clone(), watch.is_unwanted.clone());
-        let (teller, wake) = (self.teller(), self.wake.clone());
+        let (asker, wake) = (self.asker(), self.wake.clone());
         let (within, every) = (self.spec.within.to_std(), self.spec.watch_every.to_std());
         let work = move || loop {
             let call = asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let Some((command, given)) = teller.command(&call) else { return };
+            let Some((command, given)) = asker.command(&call) else { return };
             let Some(outcome) = errand::run(command, &given, within, &is_unwanted) else { return };
             rounds.lock().unwrap_or_else(PoisonError::into_inner).take(outcome);
             wake.wake();
@@ -180,8 +180,8 @@ impl HookPort {
         watch
     }
 
-    fn teller(&self) -> Teller {
-        Teller { service: self.service.clone(), spec: self.spec.clone(), folder: self.folder.clone() }
+    fn asker(&self) -> Asker {
+        Asker { service: self.service.clone(), spec: self.spec.clone(), folder: self.folder.clone() }
     }
 
     /// What is to be done, with what came of it. None: nobody wants to know any more.
@@ -192,11 +192,11 @@ impl HookPort {
     ) -> Box<dyn FnOnce() -> Option<Result<(), String>> + Send> {
         let within = self.spec.within.to_std();
         if call.moment == Moment::Release {
-            let (release, call) = (self.release.clone(), call.clone());
+            let (runner, call) = (self.runner.clone(), call.clone());
             let words = self.spec.release.clone().unwrap_or_default();
-            return Box::new(move || release.run(&call, words, within, &is_unwanted));
+            return Box::new(move || runner.run(&call, words, within, &is_unwanted));
         }
-        match self.teller().command(call) {
+        match self.asker().command(call) {
             Some((command, given)) => Box::new(move || errand::run(command, &given, within, &is_unwanted)),
             None => Box::new(|| Some(Err("is not there any more".to_owned()))),
         }
@@ -204,13 +204,13 @@ impl HookPort {
 }
 
 /// Knows what a command is told.
-struct Teller {
+struct Asker {
     service: ServiceName,
     spec: HookSpec,
     folder: PathBuf,
 }
 
-impl Teller {
+impl Asker {
     /// The command, and what it is given.
     fn command(&self, call: &Call) -> Option<(Command, Vec<u8>)> {
         let (program, words) = self.spec.command(call.moment)?.split_first()?;
@@ -237,7 +237,7 @@ impl Teller {
     }
 }
 
-impl Release {
+impl Runner {
     /// Runs the command of a version to its end.
     fn run(
         &self,
@@ -319,7 +319,7 @@ mod tests {
             folder: folder.to_owned(),
             clock: Clock::open(&state, Timestamp(0)).unwrap(),
             wake: bell().0,
-            release: Release {
+            runner: Runner {
                 driver: Arc::new(ProcessDriver::open(folder, KeeperCommand::this_program()).unwrap()),
                 env: BTreeMap::new(),
                 database: None,

@@ -18,7 +18,7 @@ use crate::adapter::acme::AcmeKeeper;
 use crate::adapter::certificates::CertificateKeeper;
 use crate::adapter::contract::{ContractKeeper, ContractPort};
 use crate::adapter::database::{DatabasePort, SchemaKeeper};
-use crate::adapter::hook::{HookPort, Release};
+use crate::adapter::hook::{HookPort, Runner};
 use crate::adapter::instances::{DriverInstances, InstanceDatabase};
 use crate::adapter::journal::StoreJournal;
 use crate::adapter::source::{SourceKeeper, SourcePort};
@@ -98,7 +98,7 @@ impl Work {
         let source = SourceKeeper::open(&spec, &base, state, driver.clone(), wake.clone());
         let source = source.map_err(|source| ControllerError::System { doing: "open the inbox", source })?;
         let source = Arc::new(source);
-        let release = Release {
+        let runner = Runner {
             driver: driver.clone(),
             env: run.env.clone(),
             database: database.clone(),
@@ -120,7 +120,7 @@ impl Work {
         let (publish, seen) = watch::channel(Arc::new(Seen::default()));
         let notifier = Notifier::new(&spec, &base, (state, last), (&feed, &seen, clock))?.map(Arc::new);
         let (over_sender, over) = oneshot::channel();
-        let hooks = HookPort::new(&spec, &base, (clock, &wake), release);
+        let hooks = HookPort::new(&spec, &base, (clock, &wake), runner);
         let parts = (journal, instances, traffic, keeper.clone(), contract.clone(), hooks, source.clone());
         let passes = Arc::new(Passes::default());
         let outside = World { inbox, clock, publish, passes: passes.clone() };

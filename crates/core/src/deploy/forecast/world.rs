@@ -169,7 +169,7 @@ impl<'a> World<'a> {
     /// A hook agrees as soon as it has taken as long as it did of late.
     fn ask(&mut self) {
         let well = Rounds { runs: 1, ..Rounds::default() };
-        self.observed.watch = watch_call(self.spec, &self.state).map(|call| (call.deployment, well));
+        self.observed.rounds = watch_call(self.spec, &self.state).map(|call| (call.deployment, well));
         let Some(call) = call(self.spec, &self.state) else {
             self.observed.hook = None;
             return;

@@ -151,14 +151,14 @@ fn what_the_team_watches_turns_back_when_it_fails_too_often() {
         [Ok(()), Err("failed: p99 is 2 s".to_owned()), Ok(()), Err("failed: p99 is 2 s".to_owned())]
     {
         rounds.take(outcome);
-        story.observed.watch = Some((DeploymentId(2), rounds.clone()));
+        story.observed.rounds = Some((DeploymentId(2), rounds.clone()));
         story.some_passes();
         assert_eq!(story.served(), [InstanceId(2)], "{}", story.told);
     }
     rounds.take(Err("failed: p99 is 3 s".to_owned()));
-    story.observed.watch = Some((DeploymentId(2), rounds));
+    story.observed.rounds = Some((DeploymentId(2), rounds));
     story.some_passes();
-    let told = "turns back: the hook `watch` failed 2 times in a row >= 2: it failed: p99 is 3 s";
+    let told = "turns back: failures in a row of the hook `watch` 2 >= 2: it failed: p99 is 3 s";
     assert!(story.told.contains(told), "{}", story.told);
     assert_eq!((story.served(), watch_call(&story.spec, &story.state)), (vec![InstanceId(1)], None));
 }
